@@ -1,0 +1,182 @@
+"""Where a workspace lives: folders, ports and the token, all from two environment variables.
+
+`Home.from_environment()` is the only place that decides them, and it decides the same for the
+same environment: nothing is remembered between processes. `profiles.yml` repeats the port rule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CATALOG = "lakehouse"
+SCHEMAS = ("bronze", "silver", "gold")
+TOPICS = ("user_info", "bpm", "workout")
+FILE_FEEDS = ("registered_users", "gym_logins")
+
+DEFAULT_PORT = 15440
+DEFAULT_TOKEN = "lakehouse-local"
+PORTS_PER_HOME = 8
+
+# The checkout: this file is <checkout>/local/home.py, also in an editable install.
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class WorkspaceError(Exception):
+    """A fault that the user can mend; its text is one sentence with the way out."""
+
+
+def base_port_of(home: str) -> int:
+    """First of the 8 consecutive ports of a home that is named by LAKEHOUSE_HOME, as given."""
+    digest = hashlib.md5(home.encode(), usedforsecurity=False).hexdigest()
+    return 20000 + PORTS_PER_HOME * (int(digest[:4], 16) % 1500)
+
+
+@dataclass(frozen=True)
+class Home:
+    """Folders (absolute paths), ports and token of one workspace."""
+
+    root: Path
+    base_port: int
+    token: str = DEFAULT_TOKEN
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Home:
+        """Read LAKEHOUSE_HOME, LAKEHOUSE_PORT and LAKEHOUSE_TOKEN.
+
+        Raises WorkspaceError if the port is no number or leaves no room for 8 ports.
+        """
+        env = os.environ if environment is None else environment
+        named = env.get("LAKEHOUSE_HOME", "")
+        root = Path(named).expanduser() if named else CHECKOUT / ".lakehouse"
+        given = env.get("LAKEHOUSE_PORT", "")
+        if given:
+            if not re.fullmatch(r"\d{1,5}", given) or not 1024 <= int(given) <= 65528:
+                raise WorkspaceError(
+                    f"LAKEHOUSE_PORT is {given!r}: set it to a number from 1024 to 65528, "
+                    f"the first of {PORTS_PER_HOME} free ports, or unset it."
+                )
+            port = int(given)
+        else:
+            port = base_port_of(named) if named else DEFAULT_PORT
+        token = env.get("LAKEHOUSE_TOKEN", "") or DEFAULT_TOKEN
+        return cls(root=root.resolve(), base_port=port, token=token)
+
+    # Ports, all on the loopback.
+
+    @property
+    def endpoint_port(self) -> int:
+        """SQL endpoint: HTTP."""
+        return self.base_port
+
+    @property
+    def kafka_port(self) -> int:
+        """Kafka clients."""
+        return self.base_port + 1
+
+    @property
+    def controller_port(self) -> int:
+        """Kafka's KRaft controller, of no interest to clients."""
+        return self.base_port + 2
+
+    @property
+    def connect_port(self) -> int:
+        """Spark Connect: gRPC."""
+        return self.base_port + 3
+
+    @property
+    def metrics_port(self) -> int:
+        """Prometheus metrics of a continuous ingestion."""
+        return self.base_port + 4
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://localhost:{self.endpoint_port}"
+
+    @property
+    def http_path(self) -> str:
+        """Path of the warehouse, as Databricks' clients name it."""
+        return "/sql/1.0/warehouses/local"
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        return f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def connect_url(self) -> str:
+        """Spark Connect, for `SparkSession.builder.remote`. The server admits the loopback only."""
+        return f"sc://127.0.0.1:{self.connect_port}"
+
+    # Folders.
+
+    @property
+    def landing(self) -> Path:
+        """One folder a file feed: `landing/<feed>/`."""
+        return self.root / "landing"
+
+    @property
+    def checkpoints(self) -> Path:
+        """One streaming checkpoint a feed: `checkpoints/<feed>/`."""
+        return self.root / "checkpoints"
+
+    @property
+    def leases(self) -> Path:
+        """One small JSON file a running feed: `leases/<feed>.json`."""
+        return self.root / "leases"
+
+    @property
+    def warehouse(self) -> Path:
+        """Delta tables: `warehouse/<schema>.db/<table>/`."""
+        return self.root / "warehouse"
+
+    @property
+    def metastore(self) -> Path:
+        """Derby, which admits one JVM at a time."""
+        return self.root / "metastore"
+
+    @property
+    def kafka(self) -> Path:
+        return self.root / "kafka"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Pid files, locks and generated settings."""
+        return self.root / "run"
+
+    @property
+    def temporary(self) -> Path:
+        """Scratch space of the JVMs, emptied at each start of Spark."""
+        return self.root / "tmp"
+
+    def create(self) -> None:
+        """Make the folders, readable by their owner only since they hold personal data."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folders = [
+            self.checkpoints,
+            self.leases,
+            self.warehouse,
+            self.metastore,
+            self.kafka,
+            self.logs,
+            self.run,
+            self.temporary,
+            *(self.landing / feed for feed in FILE_FEEDS),
+        ]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def environment(self) -> dict[str, str]:
+        """Variables that lead another process to this workspace."""
+        return {
+            "LAKEHOUSE_HOME": str(self.root),
+            "LAKEHOUSE_PORT": str(self.base_port),
+            "LAKEHOUSE_TOKEN": self.token,
+        }
