@@ -1,0 +1,376 @@
+"""Gold from silver (DESIGN section 6), in integers, fractions and decimals."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from .decode import DAY, MICROS, utc_date
+from .silver import HOUR, ProfileHistory, Row, Timeline, age_and_band
+
+ZONES = ("out_of_range", "fat_burn", "cardio", "peak")
+#: Upper edges in percent of HRmax, not included; peak has none.
+ZONE_EDGES = (50, 70, 85)
+
+HRMAX: Mapping[str, Callable[[int], Fraction]] = {
+    "fox": lambda age: Fraction(220 - age),
+    "tanaka": lambda age: 208 - Fraction(7, 10) * age,
+}
+
+
+def minutes(micros: int) -> Decimal:
+    """Minutes with 2 decimals, halves up, from exact microseconds (never negative)."""
+    hundredths = (micros * 100 * 2 + 60 * MICROS) // (2 * 60 * MICROS)
+    return Decimal(hundredths).scaleb(-2)
+
+
+def day_start(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * MICROS
+
+
+class _Zones:
+    """Sorts heart rates into zones for one age and one formula of HRmax."""
+
+    def __init__(self, hr_max: Fraction) -> None:
+        self._edges = [percent * hr_max for percent in ZONE_EDGES]
+
+    def of(self, bpm: Any) -> int:
+        return bisect_right(self._edges, 100 * bpm)
+
+
+def _statistics(bpm: list[Any]) -> tuple[Any, Fraction, Any]:
+    return min(bpm), Fraction(sum(bpm)) / len(bpm), max(bpm)
+
+
+def _standing(line: Timeline, i: int, end: int) -> int:
+    return max(0, min(line.stands[i], end - line.times[i]))
+
+
+def _zone_micros(
+    line: Timeline, indexes: Iterable[int], end: int, age: int | None, formula: str
+) -> list[int] | None:
+    if age is None:
+        return None
+    zones = _Zones(HRMAX[formula](age))
+    total = [0] * len(ZONES)
+    for i in indexes:
+        total[zones.of(line.bpm[i])] += _standing(line, i, end)
+    return total
+
+
+def _zone_columns(total: list[int] | None) -> Row:
+    return {
+        f"{zone}_minutes": None if total is None else minutes(total[i])
+        for i, zone in enumerate(ZONES)
+    }
+
+
+def _recovery(line: Timeline, ended_at: int) -> Any:
+    """Last reading at or before the end minus the one nearest to end + 60 s, within 10 s."""
+
+    def at_index(i: int) -> Any:
+        # At one instant with several devices the least device id counts.
+        while i > 0 and line.times[i - 1] == line.times[i]:
+            i -= 1
+        return line.bpm[i]
+
+    before = bisect_right(line.times, ended_at) - 1
+    if before < 0:
+        return None
+    target = ended_at + 60 * MICROS
+    near = [
+        (abs(line.times[i] - target), line.times[i], i)
+        for i in line.between(target - 10 * MICROS - 1, target + 10 * MICROS)
+    ]
+    if not near:
+        return None
+    return at_index(before) - at_index(min(near)[2])
+
+
+def workout_bpm_summary_rows(
+    sessions: Iterable[Row],
+    lines: Mapping[str, Timeline],
+    history: ProfileHistory,
+    formula: str,
+) -> list[Row]:
+    rows = []
+    for session in sessions:
+        line = lines.get(session["user_id"])
+        if session["status"] != "completed" or line is None:
+            continue
+        indexes = line.between(session["started_at"], session["ended_at"])
+        if not indexes:
+            continue
+        profile = history.as_of(session["user_id"], session["started_at"])
+        workout_date = utc_date(session["started_at"])
+        age, band = age_and_band(profile, workout_date)
+        lowest, mean, highest = _statistics([line.bpm[i] for i in indexes])
+        rows.append(
+            {
+                "user_id": session["user_id"],
+                "workout_id": session["workout_id"],
+                "session_id": session["session_id"],
+                "workout_date": workout_date,
+                "started_at": session["started_at"],
+                "ended_at": session["ended_at"],
+                "age": age,
+                "age_band": band,
+                **{k: (profile or {}).get(k) for k in ("sex", "gender", "city", "state")},
+                "min_bpm": lowest,
+                "avg_bpm": mean,
+                "max_bpm": highest,
+                "num_recordings": len(indexes),
+                **_zone_columns(_zone_micros(line, indexes, session["ended_at"], age, formula)),
+                "heart_rate_recovery_bpm": _recovery(line, session["ended_at"]),
+            }
+        )
+    return rows
+
+
+def union_micros(intervals: Iterable[tuple[int, int]]) -> int:
+    """Length of the union of half-open intervals."""
+    total = 0
+    reach: int | None = None
+    for start, end in sorted(intervals):
+        if reach is None or start > reach:
+            total += end - start
+            reach = end
+        elif end > reach:
+            total += end - reach
+            reach = end
+    return total
+
+
+def gym_summary_rows(
+    visits: Iterable[Row], sessions: Iterable[Row], open_visit_hours: float
+) -> list[Row]:
+    visits = list(visits)
+    by_user: dict[str, list[Row]] = defaultdict(list)
+    for visit in visits:
+        if visit["user_id"] is not None:
+            by_user[visit["user_id"]].append(visit)
+    held: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
+    logins: dict[str, list[int]] = {}
+    for user_id, own in by_user.items():
+        # The first candidate met going backwards wins: latest login, least MAC, least gym.
+        own.sort(key=lambda v: (v["mac_address"], v["gym_id"]))
+        own.sort(key=lambda v: v["login_at"], reverse=True)
+        logins[user_id] = sorted(v["login_at"] for v in own)
+    open_micros = int(Fraction(open_visit_hours) * HOUR)
+    for session in sessions:
+        if session["status"] != "completed":
+            continue
+        start = session["started_at"]
+        user_logins = logins.get(session["user_id"], [])
+        for visit in by_user.get(session["user_id"], ()):
+            login_at, logout_at = visit["login_at"], visit["logout_at"]
+            if login_at > start:
+                continue
+            if logout_at is not None:
+                is_inside = start <= logout_at
+            else:
+                reach = login_at + open_micros
+                after = bisect_right(user_logins, login_at)
+                if after < len(user_logins):
+                    reach = min(reach, user_logins[after])
+                is_inside = start < reach
+            if is_inside:
+                held[visit["mac_address"], visit["gym_id"], login_at].append(session)
+                break
+    rows = []
+    for visit in visits:
+        own_sessions = held.get((visit["mac_address"], visit["gym_id"], visit["login_at"]), [])
+        rows.append(
+            {
+                "visit_date": utc_date(visit["login_at"]),
+                "gym_id": visit["gym_id"],
+                "mac_address": visit["mac_address"],
+                "user_id": visit["user_id"],
+                "login_at": visit["login_at"],
+                "logout_at": visit["logout_at"],
+                "sessions": [
+                    {"workout_id": workout_id, "session_id": session_id}
+                    for workout_id, session_id in sorted(
+                        (s["workout_id"], s["session_id"]) for s in own_sessions
+                    )
+                ],
+                "minutes_in_gym": None
+                if visit["logout_at"] is None
+                else minutes(visit["logout_at"] - visit["login_at"]),
+                "minutes_exercising": minutes(
+                    union_micros((s["started_at"], s["ended_at"]) for s in own_sessions)
+                ),
+            }
+        )
+    return rows
+
+
+def _periods(line: Timeline, length: int) -> Iterable[tuple[int, list[int]]]:
+    """Start of each period with readings, and the indexes of its readings."""
+    start: int | None = None
+    indexes: list[int] = []
+    for i, at in enumerate(line.times):
+        period = at - at % length
+        if period != start:
+            if start is not None:
+                yield start, indexes
+            start, indexes = period, []
+        indexes.append(i)
+    if start is not None:
+        yield start, indexes
+
+
+def hourly_heart_rate_rows(lines: Mapping[str, Timeline]) -> list[Row]:
+    rows = []
+    for user_id, line in lines.items():
+        for start, indexes in _periods(line, HOUR):
+            lowest, mean, highest = _statistics([line.bpm[i] for i in indexes])
+            covered = sum(_standing(line, i, start + HOUR) for i in indexes)
+            rows.append(
+                {
+                    "user_id": user_id,
+                    "hour_at": start,
+                    "min_bpm": lowest,
+                    "avg_bpm": mean,
+                    "max_bpm": highest,
+                    "num_readings": len(indexes),
+                    "covered_minutes": minutes(covered),
+                }
+            )
+    return rows
+
+
+def daily_heart_rate_rows(
+    lines: Mapping[str, Timeline], history: ProfileHistory, formula: str
+) -> list[Row]:
+    rows = []
+    for user_id, line in lines.items():
+        for start, indexes in _periods(line, DAY):
+            day = utc_date(start)
+            age, _ = age_and_band(history.as_of(user_id, start), day)
+            lowest, mean, highest = _statistics([line.bpm[i] for i in indexes])
+            zones = _zone_micros(line, indexes, start + DAY, age, formula)
+            rows.append(
+                {
+                    "user_id": user_id,
+                    "date": day,
+                    "min_bpm": lowest,
+                    "avg_bpm": mean,
+                    "max_bpm": highest,
+                    "num_readings": len(indexes),
+                    "covered_minutes": minutes(
+                        sum(_standing(line, i, start + DAY) for i in indexes)
+                    ),
+                    **_zone_columns(zones),
+                    "active_zone_minutes": None
+                    if zones is None
+                    else minutes(zones[1] + 2 * (zones[2] + zones[3])),
+                }
+            )
+    return rows
+
+
+def gym_hourly_occupancy_rows(visits: Iterable[Row]) -> list[Row]:
+    check_ins: dict[tuple[str, int], int] = defaultdict(int)
+    present: dict[tuple[str, int], list[tuple[int, int, tuple[str, str]]]] = defaultdict(list)
+    for visit in visits:
+        login_at, logout_at = visit["login_at"], visit["logout_at"]
+        check_ins[visit["gym_id"], login_at - login_at % HOUR] += 1
+        if logout_at is None:
+            continue
+        member = (
+            ("mac", visit["mac_address"])
+            if visit["user_id"] is None
+            else ("user", visit["user_id"])
+        )
+        hour = login_at - login_at % HOUR
+        while hour < logout_at:
+            present[visit["gym_id"], hour].append((login_at, logout_at, member))
+            hour += HOUR
+    rows = []
+    for gym_id, hour in check_ins.keys() | present.keys():
+        inside = present.get((gym_id, hour), [])
+        rows.append(
+            {
+                "gym_id": gym_id,
+                "hour_at": hour,
+                "check_ins": check_ins.get((gym_id, hour), 0),
+                "visits": len(inside),
+                "peak_members": _peak(inside, hour, hour + HOUR),
+            }
+        )
+    return rows
+
+
+def _peak(inside: list[tuple[int, int, tuple[str, str]]], start: int, end: int) -> int:
+    """Most distinct members at one instant of [start, end)."""
+    steps: list[tuple[int, int, tuple[str, str]]] = []
+    for login_at, logout_at, member in inside:
+        steps.append((max(login_at, start), 1, member))
+        if logout_at < end:
+            steps.append((logout_at, -1, member))
+    # At one instant those who leave go before those who come.
+    steps.sort(key=lambda step: step[:2])
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    now = peak = 0
+    for _, step, member in steps:
+        was = counts[member]
+        counts[member] = was + step
+        if was == 0 and step == 1:
+            now += 1
+        elif was == 1 and step == -1:
+            now -= 1
+        peak = max(peak, now)
+    return peak
+
+
+def member_activity_rows(
+    users: Iterable[str],
+    visits: Iterable[Row],
+    sessions: Iterable[Row],
+    as_of_date: date,
+) -> list[Row]:
+    visits_of: dict[str, list[Row]] = defaultdict(list)
+    sessions_of: dict[str, list[Row]] = defaultdict(list)
+    for visit in visits:
+        if visit["user_id"] is not None:
+            visits_of[visit["user_id"]].append(visit)
+    for session in sessions:
+        if session["status"] == "completed":
+            sessions_of[session["user_id"]].append(session)
+
+    def recent(day: date, days: int) -> bool:
+        return as_of_date - timedelta(days=days) < day <= as_of_date
+
+    rows = []
+    for user_id in users:
+        own_visits, own_sessions = visits_of[user_id], sessions_of[user_id]
+        logins = sorted(visit["login_at"] for visit in own_visits)
+        row: Row = {
+            "user_id": user_id,
+            "first_visit_at": logins[0] if logins else None,
+            "last_visit_at": logins[-1] if logins else None,
+        }
+        for suffix, days in (("", None), ("_7d", 7), ("_28d", 28)):
+            chosen_visits = [
+                v for v in own_visits if days is None or recent(utc_date(v["login_at"]), days)
+            ]
+            chosen_sessions = [
+                s for s in own_sessions if days is None or recent(utc_date(s["started_at"]), days)
+            ]
+            row[f"logins{suffix}"] = len(chosen_visits)
+            row[f"workouts{suffix}"] = len(chosen_sessions)
+            row[f"gym_minutes{suffix}"] = minutes(
+                sum(v["logout_at"] - v["login_at"] for v in chosen_visits if v["logout_at"])
+            )
+            row[f"exercise_minutes{suffix}"] = minutes(
+                sum(s["ended_at"] - s["started_at"] for s in chosen_sessions)
+            )
+        days_active = [utc_date(at) for at in logins]
+        days_active += [utc_date(s["started_at"]) for s in own_sessions]
+        row["is_inactive"] = not any(recent(day, 14) for day in days_active)
+        rows.append(row)
+    return rows

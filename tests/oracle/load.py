@@ -1,0 +1,273 @@
+"""Records from files (as `replay` and `land` take them) and from rows of bronze."""
+
+import base64
+import csv
+import gzip
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .decode import BOM
+from .records import FILE_COLUMNS, KAFKA_FEEDS, FileRecord, KafkaRecord, Record
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_DECODER = json.JSONDecoder()
+_JSON_SUFFIXES = (".json", ".ndjson", ".jsonl")
+
+
+def micros(at: datetime | int | str) -> int:
+    """Microseconds since the epoch of a datetime (naive: UTC), ISO text or microseconds."""
+    if isinstance(at, int):
+        return at
+    if isinstance(at, str):
+        at = datetime.fromisoformat(at)
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return int(at.replace(microsecond=0).timestamp()) * 1_000_000 + at.microsecond
+
+
+def read_text(path: Path) -> str:
+    """A landed file's text, unzipped, without its byte-order mark."""
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return data.decode("utf-8", "surrogateescape").removeprefix(BOM)
+
+
+def lines_of(text: str) -> list[str]:
+    """Lines without their ends (LF or CRLF); blank ones too, so that numbers stay."""
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def is_json_file(path: Path | str) -> bool:
+    return str(path).removesuffix(".gz").endswith(_JSON_SUFFIXES)
+
+
+def _members(line: str) -> dict[str, str]:
+    """The members of a JSON object as written: name to the text of its value.
+
+    Raises ValueError when the line does not begin with a JSON object.
+    """
+
+    def space(at: int) -> int:
+        match = _SPACE.match(line, at)
+        assert match is not None
+        return match.end()
+
+    at = space(0)
+    if not line.startswith("{", at):
+        raise ValueError("no object")
+    found: dict[str, str] = {}
+    at = space(at + 1)
+    while not line.startswith("}", at):
+        name, at = _DECODER.raw_decode(line, at)
+        at = space(at)
+        if not isinstance(name, str) or not line.startswith(":", at):
+            raise ValueError("no member")
+        start = space(at + 1)
+        _, at = _DECODER.raw_decode(line, start)
+        found[name] = line[start:at]
+        at = space(at)
+        if line.startswith(",", at):
+            at = space(at + 1)
+        elif not line.startswith("}", at):
+            raise ValueError("no end")
+    return found
+
+
+def _bytes(text: str | None) -> bytes | None:
+    """Key or value of an envelope: a string's content, else the JSON as written."""
+    if text is None or text == "null":
+        return None
+    value = json.loads(text) if text.startswith('"') else text
+    return str(value).encode("utf-8", "surrogateescape")
+
+
+def from_envelopes(
+    paths: Iterable[Path],
+    *,
+    ingested_at: datetime | int | str,
+    topics: Mapping[str, str] | None = None,
+) -> Iterator[KafkaRecord]:
+    """The records that `replay` publishes from NDJSON envelopes.
+
+    Offsets count from 0 per topic, all in partition 0; an envelope's own place is not its place
+    in the topic. `topics` maps a topic to its feed (default: the same name). Kafka timestamps are
+    milliseconds. Raises ValueError for a line that is no envelope.
+    """
+    offsets: dict[str, int] = {}
+    for path in paths:
+        for number, line in enumerate(lines_of(read_text(path)), 1):
+            if not line.strip():
+                continue
+            try:
+                members = _members(line)
+                topic = json.loads(members["topic"])
+            except (ValueError, KeyError) as error:
+                raise ValueError(f"{path}:{number} is no envelope") from error
+            offsets[topic] = offsets.get(topic, -1) + 1
+            timestamp = json.loads(members.get("timestamp", "null"))
+            yield KafkaRecord(
+                feed=(topics or {}).get(topic, topic),
+                key=_bytes(members.get("key")),
+                value=_bytes(members.get("value")),
+                timestamp=None if timestamp is None else int(timestamp) * 1000,
+                ingested_at=micros(ingested_at),
+                topic=topic,
+                topic_epoch=0,
+                partition=0,
+                offset=offsets[topic],
+            )
+
+
+def from_landed_envelopes(
+    feed: str, path: Path, *, ingested_at: datetime | int | str
+) -> Iterator[KafkaRecord]:
+    """The records of a Kafka Connect file landed under a topic's feed."""
+    for number, line in enumerate(lines_of(read_text(path)), 1):
+        if not line.strip():
+            continue
+        place: dict[str, Any] = {}
+        key: bytes | None = None
+        value: bytes | None
+        try:
+            members = _members(line)
+        except ValueError:
+            value = line.encode("utf-8", "surrogateescape")
+        else:
+            key, value = _bytes(members.get("key")), _bytes(members.get("value"))
+            for name in ("topic", "partition", "offset", "timestamp"):
+                place[name] = json.loads(members.get(name, "null"))
+        timestamp = place.get("timestamp")
+        yield KafkaRecord(
+            feed=feed,
+            key=key,
+            value=value,
+            timestamp=None if timestamp is None else int(timestamp) * 1000,
+            ingested_at=micros(ingested_at),
+            topic=place.get("topic"),
+            partition=place.get("partition"),
+            offset=place.get("offset"),
+            source_file=str(path),
+            record_id=f"{path}#{number}",
+        )
+
+
+def from_landed(feed: str, path: Path, *, ingested_at: datetime | int | str) -> Iterator[Record]:
+    """The records of a file that `land` takes for a feed."""
+    if feed in KAFKA_FEEDS:
+        yield from from_landed_envelopes(feed, path, ingested_at=ingested_at)
+    elif is_json_file(path):
+        for number, line in enumerate(lines_of(read_text(path)), 1):
+            if line.strip():
+                yield _file_record(feed, path, number, line, None, True, micros(ingested_at))
+    else:
+        yield from _from_csv(feed, path, micros(ingested_at))
+
+
+def _file_record(
+    feed: str,
+    path: Path,
+    number: int,
+    raw: str,
+    columns: Mapping[str, str | None] | None,
+    is_json: bool,
+    ingested_at: int,
+) -> FileRecord:
+    return FileRecord(
+        feed=feed,
+        raw=raw,
+        columns=columns,
+        is_json=is_json,
+        ingested_at=ingested_at,
+        source_file=str(path),
+        record_number=number,
+        record_id=f"{path}#{number}",
+    )
+
+
+def split_csv(line: str) -> list[str] | None:
+    """The fields of one CSV line; None when it cannot be split (a quote without its end…)."""
+    try:
+        rows = list(csv.reader([line], strict=True))
+    except csv.Error:
+        return None
+    return rows[0] if rows else []
+
+
+def _from_csv(feed: str, path: Path, ingested_at: int) -> Iterator[FileRecord]:
+    header: Sequence[str] | None = None
+    for number, line in enumerate(lines_of(read_text(path)), 1):
+        if not line.strip():
+            continue
+        fields = split_csv(line)
+        if header is None:
+            header = [name.strip() for name in fields or []]
+            continue
+        columns: dict[str, str | None] | None = None
+        if fields is not None:
+            given = dict(zip(header, fields, strict=False))
+            columns = {name: given.get(name, "") for name in FILE_COLUMNS[feed]}
+        yield _file_record(feed, path, number, line, columns, False, ingested_at)
+
+
+def from_bronze_rows(feed: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
+    """Records from rows of bronze.<feed> (the SQL connector's, or `lakehouse sql --format json`).
+
+    Whether a file row was CSV or JSON is told by its file's name; a row without one (JDBC) is
+    JSON.
+    """
+    for row in rows:
+        common: dict[str, Any] = {
+            "feed": feed,
+            "ingested_at": micros(row["ingested_at"]),
+            "source_file": row.get("source_file"),
+            "record_id": row.get("record_id"),
+            "is_erased": row.get("erased_at") is not None,
+        }
+        if feed in KAFKA_FEEDS:
+            at = row["timestamp"]
+            yield KafkaRecord(
+                key=_binary(row["key"]),
+                value=_binary(row["value"]),
+                timestamp=None if at is None else micros(at),
+                topic=row["topic"],
+                topic_epoch=row.get("topic_epoch"),
+                partition=row["partition"],
+                offset=row["offset"],
+                **common,
+            )
+            continue
+        columns = {name: row[name] for name in FILE_COLUMNS[feed]}
+        is_split = any(value is not None for value in columns.values())
+        yield FileRecord(
+            raw=row["raw"] or "",
+            columns=columns if is_split else None,
+            is_json=row.get("source_file") is None or is_json_file(row["source_file"]),
+            **common,
+        )
+
+
+def _binary(value: Any) -> bytes | None:
+    if value is None:
+        return None
+    return base64.b64decode(value) if isinstance(value, str) else bytes(value)
+
+
+def bronze_query(feed: str) -> str:
+    """The columns that `from_bronze_rows` needs."""
+    if feed in KAFKA_FEEDS:
+        names = [
+            "key",
+            "value",
+            "topic",
+            "topic_epoch",
+            "partition",
+            "offset",
+            "timestamp",
+        ]
+    else:
+        names = ["raw", *FILE_COLUMNS[feed]]
+    names += ["source_file", "record_id", "ingested_at", "erased_at"]
+    return f"select {', '.join(f'`{name}`' for name in names)} from bronze.{feed}"
