@@ -1,0 +1,6 @@
+"""`python -m ingestion`."""
+
+from ingestion.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,253 @@
+"""The bronze tables: their columns, the streaming writer, and what they say of their own past.
+
+Nothing else writes to bronze. A micro-batch's rows and its number go into one Delta transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from ingestion.broker import Topic
+from ingestion.checkpoints import Commit
+from ingestion.feeds import FILE_FEEDS, KAFKA_FEEDS, IngestionError
+
+SCHEMA = "bronze"
+
+_ARRIVAL = {
+    "ingested_at": ("timestamp", "Start of the micro-batch that wrote the row, UTC."),
+    "record_id": ("string", "Stable id of a row from a file or JDBC; null from Kafka."),
+    "erased_at": ("timestamp", "When erasure emptied the row; null otherwise."),
+}
+_KAFKA_COLUMNS = {
+    "key": ("binary", "Record key as it came."),
+    "value": ("binary", "Record value as it came; null is a tombstone."),
+    "headers": ("array<struct<key: string, value: binary>>", "Record headers as they came."),
+    "topic": ("string", "Topic."),
+    "partition": ("int", "Partition of the topic."),
+    "offset": ("bigint", "Offset in the partition; in rows from files it identifies nothing."),
+    "timestamp": ("timestamp", "Kafka's time of the record."),
+    "topic_epoch": ("int", "0 for the topic first seen, 1 more each time it was created anew."),
+    "source_file": ("string", "File below the landing folder; null from Kafka."),
+    **_ARRIVAL,
+}
+# Delta keeps minimum and maximum of columns in its log, where erasure does not reach: none of
+# columns that may hold personal data.
+_KAFKA_STATISTICS = "topic,partition,offset,timestamp,topic_epoch,source_file,ingested_at"
+_FILE_STATISTICS = "source_file,source_modified_at,ingested_at,record_id,erased_at"
+
+Columns = Mapping[str, tuple[str, str]]
+Gaps = Mapping[int, tuple[int, int]]
+"""Lost offsets by partition: the first, and the first after them."""
+
+
+def _file_columns(source: Iterable[str]) -> Columns:
+    return {
+        "raw": ("string", "The line as it came, or the JDBC row as JSON."),
+        **{
+            name: ("string", "Source column; null if the line could not be split.")
+            for name in source
+        },
+        "source_file": ("string", "File below the landing folder, or the JDBC source."),
+        "source_modified_at": ("timestamp", "When the file was last modified."),
+        **_ARRIVAL,
+    }
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Delta table of the bronze schema."""
+
+    name: str
+    comment: str
+    columns: Columns
+    statistics: str
+
+
+TABLES = (
+    *(
+        Table(
+            feed.table,
+            f"Records of topic {feed.name}, as they came.",
+            _KAFKA_COLUMNS,
+            _KAFKA_STATISTICS,
+        )
+        for feed in KAFKA_FEEDS
+    ),
+    *(
+        Table(
+            feed.table,
+            f"Rows of {feed.name}, as they came.",
+            _file_columns(feed.columns),
+            _FILE_STATISTICS,
+        )
+        for feed in FILE_FEEDS
+    ),
+    Table(
+        "ingestion_topics",
+        "Identity of each topic over time: a topic created anew gets the next epoch.",
+        {
+            "feed": ("string", "Feed."),
+            "topic": ("string", "Topic name."),
+            "topic_id": ("string", "The broker's id of the topic; empty where it gives none."),
+            "topic_epoch": ("int", "Epoch of the rows read from it."),
+            "first_seen_at": ("timestamp", "When ingestion first met it."),
+        },
+        "feed,topic,topic_id,topic_epoch,first_seen_at",
+    ),
+    Table(
+        "ingestion_gaps",
+        "Offsets given up with --accept-data-loss: expired before they were read.",
+        {
+            "feed": ("string", "Feed."),
+            "topic": ("string", "Topic name."),
+            "topic_epoch": ("int", "Epoch of the topic."),
+            "partition": ("int", "Partition."),
+            "from_offset": ("bigint", "First offset that is lost."),
+            "to_offset": ("bigint", "First offset after the gap."),
+            "accepted_at": ("timestamp", "When the loss was accepted."),
+        },
+        "feed,topic,topic_epoch,partition,from_offset,to_offset,accepted_at",
+    ),
+)
+
+
+def table_name(name: str, catalog: str | None = None) -> str:
+    """Qualified name of a bronze table, quoted for SQL."""
+    parts = (catalog, SCHEMA, name) if catalog else (SCHEMA, name)
+    return ".".join(f"`{part}`" for part in parts)
+
+
+def create_tables(spark: SparkSession, catalog: str | None = None) -> None:
+    """Create the schema and the tables that are not there. Safe to repeat and to run twice at once.
+
+    Change data feed is on from the first version, since models read bronze by commit versions.
+    """
+    schema = f"`{catalog}`.`{SCHEMA}`" if catalog else f"`{SCHEMA}`"
+    present: set[str] = set()
+    try:
+        present = {row.tableName for row in spark.sql(f"show tables in {schema}").collect()}
+    except AnalysisException:
+        spark.sql(f"create schema if not exists {schema}")
+    for table in TABLES:
+        if table.name in present:
+            continue
+        columns = ", ".join(
+            f"`{name}` {kind} comment '{comment.replace(chr(39), chr(92) + chr(39))}'"
+            for name, (kind, comment) in table.columns.items()
+        )
+        spark.sql(
+            f"create table if not exists {table_name(table.name, catalog)} ({columns}) using delta "
+            f"comment '{table.comment}' tblproperties ('delta.enableChangeDataFeed' = 'true', "
+            f"'delta.dataSkippingStatsColumns' = '{table.statistics}')"
+        )
+
+
+def start_writing(
+    rows: DataFrame,
+    *,
+    table: str,
+    name: str,
+    writer_id: str,
+    checkpoint: Path,
+    continuous: bool,
+    trigger_seconds: float,
+) -> StreamingQuery:
+    """Start the query that appends `rows` to `table` (a name from `table_name`).
+
+    `writer_id` marks its commits in the table's history, for `last_commit`.
+    Not continuous: it ends when it has read what was there at its start.
+    """
+    writer = (
+        rows.writeStream.format("delta")
+        .outputMode("append")
+        .queryName(name)
+        .option("checkpointLocation", str(checkpoint))
+        .option("userMetadata", writer_id)
+    )
+    if continuous:
+        writer = writer.trigger(processingTime=f"{int(trigger_seconds * 1000)} milliseconds")
+    else:
+        writer = writer.trigger(availableNow=True)
+    return writer.toTable(table)
+
+
+def last_commit(spark: SparkSession, table: str, writer_id: str) -> Commit | None:
+    """The newest micro-batch that a writer committed, None if the history shows none.
+
+    None, too, if the table was restored since: then its rows may be older than that.
+    """
+    history = spark.sql(f"describe history {table} limit 50").selectExpr(
+        "version", "operation", "userMetadata", "operationParameters as parameters"
+    )
+    for commit in sorted(history.collect(), key=lambda row: -row.version):
+        if commit.operation == "RESTORE":
+            return None
+        if commit.operation == "STREAMING UPDATE" and commit.userMetadata == writer_id:
+            return Commit(commit.parameters["queryId"], int(commit.parameters["epochId"]))
+    return None
+
+
+def next_offsets(spark: SparkSession, catalog: str, table: str, epoch: int) -> dict[int, int]:
+    """First offset not read yet, by partition, as bronze and the accepted gaps know it."""
+    rows = spark.sql(
+        f"""
+        select `partition`, max(next) as next
+        from (
+            select `partition`, `offset` + 1 as next from {table_name(table, catalog)}
+            where topic_epoch = {epoch} and source_file is null
+            union all
+            select `partition`, to_offset from {table_name("ingestion_gaps", catalog)}
+            where feed = '{table}' and topic_epoch = {epoch}
+        )
+        group by `partition`
+        """
+    )
+    return {row.partition: row.next for row in rows.collect()}
+
+
+def topic_epoch(
+    spark: SparkSession, catalog: str, feed: str, topic: Topic, *, new_topic: bool = False
+) -> int:
+    """Epoch of a topic, which is new (and remembered) if the broker gives it another id.
+
+    `new_topic`: the operator says that a topic created anew is meant. Raises IngestionError if it
+    is another one than before and nobody said so.
+    """
+    registry = table_name("ingestion_topics", catalog)
+    known = spark.sql(
+        f"select topic, topic_id, topic_epoch from {registry} where feed = :feed "
+        "order by topic_epoch desc limit 1",
+        {"feed": feed},
+    ).collect()
+    if known and (known[0].topic, known[0].topic_id) == (topic.name, topic.id):
+        return int(known[0].topic_epoch)
+    if known and not new_topic:
+        raise IngestionError(
+            f"Topic {topic.name} of feed {feed} is not the one read before: it was created anew "
+            f"(id {topic.id or 'unknown'}, was {known[0].topic} {known[0].topic_id}). If that is "
+            "meant, start once with --new-topic: its records are read from the first on."
+        )
+    epoch = int(known[0].topic_epoch) + 1 if known else 0
+    spark.sql(
+        f"insert into {registry} values (:feed, :topic, :id, {epoch}, current_timestamp())",
+        {"feed": feed, "topic": topic.name, "id": topic.id},
+    )
+    return epoch
+
+
+def record_gaps(
+    spark: SparkSession, catalog: str, feed: str, topic: str, epoch: int, gaps: Gaps
+) -> None:
+    """Write accepted losses, so that they are seen and reading goes on behind them."""
+    rows = ", ".join(
+        f"(:feed, :topic, {epoch}, {partition}, {start}, {end}, current_timestamp())"
+        for partition, (start, end) in sorted(gaps.items())
+    )
+    target = table_name("ingestion_gaps", catalog)
+    spark.sql(f"insert into {target} values {rows}", {"feed": feed, "topic": topic})

@@ -1,0 +1,115 @@
+"""Command line: `python -m ingestion`, `fitbit-ingest`, and what `lakehouse ingest` hands on."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingestion.config import Config, load
+from ingestion.feeds import (
+    ENVELOPE_FEEDS,
+    FEEDS,
+    FILE_FEEDS,
+    KAFKA_FEEDS,
+    Feed,
+    IngestionError,
+    select,
+)
+
+log = logging.getLogger("ingestion")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 a fault (one line on stderr), 2 wrong usage."""
+    parser = argparse.ArgumentParser(prog="fitbit-ingest", description=__doc__)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings (TOML)")
+    add_arguments(parser)
+    args = parser.parse_args(arguments)
+    try:
+        config = load(os.environ, args.config)
+    except IngestionError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return ingest(config, args)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--continuous", action="store_true", help="go on until SIGTERM; else drain and end"
+    )
+    parser.add_argument(
+        "--feed", action="append", metavar="NAME", choices=FEEDS, help="this feed only; may repeat"
+    )
+    parser.add_argument(
+        "--accept-data-loss",
+        action="store_true",
+        help="go on though Kafka dropped records unread; the gap is recorded",
+    )
+    parser.add_argument(
+        "--new-topic", action="store_true", help="read topics that were created anew, as new ones"
+    )
+
+
+def ingest(config: Config, args: argparse.Namespace) -> int:
+    """Run the feeds; SIGTERM and SIGINT end them after the micro-batch."""
+    # Spark's client takes a second to import: not for --help or a wrong setting.
+    from ingestion.runner import Wishes, run
+
+    _log_to_stderr(config)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    wishes = Wishes(args.continuous, args.accept_data_loss, args.new_topic)
+    started = time.monotonic()
+    try:
+        rows = run(config, _feeds(config, args.feed), wishes, stop)
+    except IngestionError as error:
+        log.error("%s", error)
+        return 1
+    counts = " ".join(f"{name}={count}" for name, count in rows.items())
+    log.info("done seconds=%.1f %s", time.monotonic() - started, counts)
+    return 0
+
+
+def _feeds(config: Config, named: list[str] | None) -> list[Feed]:
+    names = named or list(config.feeds)
+    if names:
+        return select(names)
+    landed = [feed for feed in ENVELOPE_FEEDS if _has_files(Path(config.landing) / feed.folder)]
+    return [*KAFKA_FEEDS, *FILE_FEEDS, *landed]
+
+
+def _has_files(folder: Path) -> bool:
+    return any(path.is_file() for path in folder.rglob("[!._]*"))
+
+
+class _Redact(logging.Filter):
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self._config = config
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._config.redact(record.getMessage()), ()
+        return True
+
+
+def _log_to_stderr(config: Config) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    handler.addFilter(_Redact(config))
+    log.handlers = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

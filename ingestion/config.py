@@ -1,0 +1,154 @@
+"""Settings of ingestion: one TOML file and the environment, read once, unknown keys refused.
+
+Order: defaults, then the file that FITBIT_INGEST_CONFIG (or --config) names, then the environment.
+`max_offsets_per_trigger` in the file is FITBIT_INGEST_MAX_OFFSETS_PER_TRIGGER in the environment;
+the table `[kafka]` takes Kafka's own option names ("sasl.jaas.config"), in the environment
+FITBIT_INGEST_KAFKA_SASL_JAAS_CONFIG; `[topics]` maps a feed to its topic, FITBIT_INGEST_TOPICS_BPM.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ingestion.feeds import KAFKA_FEEDS, IngestionError
+
+PREFIX = "FITBIT_INGEST_"
+_SECRET_NAME = re.compile(
+    r"password|secret|jaas|token|credential|keystore\.key|private", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Where to read, where to write, and how much at a time. Paths are POSIX paths, also those
+    of Unity Catalog volumes (`/Volumes/...`), since checkpoints are looked into before each start.
+    """
+
+    landing: str = ""
+    """Folder with one folder a file feed."""
+    checkpoints: str = ""
+    """Folder with one folder a feed. Lost ones are made anew from bronze."""
+    leases: str = ""
+    """Folder that says who ingests which feed: one writer at a time."""
+    catalog: str = ""
+    """Catalog of the bronze schema; empty: the session's own."""
+    spark_remote: str = ""
+    """Spark Connect URL; empty: the session is given, as on Databricks."""
+    feeds: tuple[str, ...] = ()
+    """Feeds to run; empty: the topics, the file feeds, and envelope files where some have landed."""
+    trigger_seconds: float = 1.0
+    """Continuous mode: least time from the start of one micro-batch to that of the next."""
+    max_offsets_per_trigger: int = 200_000
+    """Most records of a topic in one micro-batch: bounds memory and time."""
+    max_files_per_trigger: int = 200
+    """Most files of a feed in one micro-batch."""
+    lease_seconds: float = 10.0
+    """Age of a heartbeat after which its owner counts as gone."""
+    max_restarts: int = 3
+    """A drain gives up after so many restarts of a query; continuous mode never does."""
+    metrics_port: int = 0
+    """Loopback port of the Prometheus metrics in continuous mode; 0: none."""
+    topics: Mapping[str, str] = field(default_factory=dict)
+    """Topic by feed, where it is not called like the feed."""
+    kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Kafka client options, passed on to Spark as `kafka.*`."""
+
+    def topic_of(self, feed: str) -> str:
+        return self.topics.get(feed, feed)
+
+    def secrets(self) -> list[str]:
+        """Values that no log or error may show."""
+        values = [value for name, value in self.kafka.items() if _SECRET_NAME.search(name)]
+        quoted = [part for v in values for part in re.findall(r"password\s*=\s*[\"']([^\"']+)", v)]
+        return sorted({v for v in (*values, *quoted) if v}, key=len, reverse=True)
+
+    def redact(self, text: str) -> str:
+        for secret in self.secrets():
+            text = text.replace(secret, "***")
+        return text
+
+
+def load(
+    environment: Mapping[str, str], file: Path | None = None, base: Config | None = None
+) -> Config:
+    """Read the file, then the environment, over `base`.
+
+    Raises IngestionError for an unknown key, a value of the wrong type or a missing setting. The
+    text names the key, never the value.
+    """
+    given: dict[str, Any] = {}
+    named = environment.get(PREFIX + "CONFIG")
+    path = file or (Path(named) if named else None)
+    if path is not None:
+        given = _from_file(path)
+    for name, text in environment.items():
+        if name.startswith(PREFIX) and name != PREFIX + "CONFIG":
+            _from_variable(given, name, text)
+    config = replace(base or Config(), **{k: _typed(k, v) for k, v in given.items()})
+    _check(config)
+    return config
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        settings = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise IngestionError(f"{path} cannot be read ({error.strerror}).") from error
+    except tomllib.TOMLDecodeError as error:
+        # The decoder quotes no values, only where it stopped.
+        raise IngestionError(f"{path} is not valid TOML: {error}.") from error
+    for key in settings:
+        if key not in _TYPES:
+            raise IngestionError(f"{path}: unknown setting {key!r}; known are {', '.join(_TYPES)}.")
+    return settings
+
+
+def _from_variable(given: dict[str, Any], name: str, text: str) -> None:
+    key = name.removeprefix(PREFIX).lower()
+    for table in ("kafka", "topics"):
+        if key.startswith(table + "_"):
+            rest = key.removeprefix(table + "_")
+            given[table] = dict(given.get(table, {}))
+            given[table][rest.replace("_", ".") if table == "kafka" else rest] = text
+            return
+    if key not in _TYPES or key in ("kafka", "topics"):
+        raise IngestionError(f"Unknown variable {name}: see docs/ingestion.md, or unset it.")
+    given[key] = text
+
+
+def _typed(key: str, value: Any) -> Any:
+    kind = _TYPES[key]
+    try:
+        if kind == "tuple[str, ...]":
+            names = value.split(",") if isinstance(value, str) else value
+            return tuple(str(name).strip() for name in names)
+        if kind == "Mapping[str, str]":
+            return {str(k): str(v) for k, v in value.items()}
+        if isinstance(value, bool):
+            raise TypeError
+        return {"str": str, "int": int, "float": float}[kind](value)
+    except (ValueError, TypeError, AttributeError):
+        raise IngestionError(f"Setting {key!r} must be of type {kind}.") from None
+
+
+def _check(config: Config) -> None:
+    for key in ("landing", "checkpoints", "leases"):
+        if not getattr(config, key):
+            raise IngestionError(f"Setting {key!r} is missing: give a folder (docs/ingestion.md).")
+    if not config.kafka.get("bootstrap.servers"):
+        raise IngestionError("Kafka's 'bootstrap.servers' is missing: set it in [kafka].")
+    known = {feed.name for feed in KAFKA_FEEDS}
+    if not set(config.topics) <= known:
+        raise IngestionError(f"[topics] may name {', '.join(sorted(known))} only.")
+    positive = ("trigger_seconds", "max_offsets_per_trigger", "max_files_per_trigger")
+    for key in (*positive, "lease_seconds"):
+        if getattr(config, key) <= 0:
+            raise IngestionError(f"Setting {key!r} must be greater than 0.")
+
+
+_TYPES = {f.name: str(f.type) for f in fields(Config)}

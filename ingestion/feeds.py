@@ -1,0 +1,79 @@
+"""The feeds: what arrives, by which way, and in which bronze table it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class IngestionError(Exception):
+    """A fault that the operator can mend; its text is one or two sentences with the way out."""
+
+
+@dataclass(frozen=True)
+class KafkaFeed:
+    """Records of one topic. The topic's name is the feed's, unless configured."""
+
+    name: str
+
+    @property
+    def table(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class FileFeed:
+    """Rows of CSV and NDJSON files in `landing/<folder>/`.
+
+    `columns` are the source columns, in the order of the bronze table.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+
+    @property
+    def table(self) -> str:
+        return self.name
+
+    @property
+    def folder(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class EnvelopeFeed:
+    """A topic's records in files, as Kafka Connect's file sink writes them: NDJSON envelopes.
+
+    They end in the topic's own table. Offsets in such files may repeat and identify nothing.
+    """
+
+    table: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.table}_files"
+
+    @property
+    def folder(self) -> str:
+        return self.table
+
+
+Feed = KafkaFeed | FileFeed | EnvelopeFeed
+
+KAFKA_FEEDS = (KafkaFeed("user_info"), KafkaFeed("bpm"), KafkaFeed("workout"))
+FILE_FEEDS = (
+    FileFeed("registered_users", ("user_id", "device_id", "mac_address", "registration_timestamp")),
+    FileFeed("gym_logins", ("mac_address", "gym", "login", "logout")),
+)
+ENVELOPE_FEEDS = tuple(EnvelopeFeed(feed.table) for feed in KAFKA_FEEDS)
+_ALL: tuple[Feed, ...] = (*KAFKA_FEEDS, *FILE_FEEDS, *ENVELOPE_FEEDS)
+FEEDS = {feed.name: feed for feed in _ALL}
+
+
+def select(names: Iterable[str]) -> list[Feed]:
+    """Feeds of these names, in their own order. Raises IngestionError for an unknown name."""
+    wanted = set(names)
+    unknown = sorted(wanted - FEEDS.keys())
+    if unknown:
+        raise IngestionError(f"Unknown feed {', '.join(unknown)}: choose from {', '.join(FEEDS)}.")
+    return [feed for name, feed in FEEDS.items() if name in wanted]

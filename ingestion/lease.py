@@ -1,0 +1,171 @@
+"""One writer a feed: a lease file with a heartbeat.
+
+`leases/<feed>.json` names the owner and its Spark Connect session. A streaming query survives the
+death of its client, so whoever finds a lease without a heartbeat first stops the queries of that
+session: the next owner at its start, or the workspace's warden.
+
+On one host a lock on `leases/<feed>.lock`, which ends with its process, tells at once that an owner
+is gone. Elsewhere (a Unity Catalog volume) its heartbeat is watched for a while: no two clocks are
+compared.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import platform
+import threading
+import time
+import uuid
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ingestion.feeds import IngestionError
+
+log = logging.getLogger(__name__)
+
+
+class LeaseHeld(IngestionError):
+    """Another process ingests this feed."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a lease file says. `beat` grows while the owner lives; `since` is for people."""
+
+    feed: str
+    host: str
+    pid: int
+    session_id: str
+    since: str
+    beat: int = 0
+    revoked: bool = False
+
+
+def read(path: Path) -> Record | None:
+    """The record of a lease file, or None if there is none that can be read."""
+    try:
+        return Record(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write(path: Path, record: Record) -> None:
+    """Replace the file whole: a reader sees the old record or the new one."""
+    partial = path.with_suffix(f".{os.getpid()}.tmp")
+    partial.write_text(json.dumps(asdict(record)))
+    partial.replace(path)
+
+
+class Lease:
+    """Held from `acquire` to the end of the `with` block, unless it is lost meanwhile.
+
+    `orphan` is the session of an owner that ended without giving the lease back.
+    """
+
+    def __init__(self, path: Path, record: Record, lock: int, orphan: str | None) -> None:
+        self.orphan = orphan
+        self._path = path
+        self._record = record
+        self._lock = lock
+        self._ended = threading.Event()
+
+    @property
+    def feed(self) -> str:
+        return self._record.feed
+
+    @property
+    def session_id(self) -> str:
+        return self._record.session_id
+
+    @classmethod
+    def acquire(cls, folder: Path, feed: str, seconds: float) -> Lease:
+        """Take the lease of a feed. Raises LeaseHeld if its owner lives.
+
+        `seconds`: for how long a heartbeat may stand still.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{feed}.json"
+        lock = os.open(folder / f"{feed}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            locked = _lock(lock)
+            old = read(path)
+            host = platform.node()
+            if locked is False or (
+                old is not None and not (locked and old.host == host) and _beats(path, old, seconds)
+            ):
+                raise LeaseHeld(_held(feed, old))
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            record = Record(feed, host, os.getpid(), str(uuid.uuid4()), now)
+            write(path, record)
+        except BaseException:
+            os.close(lock)
+            raise
+        lease = cls(path, record, lock, old.session_id if old else None)
+        threading.Thread(
+            target=lease._beat, args=(seconds / 4,), name=f"lease-{feed}", daemon=True
+        ).start()
+        return lease
+
+    def is_lost(self) -> bool:
+        """Whether someone took the heartbeat for dead and revoked the lease or took it over."""
+        now = read(self._path)
+        return now is None or now.revoked or now.session_id != self.session_id
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        if not self.is_lost():
+            self._path.unlink(missing_ok=True)
+        os.close(self._lock)
+
+    def _beat(self, every: float) -> None:
+        while not self._ended.wait(every):
+            if self.is_lost():
+                return
+            self._record = replace(self._record, beat=self._record.beat + 1)
+            try:
+                write(self._path, self._record)
+            except OSError as error:  # a full disk: the next beat may succeed
+                log.warning("feed=%s heartbeat failed: %s", self._record.feed, error.strerror)
+
+
+def _lock(handle: int) -> bool | None:
+    """True if the lock is ours, False if another process has it, None if there are no locks."""
+    for _ in range(10):  # the warden holds it for an instant
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.1)
+        except OSError:
+            return None
+    return False
+
+
+def _beats(path: Path, old: Record, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        now = read(path)
+        if now is None:
+            return False
+        if now != old:
+            return not now.revoked
+        time.sleep(min(0.5, seconds / 10))
+    return False
+
+
+def _held(feed: str, record: Record | None) -> str:
+    owner = f"process {record.pid} on {record.host} since {record.since}" if record else "another"
+    return f"Feed {feed} is being ingested by {owner}: stop that process, or leave it to its work."

@@ -1,0 +1,311 @@
+"""Runs the feeds: one streaming query each, side by side, restarted with bounded back-off."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from ingestion import broker, bronze, checkpoints, sessions, sources
+from ingestion.config import Config
+from ingestion.feeds import Feed, IngestionError, KafkaFeed
+from ingestion.lease import Lease
+
+log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 1
+_LONGEST_PAUSE = 60.0
+# When asked to stop, the end of a micro-batch is awaited for so long. Then it is interrupted: that
+# costs its repetition, no more.
+_STOP_SECONDS = 120.0
+# Starting again does not mend these.
+_FATAL = re.compile(
+    r"Authentication|Authorization|SslHandshake|DATA_LOSS|data may have been lost|OffsetOutOfRange"
+    r"|AnalysisException|SCHEMA_MISMATCH|ConcurrentQuery"
+)
+_SPARK_GONE = re.compile(
+    r"StatusCode\.UNAVAILABLE|failed to connect|SESSION_(CLOSED|CHANGED)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the operator asked for on the command line."""
+
+    continuous: bool = False
+    accept_data_loss: bool = False
+    new_topic: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A finished micro-batch. `offsets` are from-to by partition, `to` not included."""
+
+    feed: str
+    number: int
+    rows: int
+    offsets: str
+    seconds: float
+    progress: Any = field(repr=False, compare=False)
+
+
+Observer = Callable[[Batch], None]
+
+
+def run(
+    config: Config,
+    feeds: list[Feed],
+    wishes: Wishes,
+    stop: threading.Event,
+    observe: Observer = lambda batch: None,
+) -> dict[str, int]:
+    """Ingest until all is drained, or with `continuous` until `stop` is set: then after the batch.
+
+    Returns rows by feed. Raises LeaseHeld at once if another process has one of the feeds. Raises
+    IngestionError if a feed cannot go on: after the others have drained, or, with `continuous`,
+    after the others' micro-batches.
+    """
+    with ExitStack() as stack:
+        acquire = Lease.acquire
+        leases = [
+            stack.enter_context(acquire(Path(config.leases), feed.name, config.lease_seconds))
+            for feed in feeds
+        ]
+        for lease in leases:
+            if lease.orphan and config.spark_remote:
+                stopped = sessions.stop_queries(config.spark_remote, lease.orphan)
+                log.info("feed=%s taken over, %d orphaned query stopped", lease.feed, stopped)
+        with sessions.session(config.spark_remote) as spark:
+            bronze.create_tables(spark, config.catalog or None)
+        pool = stack.enter_context(ThreadPoolExecutor(len(feeds), "feed"))
+        runs = [
+            FeedRun(config, feed, lease, wishes, stop, observe)
+            for feed, lease in zip(feeds, leases, strict=True)
+        ]
+        futures = [pool.submit(feed_run.run) for feed_run in runs]
+        failures = [error for future in futures if (error := future.exception()) is not None]
+    for error in failures:
+        if not isinstance(error, IngestionError):
+            raise error
+    if failures:
+        raise IngestionError("\n".join(str(error) for error in failures))
+    return {feed_run.feed.name: feed_run.rows for feed_run in runs}
+
+
+class FeedRun:
+    """One feed's query from its start to its end, with restarts. `rows` counts what it wrote."""
+
+    def __init__(
+        self,
+        config: Config,
+        feed: Feed,
+        lease: Lease,
+        wishes: Wishes,
+        stop: threading.Event,
+        observe: Observer,
+    ) -> None:
+        self.feed = feed
+        self.rows = 0
+        self.restarts = 0
+        self._config = config
+        self._lease = lease
+        self._wishes = wishes
+        self._stop = stop
+        self._observe = observe
+        self._checkpoint = Path(config.checkpoints) / feed.name
+        self._table = bronze.table_name(feed.table, config.catalog)
+
+    def run(self) -> None:
+        """Raises IngestionError if the feed cannot go on."""
+        try:
+            with sessions.session(self._config.spark_remote, self._lease.session_id) as spark:
+                # The log line needs the newest only; all of them cross the wire at each poll.
+                spark.conf.set("spark.sql.streaming.numRecentProgressUpdates", "20")
+                while not self._attempt(spark):
+                    pass
+        except BaseException:
+            if self._wishes.continuous:
+                self._stop.set()
+            raise
+
+    def _attempt(self, spark: SparkSession) -> bool:
+        """One start of the query; False if it failed and may be started again, after a pause."""
+        try:
+            query = self._start(spark)
+            try:
+                self._follow(query)
+            finally:
+                if query.isActive:
+                    query.stop()
+            return True
+        except IngestionError:
+            raise
+        except Exception as error:  # noqa: BLE001  (Spark's come in several families)
+            reason = self._config.redact(_first_line(error))
+            if _SPARK_GONE.search(f"{type(error).__name__} {error}"):
+                raise IngestionError(
+                    f"Feed {self.feed.name} lost its Spark session ({reason}): start Spark again "
+                    "if it is down, then ingestion; it resumes where it was."
+                ) from None
+            bounded = not self._wishes.continuous and self.restarts >= self._config.max_restarts
+            if bounded or _FATAL.search(str(error)):
+                raise IngestionError(
+                    f"Feed {self.feed.name} cannot go on: {reason}. If its checkpoint "
+                    f"{self._checkpoint} is damaged, remove that folder: the feed resumes from "
+                    "bronze, without loss or repeats."
+                ) from None
+            self.restarts += 1
+            pause = min(2.0**self.restarts, _LONGEST_PAUSE)
+            log.warning(
+                "feed=%s restart=%d in=%.0fs: %s", self.feed.name, self.restarts, pause, reason
+            )
+            return self._stop.wait(pause)
+
+    def _start(self, spark: SparkSession) -> StreamingQuery:
+        rows, writer_id = (
+            self._kafka_rows(spark, self.feed)
+            if isinstance(self.feed, KafkaFeed)
+            else self._file_rows(spark)
+        )
+        return bronze.start_writing(
+            rows,
+            table=self._table,
+            name=self.feed.name,
+            writer_id=writer_id,
+            checkpoint=self._checkpoint,
+            continuous=self._wishes.continuous,
+            trigger_seconds=self._config.trigger_seconds,
+        )
+
+    def _file_rows(self, spark: SparkSession) -> tuple[DataFrame, str]:
+        assert not isinstance(self.feed, KafkaFeed)
+        writer_id = self.feed.name
+        checkpoints.trusted(self._checkpoint, bronze.last_commit(spark, self._table, writer_id))
+        return sources.file_stream(spark, self._config, self.feed, self._table), writer_id
+
+    def _kafka_rows(self, spark: SparkSession, feed: KafkaFeed) -> tuple[DataFrame, str]:
+        catalog, wishes = self._config.catalog, self._wishes
+        name = self._config.topic_of(feed.name)
+        topic = broker.describe(self._config, [name])[name]
+        epoch = bronze.topic_epoch(spark, catalog, feed.name, topic, new_topic=wishes.new_topic)
+        writer_id = f"{feed.name}/{epoch}"
+        last = bronze.last_commit(spark, self._table, writer_id)
+        state = checkpoints.trusted(self._checkpoint, last)
+        # A trusted checkpoint knows where to go on: no need to read the table.
+        resume = state.position if state else None
+        if not resume:
+            resume = bronze.next_offsets(spark, catalog, feed.table, epoch)
+        if gaps := _gaps(topic, resume):
+            if not wishes.accept_data_loss:
+                raise IngestionError(_expired(feed.name, gaps))
+            bronze.record_gaps(spark, catalog, feed.name, name, epoch, gaps)
+            checkpoints.set_aside(self._checkpoint, "a loss was accepted")
+            resume = bronze.next_offsets(spark, catalog, feed.table, epoch)
+        rows = sources.kafka_stream(
+            spark, self._config, feed, epoch=epoch, partitions=list(topic.latest), start=resume
+        )
+        return rows, writer_id
+
+    def _follow(self, query: StreamingQuery) -> None:
+        """Report micro-batches until the query ends, or has been asked to."""
+        reported = -1
+        while not query.awaitTermination(_POLL_SECONDS):
+            reported = self._report(query, reported)
+            if self._lease.is_lost():
+                break
+            if self._stop.is_set():
+                self._finish_batch(query, reported)
+                query.stop()
+                break
+        self._report(query, reported)
+        if self._lease.is_lost():
+            raise IngestionError(
+                f"Feed {self.feed.name}: the lease was revoked, since its heartbeat stood still "
+                "(was the machine suspended?). Start ingestion again; it resumes where it was."
+            )
+
+    def _report(self, query: StreamingQuery, reported: int) -> int:
+        """Log micro-batches newer than `reported`; returns the newest one."""
+        newest = query.lastProgress
+        if newest is None or newest["batchId"] <= reported:
+            return reported
+        for progress in query.recentProgress:
+            if progress["batchId"] > reported and progress["numInputRows"] > 0:
+                batch = _batch(self.feed.name, progress)
+                reported = batch.number
+                self.rows += batch.rows
+                log.info(
+                    "feed=%s batch=%d rows=%d offsets=%s seconds=%.2f",
+                    batch.feed, batch.number, batch.rows, batch.offsets, batch.seconds,
+                )  # fmt: skip
+                self._observe(batch)
+        return reported
+
+    def _finish_batch(self, query: StreamingQuery, reported: int) -> None:
+        end = time.monotonic() + _STOP_SECONDS
+        while query.isActive and query.status["isTriggerActive"] and time.monotonic() < end:
+            newest = query.lastProgress
+            if newest is not None and newest["batchId"] > reported:
+                return
+            time.sleep(0.1)
+
+
+def _gaps(topic: broker.Topic, resume: dict[int, int]) -> dict[int, tuple[int, int]]:
+    """Offsets that the broker no longer has, though they were not read."""
+    return {
+        p: (at, topic.earliest[p]) for p, at in resume.items() if at < topic.earliest.get(p, at)
+    }
+
+
+def _expired(feed: str, gaps: dict[int, tuple[int, int]]) -> str:
+    parts = ", ".join(f"partition {p}: {a} to {b - 1}" for p, (a, b) in sorted(gaps.items()))
+    return (
+        f"Feed {feed}: Kafka dropped records that were not read ({parts}). To go on without them, "
+        "start once with --accept-data-loss: the gap is recorded in bronze.ingestion_gaps."
+    )
+
+
+def _batch(feed: str, progress: Any) -> Batch:
+    observed = progress["observedMetrics"].get("written")
+    source = progress["sources"][0]
+    return Batch(
+        feed=feed,
+        number=progress["batchId"],
+        rows=progress["numInputRows"] if observed is None else observed["rows"],
+        offsets=_offsets(source["startOffset"], source["endOffset"]),
+        seconds=progress["batchDuration"] / 1000,
+        progress=progress,
+    )
+
+
+def _offsets(start: Any, end: Any) -> str:
+    """`0:12-30,1:7-9` for Kafka, `3-4` (numbers in the file source's log) for files."""
+    before, after = (json.loads(x) if isinstance(x, str) else x or {} for x in (start, end))
+    parts = []
+    for topic, ends in after.items():
+        starts = before.get(topic, {}) if isinstance(before, dict) else {}
+        if isinstance(ends, dict):
+            parts += [f"{p}:{starts.get(p, 0)}-{ends[p]}" for p in sorted(ends, key=int)]
+        else:
+            parts.append(f"{starts if starts != {} else -1}-{ends}")
+    return ",".join(parts)
+
+
+def _first_line(error: Exception) -> str:
+    """What went wrong, without stack traces and plans."""
+    text = str(error).strip()
+    cause = re.findall(r"(?:Caused by|org\.apache\.kafka[\w.]*Exception): ?([^\n]+)", text)
+    first = text.splitlines()[0] if text else ""
+    parts = [type(error).__name__, first[:300], *(c[:200] for c in cause[-1:] if c not in first)]
+    return ": ".join(part for part in parts if part)

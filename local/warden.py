@@ -1,0 +1,87 @@
+"""Stops streaming queries whose ingestion process died: a query outlives its Connect client.
+
+A thread of the SQL endpoint's process. It watches `leases/<feed>.json`; one whose heartbeat stands
+still for 10 s is revoked and its session's queries are stopped, so within 15 s of the death.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ingestion import lease
+from ingestion.lease import Record
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 10.0
+_LOOK_SECONDS = 2.0
+
+
+class Warden(threading.Thread):
+    """`stop_queries` stops what runs in a Connect session (default: by the client, through
+    `remote`) and raises if it cannot; then it is tried again at the next look.
+    """
+
+    def __init__(
+        self,
+        leases: Path,
+        remote: str,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        look_seconds: float = _LOOK_SECONDS,
+        stop_queries: Callable[[str, str], int] | None = None,
+    ) -> None:
+        super().__init__(name="warden", daemon=True)
+        self._leases = leases
+        self._remote = remote
+        self._lease_seconds = lease_seconds
+        self._look_seconds = look_seconds
+        self._stop_queries = stop_queries or _stop_queries
+        self._ended = threading.Event()
+        # Last record of each lease, and when (monotonic seconds) it was first seen like that.
+        self._seen: dict[Path, tuple[Record, float]] = {}
+
+    def run(self) -> None:
+        while not self._ended.wait(self._look_seconds):
+            try:
+                self.look(time.monotonic())
+            except Exception as error:  # noqa: BLE001  (the next look may succeed)
+                log.warning("warden: %s: %s", type(error).__name__, str(error)[:200])
+
+    def end(self) -> None:
+        """Ask the thread to end; `join` waits for it."""
+        self._ended.set()
+
+    def look(self, now: float) -> None:
+        """Check all leases once, at monotonic time `now`."""
+        records = {path: lease.read(path) for path in self._leases.glob("*.json")}
+        self._seen = {path: seen for path, seen in self._seen.items() if records.get(path)}
+        for path, record in records.items():
+            if record is None:
+                continue
+            before, since = self._seen.get(path, (None, now))
+            if record != before:
+                self._seen[path] = (record, now)
+            elif now - since >= self._lease_seconds or record.revoked:
+                self._clear(path, record)
+
+    def _clear(self, path: Path, record: Record) -> None:
+        # Revoked first: an owner that was only slow must not take its query's end for success.
+        revoked = replace(record, revoked=True)
+        lease.write(path, revoked)
+        stopped = self._stop_queries(self._remote, record.session_id)
+        if lease.read(path) == revoked:  # else a new owner has taken it over meanwhile
+            path.unlink(missing_ok=True)
+        log.warning("warden: feed %s had no owner, %d query stopped", record.feed, stopped)
+
+
+def _stop_queries(remote: str, session_id: str) -> int:
+    # Spark's client takes a second to import, and most workspaces never need it here.
+    from ingestion.sessions import stop_queries
+
+    return stop_queries(remote, session_id)
