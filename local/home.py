@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 CATALOG = "lakehouse"
 SCHEMAS = ("bronze", "silver", "gold")
@@ -108,8 +109,11 @@ class Home:
 
     @property
     def connect_url(self) -> str:
-        """Spark Connect, for `SparkSession.builder.remote`. The server admits the loopback only."""
-        return f"sc://127.0.0.1:{self.connect_port}"
+        """Spark Connect, for `SparkSession.builder.remote`; may be extended by `;key=value`.
+
+        The name localhost, since the client sends its token without TLS to that name only.
+        """
+        return f"sc://localhost:{self.connect_port}/;token={quote(self.token, safe='')}"
 
     # Folders.
 

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from local.home import WorkspaceError
 from local.java import Java, find_java
@@ -34,8 +35,12 @@ SPARK_MODULES = (
     ("org.apache.kafka", "kafka-clients", "3.9.0"),
     ("org.apache.commons", "commons-pool2", "2.12.0"),
 )
-# The broker is a JVM of its own, with a class path of its own: here with what it depends on.
-KAFKA_MODULES = (("org.apache.kafka", "kafka_2.13", "4.1.0"),)
+# The broker is a JVM of its own, with a class path of its own: here with what it depends on, and
+# the binding without which it logs nothing.
+KAFKA_MODULES = (
+    ("org.apache.kafka", "kafka_2.13", "4.1.0"),
+    ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3"),
+)
 
 _MARKER = "complete.json"
 
@@ -119,7 +124,10 @@ def _fetch(folder: Path, java: Java) -> None:
             *("-jar", str(ivy)),
             *("-ivy", str(work / "ivy.xml")),
             *("-cache", str(work / "ivy")),
-            *("-retrieve", f"{work}/jars/[conf]/[artifact]-[revision](-[classifier]).[ext]"),
+            *(
+                "-retrieve",
+                f"{work}/jars/[conf]/[artifact]-[revision](-[classifier]).[ext]",
+            ),
         ]
         settings = os.environ.get("LAKEHOUSE_IVY_SETTINGS")
         if settings:
@@ -163,8 +171,6 @@ def _ivy_file() -> str:
 
 def _proxy_options() -> list[str]:
     """Java does not read the usual proxy variables."""
-    from urllib.parse import urlsplit
-
     options = []
     for scheme in ("http", "https"):
         value = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme.upper()}_PROXY")

@@ -54,7 +54,11 @@ def _version_of(path: Path) -> int | None:
     """Major version, or None if the file does not run (macOS has such a stub)."""
     try:
         done = subprocess.run(
-            [str(path), "-version"], capture_output=True, text=True, timeout=30, check=False
+            [str(path), "-version"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -1,0 +1,198 @@
+"""The Spark JVM: Delta, the metastore and a Spark Connect server, with no Python inside.
+
+One JVM owns the metastore (embedded Derby admits one) and every Delta commit, since a local
+Delta log is only safe inside one JVM. Everybody else is a client of `Home.connect_url`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from local.home import Home
+from local.jars import Jars, pyspark_folder
+from local.java import Java
+from local.processes import Command
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MAIN_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
+HEAP = "2560m"
+
+# What Spark's launcher would add (org.apache.spark.launcher.JavaModuleOptions of Spark 4.0).
+_OPENED_PACKAGES = (
+    *(
+        "java.lang",
+        "java.lang.invoke",
+        "java.lang.reflect",
+        "java.io",
+        "java.net",
+        "java.nio",
+    ),
+    *(
+        "java.util",
+        "java.util.concurrent",
+        "java.util.concurrent.atomic",
+        "jdk.internal.ref",
+    ),
+    *("sun.nio.ch", "sun.nio.cs", "sun.security.action", "sun.util.calendar"),
+)
+
+_FAIR_POOLS = """<?xml version="1.0"?>
+<allocations>
+  <pool name="default"><schedulingMode>FAIR</schedulingMode></pool>
+</allocations>
+"""
+
+_LOGGING = """rootLogger.level = warn
+rootLogger.appenderRef.file.ref = file
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = {folder}/spark.log
+appender.file.filePattern = {folder}/spark.%i.log
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{{yyyy-MM-dd'T'HH:mm:ss.SSS'Z'}}{{UTC}} %p %c{{1}}: %m%n%ex
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 20MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 3
+# Its table of versions is made with the metastore; the warnings say that it was not there before.
+logger.metastore.name = org.apache.hadoop.hive.metastore
+logger.metastore.level = error
+logger.datanucleus.name = DataNucleus
+logger.datanucleus.level = error
+logger.hiveconf.name = org.apache.hadoop.hive.conf.HiveConf
+logger.hiveconf.level = error
+"""
+
+
+def settings(home: Home) -> dict[str, str]:
+    """Spark's configuration in this workspace: fixed, the same for every client."""
+    return {
+        "spark.app.name": "lakehouse",
+        # More task slots than 4 would not fit the heap; fewer than 2 would let one feed starve
+        # another.
+        "spark.master": f"local[{min(4, max(2, os.cpu_count() or 2))}]",
+        "spark.scheduler.mode": "FAIR",
+        "spark.scheduler.allocation.file": f"file:{home.run}/fair-pools.xml",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.local.dir": str(home.temporary),
+        "spark.driver.maxResultSize": "1g",
+        # Spark Connect.
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(home.connect_port),
+        "spark.connect.grpc.port.maxRetries": "0",
+        # Tables.
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.sources.default": "delta",
+        "spark.sql.warehouse.dir": f"file:{home.warehouse}",
+        "spark.sql.catalogImplementation": "hive",
+        "spark.hadoop.javax.jdo.option.ConnectionURL": (
+            f"jdbc:derby:;databaseName={home.metastore}/db;create=true"
+        ),
+        "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
+        "spark.hadoop.hive.metastore.schema.verification": "false",
+        # SQL as on a Databricks warehouse.
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.session.timeZone": "UTC",
+        # Small data on few cores: the defaults (200 and 50) are for clusters.
+        "spark.sql.shuffle.partitions": "2",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.default.parallelism": "2",
+        # A workspace is worked on for days; the statements of a past hour are of no use.
+        "spark.sql.ui.retainedExecutions": "20",
+        "spark.ui.retainedJobs": "20",
+        "spark.ui.retainedStages": "20",
+        "spark.ui.retainedTasks": "1000",
+        "spark.sql.streaming.numRecentProgressUpdates": "20",
+    }
+
+
+def prepare(home: Home) -> None:
+    """Write the files that the JVM reads and clear the scratch space of a former one."""
+    shutil.rmtree(home.temporary, ignore_errors=True)
+    home.temporary.mkdir()
+    (home.run / "fair-pools.xml").write_text(_FAIR_POOLS)
+    (home.run / "spark-log4j2.properties").write_text(_LOGGING.format(folder=home.logs))
+    argument_file = home.run / "spark.args"
+    argument_file.write_text("".join(f"{_quoted(option)}\n" for option in _options(home)))
+
+
+def _options(home: Home) -> list[str]:
+    opened = (f"java.base/{package}" for package in _OPENED_PACKAGES)
+    return [
+        f"-Xmx{HEAP}",
+        "-Xms256m",
+        "-Xss4m",  # deep plans are analysed by recursion
+        "-XX:+ExitOnOutOfMemoryError",  # half dead, it would answer and do nothing
+        "-XX:+IgnoreUnrecognizedVMOptions",
+        "--add-modules=jdk.incubator.vector",
+        *(f"--add-opens={package}=ALL-UNNAMED" for package in opened),
+        "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+        "-Djdk.reflect.useDirectMethodHandle=false",
+        "-Dio.netty.tryReflectionSetAccessible=true",
+        "-Djava.net.preferIPv4Stack=true",
+        "-Duser.timezone=UTC",
+        "-Dfile.encoding=UTF-8",
+        f"-Djava.io.tmpdir={home.temporary}",
+        f"-Dderby.system.home={home.metastore}",
+        f"-Dderby.stream.error.file={home.logs}/derby.log",
+        f"-Dlog4j2.configurationFile=file:{home.run}/spark-log4j2.properties",
+        *(f"-D{key}={value}" for key, value in settings(home).items()),
+    ]
+
+
+def _quoted(option: str) -> str:
+    """One argument in a file of arguments for `java`."""
+    return '"' + option.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def command(home: Home, java: Java, jars: Jars) -> Command:
+    """How to start the JVM. The token is in its environment, not in the list of processes."""
+    spark_home = pyspark_folder()
+    class_path = [
+        str(spark_home / "jars" / "*"),
+        *(str(jar) for jar in jars.spark_jars()),
+    ]
+    return Command(
+        part="spark",
+        arguments=(
+            str(java.path),
+            f"@{home.run}/spark.args",
+            "-cp",
+            os.pathsep.join(class_path),
+            MAIN_CLASS,
+        ),
+        environment={
+            "SPARK_HOME": str(spark_home),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_CONNECT_AUTHENTICATE_TOKEN": home.token,
+            # The workers of Python functions must be of the clients' Python.
+            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
+        },
+        folder=home.root,
+    )
+
+
+def connect(home: Home, session_id: str | None = None) -> SparkSession:
+    """A new Connect session, or the one of that id (a UUID). Takes seconds at the first call."""
+    from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+    url = home.connect_url + (f";session_id={session_id}" if session_id else "")
+    session: SparkSession = ConnectSession.builder.remote(url).create()  # type: ignore[assignment]
+    return session
+
+
+def version() -> str:
+    """Version of the installed PySpark."""
+    from importlib.metadata import version
+
+    return version("pyspark")
