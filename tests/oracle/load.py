@@ -203,7 +203,7 @@ def _from_csv(feed: str, path: Path, ingested_at: int) -> Iterator[FileRecord]:
             continue
         fields = split_csv(line)
         if header is None:
-            header = [name.strip() for name in fields or []]
+            header = [name.strip().lower() for name in fields or []]
             continue
         columns: dict[str, str | None] | None = None
         if fields is not None:

@@ -1,0 +1,67 @@
+"""The worked example of docs/worked-example.md: its files and its rows."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ..oracle.load import from_envelopes, from_landed
+from ..oracle.records import Record
+
+HERE = Path(__file__).parent
+ENVELOPES = HERE / "data" / "events.json"
+LANDED: tuple[tuple[str, Path], ...] = (
+    ("registered_users", HERE / "data" / "registered_users.csv"),
+    ("gym_logins", HERE / "data" / "gym_logins_morning.csv"),
+    ("gym_logins", HERE / "data" / "gym_logins_noon.ndjson"),
+)
+SILVER = (
+    "device_registrations",
+    "user_profile_changes",
+    "user_profile_history",
+    "user_profiles",
+    "heart_rates",
+    "gym_visits",
+    "workout_sessions",
+    "workout_heart_rates",
+    "user_bins",
+)
+GOLD = (
+    "workout_bpm_summary",
+    "gym_summary",
+    "hourly_heart_rates",
+    "daily_heart_rates",
+    "gym_hourly_occupancy",
+    "member_activity",
+)
+#: Tables about the records themselves: where and when a record arrived differs from run to run.
+LINEAGE = ("rejected_records", "record_outcomes", "pipeline_health")
+
+Row = dict[str, Any]
+
+
+def records(ingested_at: str) -> list[Record]:
+    """The example's records as if all arrived at one time."""
+    found: list[Record] = list(from_envelopes([ENVELOPES], ingested_at=ingested_at))
+    for feed, path in LANDED:
+        found.extend(from_landed(feed, path, ingested_at=ingested_at))
+    return found
+
+
+def expected(table: str) -> list[Row]:
+    """The rows derived by hand; averages, written as sum/count, become fractions."""
+    rows: list[Row] = json.loads((HERE / "expected" / f"{table}.json").read_text())
+    for row in rows:
+        if "avg_bpm" in row:
+            row["avg_bpm"] = Fraction(row["avg_bpm"])
+    return rows
+
+
+def counted(rows: Iterable[Mapping[str, Any]], *columns: str) -> list[tuple[Any, ...]]:
+    """Rows as (values of the columns…, how many), sorted; `num_records` counts for itself."""
+    counts: dict[tuple[Any, ...], int] = defaultdict(int)
+    for row in rows:
+        counts[tuple(row[name] for name in columns)] += int(row.get("num_records", 1))
+    return sorted(((*key, count) for key, count in counts.items()), key=repr)
