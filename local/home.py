@@ -20,7 +20,7 @@ TOPICS = ("user_info", "bpm", "workout")
 FILE_FEEDS = ("registered_users", "gym_logins")
 
 DEFAULT_PORT = 15440
-DEFAULT_TOKEN = "lakehouse-local"
+DEFAULT_TOKEN = "lakehouse-local"  # noqa: S105 - known to all; the loopback is what guards
 PORTS_PER_HOME = 8
 
 # The checkout: this file is <checkout>/local/home.py, also in an editable install.

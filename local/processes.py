@@ -13,7 +13,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -166,10 +166,8 @@ def stop(home: Home, part: str, patience: float = 20.0) -> bool:
     running = find(home, part)
     victims: dict[int, psutil.Process] = {}
     if running is not None:
-        try:
+        with suppress(psutil.NoSuchProcess):
             victims[running.pid] = psutil.Process(running.pid)
-        except psutil.Error:
-            pass
     # The main process first, so that it can end its workers in order.
     _end(victims.values(), patience)
     rest = leftovers(home, part)
@@ -214,13 +212,11 @@ def _status(process: psutil.Process) -> str:
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:
     # psutil compares the start time again before it sends a signal.
-    try:
+    with suppress(psutil.NoSuchProcess):
         if kill:
             process.kill()
         else:
             process.terminate()
-    except psutil.NoSuchProcess:
-        pass
 
 
 @contextmanager

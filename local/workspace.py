@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import importlib.util
 import json
 import shutil
 import socket
@@ -19,15 +18,13 @@ import psutil
 from local import jars as jar_cache
 from local import kafka, processes, spark
 from local.home import SCHEMAS, Home, WorkspaceError
-from local.jars import Jars
-from local.java import Java, find_java
+from local.java import find_java
 from local.processes import Command, Running
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_HAS_ENDPOINT = importlib.util.find_spec("local.endpoint.__main__") is not None
-PARTS = ("kafka", "spark", "endpoint") if _HAS_ENDPOINT else ("kafka", "spark")
+PARTS = ("kafka", "spark", "endpoint")
 LEAST_FREE_BYTES = 2 * 1024**3
 PATIENCE_SECONDS = 180.0
 
@@ -56,7 +53,7 @@ def up(home: Home, progress: Progress = lambda _: None) -> None:
     _check_disk(home)
     jars = jar_cache.resolve(java)
     with processes.exclusive(home):
-        missing = [p for p in PARTS if not _is_well(home, p, java, jars)]
+        missing = [p for p in PARTS if not _is_well(home, p)]
         for part in missing:
             processes.stop(home, part)
         _check_ports(home, missing)
@@ -85,8 +82,7 @@ def up(home: Home, progress: Progress = lambda _: None) -> None:
             _create_tables(session)
         finally:
             session.stop()
-        if _HAS_ENDPOINT:
-            _wait_until(home, "endpoint", lambda: _healthy(home))
+        _wait_until(home, "endpoint", lambda: _healthy(home))
         if "endpoint" in missing:
             progress("the SQL endpoint answers")
 
@@ -134,7 +130,7 @@ def require_up(home: Home) -> None:
             raise WorkspaceError(f"The workspace in {home.root} is not up: run `lakehouse up`.")
 
 
-def _is_well(home: Home, part: str, java: Java, jars: Jars) -> bool:
+def _is_well(home: Home, part: str) -> bool:
     """Runs, with the settings of today, and answers."""
     running = processes.find(home, part)
     return (

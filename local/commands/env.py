@@ -19,7 +19,7 @@ def register(subparsers: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(_: argparse.Namespace) -> int:
     for name, value in Home.from_environment().environment().items():
         print(f"export {name}={shlex.quote(value)}")
     return 0

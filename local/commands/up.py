@@ -20,7 +20,7 @@ def register(subparsers: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(_: argparse.Namespace) -> int:
     from local import workspace
 
     home = Home.from_environment()
