@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ingestion import lease
 from ingestion.lease import Record
+from local.home import Home
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,13 @@ class Warden(threading.Thread):
         if lease.read(path) == revoked:  # else a new owner has taken it over meanwhile
             path.unlink(missing_ok=True)
         log.warning("warden: feed %s had no owner, %d query stopped", record.feed, stopped)
+
+
+def start(home: Home) -> Warden:
+    """Watch the leases of a workspace for as long as this process runs."""
+    warden = Warden(home.leases, home.connect_url)
+    warden.start()
+    return warden
 
 
 def _stop_queries(remote: str, session_id: str) -> int:
