@@ -9,13 +9,19 @@ from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import AuthenticationFailedError, KafkaError
+from kafka.errors import (
+    AuthorizationError,
+    KafkaError,
+    SaslAuthenticationFailedError,
+    UnsupportedSaslMechanismError,
+)
 
 from ingestion.config import Config
 from ingestion.feeds import IngestionError
 
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 _TIMEOUT_MS = 15_000
+_REFUSED = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError, AuthorizationError)
 
 
 @dataclass(frozen=True)
@@ -32,58 +38,43 @@ class Topic:
     latest: Mapping[int, int]
 
 
-def describe(config: Config, names: list[str]) -> dict[str, Topic]:
-    """Topics by name. Raises IngestionError if the broker is not reached or lacks one."""
+def describe(config: Config, name: str) -> Topic:
+    """The topic of this name. Raises IngestionError if the broker is not reached or lacks it."""
     servers = config.kafka["bootstrap.servers"]
     try:
         admin = KafkaAdminClient(**client_options(config.kafka))
         try:
-            found = {t["name"]: t for t in admin.describe_topics(names)}
-            absent = [n for n in names if found.get(n, {}).get("error_code", 3)]
-            if absent:
+            found = admin.describe_topics([name])[0]
+            if found["error_code"]:
                 raise IngestionError(
-                    f"Kafka at {servers} has no topic {', '.join(absent)}, or hides it from this "
-                    "user: create it or grant DESCRIBE and READ."
+                    f"Kafka at {servers} has no topic {name}, or hides it from this user: create "
+                    "it, or grant DESCRIBE and READ."
                 )
-            partitions = [
-                TopicPartition(n, p["partition_index"])
-                for n in names
-                for p in found[n]["partitions"]
-            ]
-            earliest = _offsets(admin, partitions, OffsetSpec.EARLIEST)
-            latest = _offsets(admin, partitions, OffsetSpec.LATEST)
+            numbers = [p["partition_index"] for p in found["partitions"]]
+            earliest = _offsets(admin, name, numbers, OffsetSpec.EARLIEST)
+            latest = _offsets(admin, name, numbers, OffsetSpec.LATEST)
         finally:
             admin.close()
-    except AuthenticationFailedError as error:
-        # The broker's text may echo what was sent.
+    except _REFUSED as error:
+        # Only the kind of error: its text may echo what was sent.
         raise IngestionError(
-            f"Kafka at {servers} refuses this user ({type(error).__name__}): check the "
-            "sasl.* and ssl.* settings in [kafka]."
+            f"Kafka at {servers} refuses this user ({type(error).__name__}): check the sasl.* "
+            "and ssl.* settings in [kafka]."
         ) from None
     except (KafkaError, OSError) as error:
         raise IngestionError(
-            f"Kafka at {servers} does not answer ({type(error).__name__}): check that it runs "
+            f"Kafka at {servers} does not answer ({type(error).__name__}): check that it runs, "
             "and that 'bootstrap.servers' and 'security.protocol' fit it."
         ) from None
-    return {
-        name: Topic(
-            name,
-            "" if str(found[name]["topic_id"]) == _NO_ID else str(found[name]["topic_id"]),
-            earliest[name],
-            latest[name],
-        )
-        for name in names
-    }
+    topic_id = str(found["topic_id"])
+    return Topic(name, "" if topic_id == _NO_ID else topic_id, earliest, latest)
 
 
 def _offsets(
-    admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec
-) -> dict[str, dict[int, int]]:
-    answer = admin.list_partition_offsets(dict.fromkeys(partitions, spec))
-    offsets: dict[str, dict[int, int]] = {}
-    for partition, found in answer.items():
-        offsets.setdefault(partition.topic, {})[partition.partition] = found.offset
-    return offsets
+    admin: KafkaAdminClient, topic: str, partitions: list[int], spec: OffsetSpec
+) -> dict[int, int]:
+    answer = admin.list_partition_offsets({TopicPartition(topic, p): spec for p in partitions})
+    return {partition.partition: found.offset for partition, found in answer.items()}
 
 
 def client_options(kafka: Mapping[str, str]) -> dict[str, Any]:

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, functions
 from pyspark.sql.streaming.query import StreamingQuery
 
-from ingestion.broker import Topic
 from ingestion.checkpoints import Commit
-from ingestion.feeds import FILE_FEEDS, KAFKA_FEEDS, IngestionError
+from ingestion.feeds import FILE_FEEDS, KAFKA_FEEDS
 
 SCHEMA = "bronze"
+WRITTEN = "written"
+"""Name of the observed metric that counts a micro-batch's rows; a file source counts files."""
 
 _ARRIVAL = {
     "ingested_at": ("timestamp", "Start of the micro-batch that wrote the row, UTC."),
@@ -49,10 +50,7 @@ Gaps = Mapping[int, tuple[int, int]]
 def _file_columns(source: Iterable[str]) -> Columns:
     return {
         "raw": ("string", "The line as it came, or the JDBC row as JSON."),
-        **{
-            name: ("string", "Source column; null if the line could not be split.")
-            for name in source
-        },
+        **dict.fromkeys(source, ("string", "Source column; null if the line could not be split.")),
         "source_file": ("string", "File below the landing folder, or the JDBC source."),
         "source_modified_at": ("timestamp", "When the file was last modified."),
         **_ARRIVAL,
@@ -164,7 +162,8 @@ def start_writing(
     Not continuous: it ends when it has read what was there at its start.
     """
     writer = (
-        rows.writeStream.format("delta")
+        rows.observe(WRITTEN, functions.count(functions.lit(1)).alias("rows"))
+        .writeStream.format("delta")
         .outputMode("append")
         .queryName(name)
         .option("checkpointLocation", str(checkpoint))
@@ -211,34 +210,29 @@ def next_offsets(spark: SparkSession, catalog: str, table: str, epoch: int) -> d
     return {row.partition: row.next for row in rows.collect()}
 
 
-def topic_epoch(
-    spark: SparkSession, catalog: str, feed: str, topic: Topic, *, new_topic: bool = False
-) -> int:
-    """Epoch of a topic, which is new (and remembered) if the broker gives it another id.
+@dataclass(frozen=True)
+class KnownTopic:
+    """What was read before under a feed's name."""
 
-    `new_topic`: the operator says that a topic created anew is meant. Raises IngestionError if it
-    is another one than before and nobody said so.
-    """
-    registry = table_name("ingestion_topics", catalog)
-    known = spark.sql(
-        f"select topic, topic_id, topic_epoch from {registry} where feed = :feed "
-        "order by topic_epoch desc limit 1",
-        {"feed": feed},
-    ).collect()
-    if known and (known[0].topic, known[0].topic_id) == (topic.name, topic.id):
-        return int(known[0].topic_epoch)
-    if known and not new_topic:
-        raise IngestionError(
-            f"Topic {topic.name} of feed {feed} is not the one read before: it was created anew "
-            f"(id {topic.id or 'unknown'}, was {known[0].topic} {known[0].topic_id}). If that is "
-            "meant, start once with --new-topic: its records are read from the first on."
-        )
-    epoch = int(known[0].topic_epoch) + 1 if known else 0
+    topic: str
+    topic_id: str
+    epoch: int
+
+
+def known_topics(spark: SparkSession, catalog: str) -> dict[str, KnownTopic]:
+    """The newest incarnation of each feed's topic."""
+    rows = spark.table(table_name("ingestion_topics", catalog)).collect()
+    rows.sort(key=lambda row: row.topic_epoch)
+    return {row.feed: KnownTopic(row.topic, row.topic_id, row.topic_epoch) for row in rows}
+
+
+def record_topic(spark: SparkSession, catalog: str, feed: str, known: KnownTopic) -> None:
+    """Remember a topic that is read from now on."""
     spark.sql(
-        f"insert into {registry} values (:feed, :topic, :id, {epoch}, current_timestamp())",
-        {"feed": feed, "topic": topic.name, "id": topic.id},
+        f"insert into {table_name('ingestion_topics', catalog)} "
+        "values (:feed, :topic, :topic_id, :epoch, current_timestamp())",
+        {"feed": feed, "topic": known.topic, "topic_id": known.topic_id, "epoch": known.epoch},
     )
-    return epoch
 
 
 def record_gaps(

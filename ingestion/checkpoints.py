@@ -13,6 +13,7 @@ import json
 import logging
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,15 @@ def trusted(path: Path, last: Commit | None) -> Checkpoint | None:
         )
         return None
     return state
+
+
+def is_at(path: Path, latest: Mapping[int, int]) -> bool:
+    """Whether a Kafka checkpoint has read, and committed, up to these offsets."""
+    try:
+        state = read(path)
+    except Damaged:
+        return False
+    return state is not None and state.planned == state.committed and state.position == latest
 
 
 def set_aside(path: Path, reason: str) -> None:

@@ -40,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return ingest(config, args)
 
 
+def job() -> None:
+    """Entry point of a Databricks wheel task, which heeds exceptions and no return value."""
+    if code := main():
+        raise SystemExit(code)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--continuous", action="store_true", help="go on until SIGTERM; else drain and end"

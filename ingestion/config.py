@@ -37,10 +37,10 @@ class Config:
     """Folder that says who ingests which feed: one writer at a time."""
     catalog: str = ""
     """Catalog of the bronze schema; empty: the session's own."""
-    spark_remote: str = ""
+    spark_remote: str = field(default="", repr=False)
     """Spark Connect URL; empty: the session is given, as on Databricks."""
     feeds: tuple[str, ...] = ()
-    """Feeds to run; empty: the topics, the file feeds, and envelope files where some have landed."""
+    """Feeds to run; empty: topics, file feeds, and envelope files where some have landed."""
     trigger_seconds: float = 1.0
     """Continuous mode: least time from the start of one micro-batch to that of the next."""
     max_offsets_per_trigger: int = 200_000
@@ -65,7 +65,8 @@ class Config:
         """Values that no log or error may show."""
         values = [value for name, value in self.kafka.items() if _SECRET_NAME.search(name)]
         quoted = [part for v in values for part in re.findall(r"password\s*=\s*[\"']([^\"']+)", v)]
-        return sorted({v for v in (*values, *quoted) if v}, key=len, reverse=True)
+        token = re.findall(r"token=([^;]+)", self.spark_remote)
+        return sorted({v for v in (*values, *quoted, *token) if v}, key=len, reverse=True)
 
     def redact(self, text: str) -> str:
         for secret in self.secrets():

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import grpc
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -32,7 +34,7 @@ _STOP_SECONDS = 120.0
 # Starting again does not mend these.
 _FATAL = re.compile(
     r"Authentication|Authorization|SslHandshake|DATA_LOSS|data may have been lost|OffsetOutOfRange"
-    r"|AnalysisException|SCHEMA_MISMATCH|ConcurrentQuery"
+    r"|AnalysisException|IllegalArgument|SCHEMA_MISMATCH|ConcurrentQuery"
 )
 _SPARK_GONE = re.compile(
     r"StatusCode\.UNAVAILABLE|failed to connect|SESSION_(CLOSED|CHANGED)", re.IGNORECASE
@@ -57,7 +59,13 @@ class Batch:
     rows: int
     offsets: str
     seconds: float
-    progress: Any = field(repr=False, compare=False)
+    progress: dict[str, Any] = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return (
+            f"feed={self.feed} batch={self.number} rows={self.rows} offsets={self.offsets} "
+            f"seconds={self.seconds:.2f}"
+        )
 
 
 Observer = Callable[[Batch], None]
@@ -68,7 +76,7 @@ def run(
     feeds: list[Feed],
     wishes: Wishes,
     stop: threading.Event,
-    observe: Observer = lambda batch: None,
+    observe: Observer = lambda _: None,
 ) -> dict[str, int]:
     """Ingest until all is drained, or with `continuous` until `stop` is set: then after the batch.
 
@@ -88,9 +96,10 @@ def run(
                 log.info("feed=%s taken over, %d orphaned query stopped", lease.feed, stopped)
         with sessions.session(config.spark_remote) as spark:
             bronze.create_tables(spark, config.catalog or None)
+            known = bronze.known_topics(spark, config.catalog)
         pool = stack.enter_context(ThreadPoolExecutor(len(feeds), "feed"))
         runs = [
-            FeedRun(config, feed, lease, wishes, stop, observe)
+            FeedRun(config, feed, lease, known.get(feed.name), wishes, stop, observe)
             for feed, lease in zip(feeds, leases, strict=True)
         ]
         futures = [pool.submit(feed_run.run) for feed_run in runs]
@@ -111,6 +120,7 @@ class FeedRun:
         config: Config,
         feed: Feed,
         lease: Lease,
+        known: bronze.KnownTopic | None,
         wishes: Wishes,
         stop: threading.Event,
         observe: Observer,
@@ -120,6 +130,7 @@ class FeedRun:
         self.restarts = 0
         self._config = config
         self._lease = lease
+        self._known = known
         self._wishes = wishes
         self._stop = stop
         self._observe = observe
@@ -143,6 +154,8 @@ class FeedRun:
         """One start of the query; False if it failed and may be started again, after a pause."""
         try:
             query = self._start(spark)
+            if query is None:
+                return True
             try:
                 self._follow(query)
             finally:
@@ -151,7 +164,7 @@ class FeedRun:
             return True
         except IngestionError:
             raise
-        except Exception as error:  # noqa: BLE001  (Spark's come in several families)
+        except (PySparkException, grpc.RpcError) as error:
             reason = self._config.redact(_first_line(error))
             if _SPARK_GONE.search(f"{type(error).__name__} {error}"):
                 raise IngestionError(
@@ -172,12 +185,22 @@ class FeedRun:
             )
             return self._stop.wait(pause)
 
-    def _start(self, spark: SparkSession) -> StreamingQuery:
-        rows, writer_id = (
-            self._kafka_rows(spark, self.feed)
-            if isinstance(self.feed, KafkaFeed)
-            else self._file_rows(spark)
-        )
+    def _start(self, spark: SparkSession) -> StreamingQuery | None:
+        """Start the query from where bronze ends; None if a drain has nothing to read."""
+        rows: DataFrame | None
+        if isinstance(self.feed, KafkaFeed):
+            name = self._config.topic_of(self.feed.name)
+            topic = broker.describe(self._config, name)
+            epoch = self._epoch(spark, topic)
+            writer_id = f"{self.feed.name}/{epoch}"
+            rows = self._kafka_rows(spark, topic, epoch, writer_id)
+        else:
+            writer_id = self.feed.name
+            last = bronze.last_commit(spark, self._table, writer_id)
+            checkpoints.trusted(self._checkpoint, last)
+            rows = sources.file_stream(spark, self._config, self.feed, self._table)
+        if rows is None:
+            return None
         return bronze.start_writing(
             rows,
             table=self._table,
@@ -188,34 +211,42 @@ class FeedRun:
             trigger_seconds=self._config.trigger_seconds,
         )
 
-    def _file_rows(self, spark: SparkSession) -> tuple[DataFrame, str]:
-        assert not isinstance(self.feed, KafkaFeed)
-        writer_id = self.feed.name
-        checkpoints.trusted(self._checkpoint, bronze.last_commit(spark, self._table, writer_id))
-        return sources.file_stream(spark, self._config, self.feed, self._table), writer_id
+    def _epoch(self, spark: SparkSession, topic: broker.Topic) -> int:
+        """Epoch of the topic: the next one if the operator says that another topic is meant."""
+        known = self._known
+        if known and (known.topic, known.topic_id) == (topic.name, topic.id):
+            return known.epoch
+        if known and not self._wishes.new_topic:
+            raise IngestionError(
+                f"Topic {topic.name} of feed {self.feed.name} is not the one read before, but was "
+                f"created anew (its id is {topic.id or 'unknown'}, was {known.topic_id} of "
+                f"{known.topic}). If that is meant, start once with --new-topic: it is read from "
+                "its first record on."
+            )
+        epoch = known.epoch + 1 if known else 0
+        self._known = bronze.KnownTopic(topic.name, topic.id, epoch)
+        bronze.record_topic(spark, self._config.catalog, self.feed.name, self._known)
+        return epoch
 
-    def _kafka_rows(self, spark: SparkSession, feed: KafkaFeed) -> tuple[DataFrame, str]:
-        catalog, wishes = self._config.catalog, self._wishes
-        name = self._config.topic_of(feed.name)
-        topic = broker.describe(self._config, [name])[name]
-        epoch = bronze.topic_epoch(spark, catalog, feed.name, topic, new_topic=wishes.new_topic)
-        writer_id = f"{feed.name}/{epoch}"
+    def _kafka_rows(
+        self, spark: SparkSession, topic: broker.Topic, epoch: int, writer_id: str
+    ) -> DataFrame | None:
+        catalog, feed = self._config.catalog, self.feed.name
+        if not self._wishes.continuous and checkpoints.is_at(self._checkpoint, topic.latest):
+            return None
         last = bronze.last_commit(spark, self._table, writer_id)
         state = checkpoints.trusted(self._checkpoint, last)
         # A trusted checkpoint knows where to go on: no need to read the table.
         resume = state.position if state else None
         if not resume:
-            resume = bronze.next_offsets(spark, catalog, feed.table, epoch)
+            resume = bronze.next_offsets(spark, catalog, self.feed.table, epoch)
         if gaps := _gaps(topic, resume):
-            if not wishes.accept_data_loss:
-                raise IngestionError(_expired(feed.name, gaps))
-            bronze.record_gaps(spark, catalog, feed.name, name, epoch, gaps)
+            if not self._wishes.accept_data_loss:
+                raise IngestionError(_expired(feed, gaps))
+            bronze.record_gaps(spark, catalog, feed, topic.name, epoch, gaps)
             checkpoints.set_aside(self._checkpoint, "a loss was accepted")
-            resume = bronze.next_offsets(spark, catalog, feed.table, epoch)
-        rows = sources.kafka_stream(
-            spark, self._config, feed, epoch=epoch, partitions=list(topic.latest), start=resume
-        )
-        return rows, writer_id
+            resume = bronze.next_offsets(spark, catalog, self.feed.table, epoch)
+        return sources.kafka_stream(spark, self._config, topic, epoch=epoch, start=resume)
 
     def _follow(self, query: StreamingQuery) -> None:
         """Report micro-batches until the query ends, or has been asked to."""
@@ -237,26 +268,21 @@ class FeedRun:
 
     def _report(self, query: StreamingQuery, reported: int) -> int:
         """Log micro-batches newer than `reported`; returns the newest one."""
-        newest = query.lastProgress
-        if newest is None or newest["batchId"] <= reported:
+        if _newest(query) <= reported:
             return reported
         for progress in query.recentProgress:
-            if progress["batchId"] > reported and progress["numInputRows"] > 0:
-                batch = _batch(self.feed.name, progress)
+            batch = _batch(self.feed.name, json.loads(progress.json))
+            if batch is not None and batch.number > reported:
                 reported = batch.number
                 self.rows += batch.rows
-                log.info(
-                    "feed=%s batch=%d rows=%d offsets=%s seconds=%.2f",
-                    batch.feed, batch.number, batch.rows, batch.offsets, batch.seconds,
-                )  # fmt: skip
+                log.info("%s", batch)
                 self._observe(batch)
         return reported
 
     def _finish_batch(self, query: StreamingQuery, reported: int) -> None:
         end = time.monotonic() + _STOP_SECONDS
         while query.isActive and query.status["isTriggerActive"] and time.monotonic() < end:
-            newest = query.lastProgress
-            if newest is not None and newest["batchId"] > reported:
+            if _newest(query) > reported:
                 return
             time.sleep(0.1)
 
@@ -276,13 +302,24 @@ def _expired(feed: str, gaps: dict[int, tuple[int, int]]) -> str:
     )
 
 
-def _batch(feed: str, progress: Any) -> Batch:
-    observed = progress["observedMetrics"].get("written")
+def _newest(query: StreamingQuery) -> int:
+    progress = query.lastProgress
+    return -1 if progress is None else int(progress.batchId)
+
+
+def _batch(feed: str, progress: dict[str, Any]) -> Batch | None:
+    """What Spark reports of a trigger; None if there was nothing to do."""
     source = progress["sources"][0]
+    if not source["numInputRows"]:
+        return None
+    rows = source["numInputRows"]
+    if observed := progress["observedMetrics"].get(bronze.WRITTEN):
+        # Spark Connect and classic Spark spell a row differently.
+        rows = observed["values"][0] if "values" in observed else observed["rows"]
     return Batch(
         feed=feed,
         number=progress["batchId"],
-        rows=progress["numInputRows"] if observed is None else observed["rows"],
+        rows=rows,
         offsets=_offsets(source["startOffset"], source["endOffset"]),
         seconds=progress["batchDuration"] / 1000,
         progress=progress,

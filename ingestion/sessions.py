@@ -63,7 +63,10 @@ def _attach(remote: str, session_id: str) -> Any:
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
     _check_reachable(remote)
-    url = f"{remote}/;session_id={session_id};user_id=ingestion" if session_id else remote
+    # A session is found again by user and id.
+    url = remote + (";" if "/;" in remote else "/;") + "user_id=ingestion"
+    if session_id:
+        url += f";session_id={session_id}"
     spark: Any = SparkSession.builder.remote(url).create()
     policy = DefaultPolicy(max_retries=5, initial_backoff=100, max_backoff=2000)
     spark.client.set_retry_policies([policy])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame, SparkSession
 
 from ingestion import files
+from ingestion.broker import Topic
 from ingestion.config import Config
-from ingestion.feeds import EnvelopeFeed, FileFeed, KafkaFeed
+from ingestion.feeds import EnvelopeFeed, FileFeed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,25 +32,18 @@ _KAFKA_DEFAULTS = {
 
 
 def kafka_stream(
-    spark: SparkSession,
-    config: Config,
-    feed: KafkaFeed,
-    *,
-    epoch: int,
-    partitions: list[int],
-    start: Mapping[int, int],
+    spark: SparkSession, config: Config, topic: Topic, *, epoch: int, start: Mapping[int, int]
 ) -> DataFrame:
-    """All records of a topic from `start` (offset by partition); others from their earliest.
+    """All records of a topic from `start` (offset by partition); other partitions from their first.
 
     Spark heeds `start` for a new checkpoint only.
     """
-    topic = config.topic_of(feed.name)
-    offsets = {str(p): start.get(p, _EARLIEST) for p in partitions}
+    offsets = {str(partition): start.get(partition, _EARLIEST) for partition in topic.latest}
     options = {
         **_KAFKA_DEFAULTS,
         **{f"kafka.{name}": value for name, value in config.kafka.items()},
-        "subscribe": topic,
-        "startingOffsets": json.dumps({topic: offsets}),
+        "subscribe": topic.name,
+        "startingOffsets": json.dumps({topic.name: offsets}),
         "maxOffsetsPerTrigger": str(config.max_offsets_per_trigger),
     }
     return (
@@ -82,7 +75,7 @@ def file_stream(
     A file is taken whole in one micro-batch, so its name in bronze says that all of it is there:
     a lost checkpoint repeats nothing.
     """
-    root = os.path.join(config.landing, feed.folder)
+    root = f"{config.landing}/{feed.folder}"
     content = _file_reader(spark, config, root).selectExpr(
         f"substring_index(path, {_quoted(root + '/')}, -1) as source_file",
         "modificationTime as source_modified_at",
@@ -149,6 +142,7 @@ def _file_reader(spark: SparkSession, config: Config, root: str) -> DataFrame:
         # default Spark passes over files 7 days older than the newest.
         return (
             stream.format("binaryFile")
+            .schema("path string, modificationTime timestamp, length bigint, content binary")
             .option("recursiveFileLookup", "true")
             .option("maxFileAge", "36500d")
             .option("maxFilesPerTrigger", config.max_files_per_trigger)
