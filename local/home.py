@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -43,7 +43,7 @@ class Home:
 
     root: Path
     base_port: int
-    token: str = DEFAULT_TOKEN
+    token: str = field(default=DEFAULT_TOKEN, repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Home:

@@ -180,3 +180,17 @@ def _proxy_options() -> list[str]:
                 options.append(f"-D{scheme}.proxyHost={parts.hostname}")
                 options.append(f"-D{scheme}.proxyPort={parts.port or 80}")
     return options
+
+
+def main() -> int:
+    """`python -m local.jars`, for `make install`: fetch what is missing."""
+    try:
+        resolve()
+    except WorkspaceError as error:
+        print(f"lakehouse: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+# Each target works as the only command after a fresh clone. `make` alone lists them.
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.9
+STAMP := $(VENV)/.installed
+SQL_PATHS := $(wildcard models snapshots tests/dbt)
+
+.DEFAULT_GOAL := help
+.PHONY: help install up down demo test test-setup lint format docs bench soak clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## .venv with everything in it, and the jars of Delta and Kafka
+	@$(BIN)/python -m local.jars
+
+# The first Python on PATH that starts and is of a version we test; pyenv's shims exist for all.
+$(STAMP): pyproject.toml uv.lock
+	@set -e; \
+	if [ ! -x $(BIN)/python ]; then \
+	    for candidate in python3.13 python3.12 python3.11 python3; do \
+	        if $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	            >/dev/null 2>&1; then python=$$candidate; break; fi; \
+	    done; \
+	    if [ -z "$$python" ]; then \
+	        echo "No Python 3.11, 3.12 or 3.13 on PATH: install one (Debian:" \
+	            "apt install python3 python3-venv; macOS: brew install python@3.13)." >&2; exit 1; \
+	    fi; \
+	    echo "Making $(VENV) with $$python"; \
+	    if ! $$python -m venv $(VENV) > $(VENV).log 2>&1; then \
+	        cat $(VENV).log >&2; rm -rf $(VENV) $(VENV).log; \
+	        echo "$$python has no venv: install it (Debian: apt install python3-venv)." >&2; exit 1; \
+	    fi; \
+	    rm -f $(VENV).log; \
+	fi; \
+	if [ ! -x $(BIN)/uv ]; then \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=$(UV_VERSION)'; \
+	fi; \
+	$(BIN)/uv sync --locked --quiet; \
+	touch $(STAMP)
+
+up: install ## start the workspace
+	@$(BIN)/lakehouse up
+
+down: $(STAMP) ## stop the workspace
+	@$(BIN)/lakehouse down
+
+demo: install ## a simulated day and the sample through Kafka, bronze, silver and gold
+	@$(BIN)/lakehouse demo
+
+lint: install ## all checks that need no workspace
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/dbt --quiet --warn-error parse
+	@$(BIN)/sqlfluff lint --nocolor $(SQL_PATHS)
+
+# What the tests need beyond `install`; each target that adds a need adds it here.
+test-setup: install
+
+# pytest comes last, so that its summary closes the run.
+test: test-setup lint ## all checks and tests
+	@$(BIN)/python -m pytest
+
+format: install ## write code as the checks want it
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --nocolor $(SQL_PATHS)
+
+docs: up ## dbt's documentation pages
+	@$(BIN)/dbt docs generate --static
+	@echo "Open target/static_index.html"
+
+bench: install ## how fast it is (see bench/)
+	@$(BIN)/python -m bench
+
+soak: install ## hours of faults (see bench/)
+	@$(BIN)/python -m bench.soak
+
+clean: ## stop the workspace and remove it with its data, and all that is built
+	@if [ -x $(BIN)/lakehouse ]; then $(BIN)/lakehouse down; fi
+	@rm -rf .lakehouse $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache

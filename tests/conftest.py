@@ -1,0 +1,46 @@
+"""Fixtures for tests that need a workspace: Kafka, Spark and the SQL endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from local.home import Home
+from tests.support import Workspace, free_base_port
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A workspace that is up, shared by all tests: each must do with what others left in it."""
+    space = Workspace(Home(tmp_path_factory.mktemp("lakehouse").resolve(), free_base_port()))
+    with pytest.MonkeyPatch.context() as patch:
+        # Code under test that reads the environment finds this workspace, never the user's own.
+        for name, value in space.home.environment().items():
+            patch.setenv(name, value)
+        try:
+            space.run("up")
+            yield space
+        finally:
+            space.down()
+
+
+@pytest.fixture
+def fresh_workspace(tmp_path: Path) -> Iterator[Callable[[], Workspace]]:
+    """Makes workspaces that are not up yet; they are taken down at the end of the test.
+
+    Each one that is brought up takes a GiB of memory and half a minute.
+    """
+    with ExitStack() as stack:
+        count = 0
+
+        def make() -> Workspace:
+            nonlocal count
+            count += 1
+            space = Workspace(Home((tmp_path / f"home{count}").resolve(), free_base_port()))
+            stack.callback(space.down)
+            return space
+
+        yield make

@@ -1,0 +1,133 @@
+"""What tests need to work with a workspace of their own."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.home import CATALOG, CHECKOUT, PORTS_PER_HOME, Home
+
+_BIN = Path(sys.executable).parent
+
+
+def free_base_port() -> int:
+    """First of 8 consecutive ports that are free now.
+
+    Below the range from which systems give ports to clients, so that they are likely to stay
+    free until they are used.
+    """
+    for _ in range(200):
+        base = random.randrange(20000, 32000, PORTS_PER_HOME)
+        if all(_is_free(port) for port in range(base, base + PORTS_PER_HOME)):
+            return base
+    raise RuntimeError("no 8 consecutive free ports between 20000 and 32000")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace in a folder of its own, with the commands a user has."""
+
+    home: Home
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of subprocesses: this process's, led to this workspace, without what dbt would read."""
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("DBT_", "LAKEHOUSE_P"))
+        }
+        return {**inherited, **self.home.environment()}
+
+    def run(
+        self,
+        *arguments: str | Path,
+        check: bool = True,
+        timeout: float = 300,
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `lakehouse`; raises AssertionError with its output if it fails and `check`."""
+        command = [sys.executable, "-m", "local.cli", *map(str, arguments)]
+        return self._run(command, check, timeout, environment or {})
+
+    def dbt(
+        self,
+        *arguments: str,
+        check: bool = True,
+        timeout: float = 900,
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run dbt on the checkout; target and logs go below the home, in `dbt/`."""
+        folder = self.home.root / "dbt"
+        command = [
+            *(str(_BIN / "dbt"), *arguments),
+            *("--project-dir", str(CHECKOUT), "--profiles-dir", str(CHECKOUT)),
+            *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
+        ]
+        return self._run(command, check, timeout, environment or {})
+
+    def _run(
+        self,
+        command: Sequence[str],
+        check: bool,
+        timeout: float,
+        environment: Mapping[str, str],
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command,
+            cwd=CHECKOUT,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            shown = " ".join(command[2:] if command[1] == "-m" else command)
+            output = f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+            raise AssertionError(f"{shown} ended with {done.returncode}\n{output}")
+        return done
+
+    def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Rows of a query, through the Databricks connector and the SQL endpoint."""
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(query, parameters=dict(parameters) if parameters else None)
+            if cursor.description is None:
+                return []
+            rows: list[dict[str, Any]] = cursor.fetchall_arrow().to_pylist()
+            return rows
+
+    def connect(self, **options: Any) -> Any:
+        """A connection of the Databricks connector, as dbt makes it."""
+        from databricks import sql
+
+        return sql.connect(
+            server_hostname=self.home.endpoint_url,
+            http_path=self.home.http_path,
+            access_token=self.home.token,
+            catalog=CATALOG,
+            _connection_uri=self.home.endpoint_url + self.home.http_path,
+            use_cloud_fetch=False,
+            enable_telemetry=False,
+            **options,
+        )
+
+    def down(self) -> None:
+        """Stop what runs; for the end of a test, also one that failed."""
+        from local import workspace
+
+        workspace.down(self.home)
