@@ -1,0 +1,159 @@
+"""What a case is: records as they are sent, what becomes of each, and rows that must come out.
+
+Every identifier of a case begins with its tag and a hyphen (or is named in `ids`), so that all
+cases are landed together and their rows still told apart.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+#: 2023-11-15 00:00:00 UTC. Times of cases are seconds from here.
+MIDNIGHT = 1_700_006_400
+MICROS = 1_000_000
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Fate:
+    """Outcome and reason as in record_outcomes."""
+
+    outcome: str = "accepted"
+    reason: str | None = None
+
+
+ACCEPTED = Fate()
+REPEAT = Fate("repeat")
+CONFLICT = Fate("conflict")
+SUPERSEDED = Fate("superseded")
+LOGOUT_IGNORED = Fate("accepted", "logout_ignored")
+
+
+def rejected(reason: str) -> Fate:
+    return Fate("rejected", reason)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A Kafka record; `timestamp` is Kafka's, in milliseconds."""
+
+    feed: str
+    value: bytes | None
+    key: bytes | None = None
+    timestamp: int = MIDNIGHT * 1000
+    fate: Fate = ACCEPTED
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A file for the landing zone, and the fate of each of its records from first to last."""
+
+    feed: str
+    name: str
+    content: bytes
+    fates: tuple[Fate, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    tag: str
+    rule: str
+    messages: tuple[Message, ...] = ()
+    files: tuple[Landed, ...] = ()
+    #: Table to rows; a row holds the columns that the case is about, times in microseconds.
+    rows: Mapping[str, list[Row]] = field(default_factory=dict)
+    ids: frozenset[str] = frozenset()
+
+    def owns(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row of silver or gold is about this case."""
+        return any(
+            value is not None and (str(value).startswith(f"{self.tag}-") or str(value) in self.ids)
+            for name, value in row.items()
+            if name in ("user_id", "device_id", "mac_address", "gym_id", "identifier")
+        )
+
+
+def at(seconds: float) -> int:
+    """Microseconds since the epoch of a case's time."""
+    return MIDNIGHT * MICROS + round(seconds * MICROS)
+
+
+def _time(seconds: float) -> int | float:
+    time = MIDNIGHT + seconds
+    return int(time) if time == int(time) else time
+
+
+def message(feed: str, payload: Mapping[str, Any] | str, fate: Fate = ACCEPTED) -> Message:
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    return Message(feed, text.encode(), fate=fate)
+
+
+def bpm(device: Any, seconds: float, rate: Any, fate: Fate = ACCEPTED) -> Message:
+    payload = {"device_id": device, "time": _time(seconds), "heartrate": rate}
+    return message("bpm", payload, fate)
+
+
+def bpm_written(device: str, time: str, rate: str, fate: Fate = ACCEPTED) -> Message:
+    """A reading whose values are JSON as written."""
+    text = f'{{"device_id": {device}, "time": {time}, "heartrate": {rate}}}'
+    return message("bpm", text, fate)
+
+
+def workout(user: Any, session: Any, seconds: float, action: Any, fate: Fate = ACCEPTED) -> Message:
+    """An event of workout 1."""
+    payload = {
+        "user_id": user,
+        "workout_id": 1,
+        "timestamp": _time(seconds),
+        "action": action,
+        "session_id": session,
+    }
+    return message("workout", payload, fate)
+
+
+def session(user: str, number: Any, start: float, stop: float) -> tuple[Message, Message]:
+    return workout(user, number, start, "start"), workout(user, number, stop, "stop")
+
+
+def profile(
+    user: Any, seconds: float, update_type: str = "update", fate: Fate = ACCEPTED, **fields: Any
+) -> Message:
+    payload = {"user_id": user, "timestamp": _time(seconds), "update_type": update_type}
+    return message("user_info", payload | fields, fate)
+
+
+def registrations(
+    tag: str, *rows: tuple[str, str, str, float], fates: Iterable[Fate] | None = None
+) -> Landed:
+    """A CSV file of (user, device, MAC, seconds)."""
+    lines = ["user_id,device_id,mac_address,registration_timestamp"]
+    lines += [f"{user},{device},{mac},{_time(seconds)}" for user, device, mac, seconds in rows]
+    return _csv("registered_users", tag, lines, fates)
+
+
+def logins(
+    tag: str,
+    *rows: tuple[str, str, float, float | str | None],
+    fates: Iterable[Fate] | None = None,
+) -> Landed:
+    """A CSV file of (MAC, gym, login seconds, logout seconds, text or None for empty)."""
+    lines = ["mac_address,gym,login,logout"]
+    for mac, gym, login, logout in rows:
+        out = "" if logout is None else logout if isinstance(logout, str) else _time(logout)
+        lines.append(f"{mac},{gym},{_time(login)},{out}")
+    return _csv("gym_logins", tag, lines, fates)
+
+
+def _csv(feed: str, tag: str, lines: list[str], fates: Iterable[Fate] | None) -> Landed:
+    known = tuple(fates) if fates is not None else (ACCEPTED,) * (len(lines) - 1)
+    return Landed(feed, f"{tag}_{feed}.csv", ("\n".join(lines) + "\n").encode(), known)
+
+
+def member(tag: str, **more: Any) -> tuple[Message, Landed]:
+    """User `tag-u` with device `tag-d`, MAC `tag-m` and a profile from long before."""
+    return (
+        profile(f"{tag}-u", -100_000, "new", **more),
+        registrations(tag, (f"{tag}-u", f"{tag}-d", f"{tag}-m", -100_000)),
+    )

@@ -1,0 +1,700 @@
+"""Ownership, profiles, visits, sessions and the summaries that follow from them."""
+
+from .case import (
+    ACCEPTED,
+    CONFLICT,
+    LOGOUT_IGNORED,
+    REPEAT,
+    SUPERSEDED,
+    Case,
+    Fate,
+    Message,
+    Row,
+    at,
+    bpm,
+    logins,
+    member,
+    profile,
+    registrations,
+    rejected,
+    session,
+    workout,
+)
+
+DAY = 86_400
+HOUR = 3600
+
+
+def _profile_changes() -> Case:
+    def city(name: str, zip_code: object = None) -> dict[str, object]:
+        return {"city": name, "zip": zip_code}
+
+    user = "cdc-u"
+    first = profile(user, 0, "new", address=city("A", 1))
+    return Case(
+        "cdc",
+        "Changes 11 s and 96 s apart are versions of their own; one that changes nothing is none.",
+        (
+            profile(user, 107, address=city("C")),  # 96 s after the second
+            first,
+            profile(user, 11, address=city("B")),
+            profile(user, 50, address=city("B")),
+            Message("user_info", first.value, b"another key", first.timestamp, REPEAT),
+            profile(user, 200, "delete"),
+            profile(user, 150.5, address=city("B")),
+            profile(user, 300, "new", address=city("B")),
+        ),
+        rows={
+            "user_profile_history": [
+                {"user_id": user, "city": name, "valid_from": at(start), "valid_to": end}
+                for name, start, end in (
+                    ("A", 0, at(11)),
+                    ("B", 11, at(107)),
+                    ("C", 107, at(150.5)),
+                    ("B", 150.5, at(200)),
+                    ("B", 300, None),
+                )
+            ],
+            "user_profiles": [{"user_id": user, "city": "B"}],
+        },
+    )
+
+
+def _changes_at_one_time() -> Case:
+    def sent(name: str, kafka_ms: int, fate: Fate) -> Message:
+        change = profile("tie-u", 0, sex=name)
+        return Message("user_info", change.value, b"tie-u", kafka_ms, fate)
+
+    return Case(
+        "tie",
+        "Of two changes at one time the later first appearance wins; a delete beats all.",
+        (
+            sent("A", 1_700_000_000_000, CONFLICT),
+            sent("B", 1_700_000_001_000, ACCEPTED),
+            # A again, later: its first appearance stays where it was.
+            sent("A", 1_700_000_002_000, REPEAT),
+            profile("tie-v", 0, "delete"),
+            profile("tie-v", 0, "update", CONFLICT, sex="A"),
+        ),
+        rows={
+            "user_profile_changes": [
+                {"user_id": "tie-u", "changed_at": at(0), "sex": "B"},
+                {"user_id": "tie-v", "changed_at": at(0), "sex": None},
+            ],
+            "user_profiles": [{"user_id": "tie-u", "sex": "B"}],
+        },
+    )
+
+
+def _late_device() -> Case:
+    return Case(
+        "late",
+        "A device registered after its readings belongs to its first owner from the beginning.",
+        (bpm("late-d", 0, 60), bpm("late-x", 0, 61)),
+        (
+            registrations("late", ("late-u", "late-d", "LATE-M", DAY)),
+            logins("late", ("late-m", "late-g", 5, 65), ("late-q", "late-g", 5, 65)),
+        ),
+        rows={
+            "heart_rates": [
+                {"device_id": "late-d", "measured_at": at(0), "user_id": "late-u"},
+                {"device_id": "late-x", "measured_at": at(0), "user_id": None},
+            ],
+            "gym_visits": [
+                {
+                    "mac_address": "late-m",
+                    "gym_id": "late-g",
+                    "login_at": at(5),
+                    "user_id": "late-u",
+                },
+                {"mac_address": "late-q", "gym_id": "late-g", "login_at": at(5), "user_id": None},
+            ],
+            "gym_summary": [
+                {
+                    "mac_address": "late-m",
+                    "gym_id": "late-g",
+                    "login_at": at(5),
+                    "user_id": "late-u",
+                    "minutes_in_gym": 1.0,
+                    "minutes_exercising": 0.0,
+                },
+                {
+                    "mac_address": "late-q",
+                    "gym_id": "late-g",
+                    "login_at": at(5),
+                    "user_id": None,
+                    "minutes_in_gym": 1.0,
+                    "minutes_exercising": 0.0,
+                },
+            ],
+        },
+    )
+
+
+def _handed_on() -> Case:
+    mac_rows = [
+        {
+            "kind": kind,
+            "identifier": f"hand-{letter}",
+            "user_id": user,
+            "owned_from": start,
+            "owned_to": end,
+        }
+        for kind, letter in (("device", "d"), ("mac", "m"))
+        for user, start, end in (
+            ("hand-a", None, at(100)),
+            ("hand-b", at(100), at(200)),
+            ("hand-a", at(200), None),
+        )
+    ]
+    ties: list[Row] = [
+        {
+            "kind": "device",
+            "identifier": "hand-e",
+            "user_id": "hand-b",
+            "owned_from": None,
+            "owned_to": None,
+        },
+        {
+            "kind": "mac",
+            "identifier": "hand-n",
+            "user_id": "hand-b",
+            "owned_from": None,
+            "owned_to": None,
+        },
+    ]
+    return Case(
+        "hand",
+        "A device handed on changes its owner at the instant of the registration; at one time "
+        "the greater user id wins.",
+        tuple(bpm("hand-d", t, 60) for t in (-5000, 99.999999, 100, 199, 200)),
+        (
+            registrations(
+                "hand",
+                ("hand-b", "hand-d", "HAND-M", 100),
+                ("hand-a", "hand-d", "HAND-m", 50),
+                ("hand-a", "hand-d", "hand-m", 0),
+                ("hand-a", "hand-d", "hand-m", 200),
+                ("hand-a", "hand-d", "hand-m", 200),
+                ("hand-a", "hand-e", "hand-n", 0),
+                ("hand-b", "hand-e", "hand-n", 0),
+                fates=(*[ACCEPTED] * 4, REPEAT, CONFLICT, ACCEPTED),
+            ),
+        ),
+        rows={
+            "device_registrations": [*mac_rows, *ties],
+            "heart_rates": [
+                {"device_id": "hand-d", "measured_at": at(t), "user_id": f"hand-{user}"}
+                for t, user in ((-5000, "a"), (99.999999, "a"), (100, "b"), (199, "b"), (200, "a"))
+            ],
+        },
+    )
+
+
+def _lowest_reading() -> Case:
+    return Case(
+        "low",
+        "Of several readings of a device at one time the lowest stands.",
+        (
+            bpm("low-d", 0, 70, CONFLICT),
+            bpm("low-d", 0, 60),
+            bpm("low-d", 0, "60", REPEAT),
+            bpm("low-d", 0, 80, CONFLICT),
+            bpm("low-d", 0, 29, rejected("heart_rate_out_of_range")),
+        ),
+        rows={
+            "heart_rates": [
+                {"device_id": "low-d", "measured_at": at(0), "heart_rate_bpm": 60, "user_id": None}
+            ]
+        },
+    )
+
+
+def _sessions() -> Case:
+    def rows(user: str, *found: tuple[float | None, float | None, str]) -> list[Row]:
+        return [
+            {
+                "user_id": user,
+                "workout_id": "1",
+                "session_id": "1",
+                "started_at": None if start is None else at(start),
+                "ended_at": None if end is None else at(end),
+                "status": status,
+            }
+            for start, end, status in found
+        ]
+
+    start, stop = "start", "stop"
+    events = {
+        "orphan": ((60, stop),),
+        "double": ((0, start), (10, start), (20, stop), (30, stop)),
+        "long": ((0, start), (3 * HOUR, stop)),
+        "justshort": ((0, start), (3 * HOUR - 0.000001, stop)),
+        "open": ((0, start),),
+        "instant": ((60, start), (60, stop)),
+        "backtoback": ((0, start), (10, stop), (10, start), (20, stop)),
+    }
+    return Case(
+        "sess",
+        "A start is closed by the next event if that is a later stop.",
+        (
+            *(
+                workout(f"sess-{name}", 1, seconds, action)
+                for name, found in events.items()
+                for seconds, action in reversed(found)
+            ),
+            workout("sess-open", 1, 0, start, REPEAT),
+        ),
+        rows={
+            "workout_sessions": [
+                *rows("sess-orphan", (None, 60, "orphan_stop")),
+                *rows(
+                    "sess-double",
+                    (0, None, "open"),
+                    (10, 20, "completed"),
+                    (None, 30, "orphan_stop"),
+                ),
+                *rows("sess-long", (0, 3 * HOUR, "too_long")),
+                *rows("sess-justshort", (0, 3 * HOUR - 0.000001, "completed")),
+                *rows("sess-open", (0, None, "open")),
+                *rows("sess-instant", (60, None, "open"), (None, 60, "orphan_stop")),
+                *rows("sess-backtoback", (0, 10, "completed"), (10, 20, "completed")),
+            ],
+            "workout_bpm_summary": [],
+        },
+    )
+
+
+def _last_reading() -> Case:
+    new, registered = member("last", dob="1983-11-15", gender="w")
+    return Case(
+        "last",
+        "A session may end at its last reading, which counts; one at its start does not.",
+        (
+            new,
+            *session("last-u", 1, 0, 100),
+            bpm("last-d", 0, 200),
+            bpm("last-d", 40, 89),
+            bpm("last-d", 100, 120),
+            bpm("last-d", 100.000001, 220),
+        ),
+        (registered,),
+        rows={
+            "workout_heart_rates": [
+                {
+                    "user_id": "last-u",
+                    "workout_id": "1",
+                    "session_id": "1",
+                    "started_at": at(0),
+                    "device_id": "last-d",
+                    "measured_at": at(t),
+                    "heart_rate_bpm": rate,
+                }
+                for t, rate in ((40, 89), (100, 120))
+            ],
+            # Age 40, HRmax 180: fat burn begins at 90. 89 stands for 60 s until 100.
+            "workout_bpm_summary": [
+                {
+                    "user_id": "last-u",
+                    "workout_id": "1",
+                    "session_id": "1",
+                    "started_at": at(0),
+                    "age": 40,
+                    "age_band": "35-45",
+                    "min_bpm": 89,
+                    "avg_bpm": 104.5,
+                    "max_bpm": 120,
+                    "num_recordings": 2,
+                    "out_of_range_minutes": 1.0,
+                    "fat_burn_minutes": 0.0,
+                    "cardio_minutes": 0.0,
+                    "peak_minutes": 0.0,
+                }
+            ],
+        },
+    )
+
+
+def _two_devices() -> Case:
+    new, registered = member("two", dob="1983-11-15")
+    return Case(
+        "two",
+        "Readings of both of a member's devices count; at one instant the least device stands.",
+        (
+            new,
+            *session("two-u", 1, 0, 100),
+            bpm("two-d", 10, 100),
+            bpm("two-e", 10, 200),
+            bpm("two-e", 30, 130),
+        ),
+        (registered, registrations("two_more", ("two-u", "two-e", "two-n", DAY))),
+        rows={
+            # 100 stands for 20 s (fat burn) until 30, 130 for 60 s (cardio).
+            "workout_bpm_summary": [
+                {
+                    "user_id": "two-u",
+                    "workout_id": "1",
+                    "session_id": "1",
+                    "started_at": at(0),
+                    "min_bpm": 100,
+                    "avg_bpm": 430 / 3,
+                    "max_bpm": 200,
+                    "num_recordings": 3,
+                    "out_of_range_minutes": 0.0,
+                    "fat_burn_minutes": 0.33,
+                    "cardio_minutes": 1.0,
+                    "peak_minutes": 0.0,
+                }
+            ],
+            "hourly_heart_rates": [
+                {"user_id": "two-u", "hour_at": at(0), "num_readings": 3, "covered_minutes": 1.33}
+            ],
+        },
+    )
+
+
+def _profile_of_a_session() -> Case:
+    """What the summary knows of a member without a profile, before it, after a delete."""
+
+    def summary(user: str, **known: object) -> Row:
+        return {
+            "user_id": user,
+            "workout_id": "1",
+            "session_id": "1",
+            "started_at": at(0),
+            "num_recordings": 1,
+            **known,
+        }
+
+    nothing: Row = {
+        "age": None,
+        "age_band": "invalid age",
+        "gender": None,
+        "city": None,
+        "fat_burn_minutes": None,
+        "peak_minutes": None,
+    }
+    users = ("none", "early", "gone", "moved")
+    readings = tuple(bpm(f"asof-{name}-d", 30, 100) for name in users)
+    return Case(
+        "asof",
+        "A summary has the profile as of its start, the earliest one if that came later, "
+        "nothing after a delete.",
+        (
+            *(event for name in users for event in session(f"asof-{name}", 1, 0, 60)),
+            *readings,
+            profile("asof-early", DAY, "new", dob="2000-11-16", gender="w"),
+            profile("asof-gone", -DAY, "new", dob="2000-11-15", gender="w"),
+            profile("asof-gone", 0, "delete"),
+            profile("asof-moved", -DAY, "new", dob="1998-11-15", address={"city": "A"}),
+            profile("asof-moved", 0, dob="1998-11-15", address={"city": "B"}),
+            profile("asof-moved", 1, dob="1998-11-16", address={"city": "C"}),
+        ),
+        (
+            registrations(
+                "asof", *((f"asof-{name}", f"asof-{name}-d", f"asof-{name}-m", 0) for name in users)
+            ),
+        ),
+        rows={
+            "workout_bpm_summary": [
+                summary("asof-none", **nothing),
+                summary("asof-early", age=22, age_band="18-25", gender="w"),
+                summary("asof-gone", **nothing),
+                summary("asof-moved", age=25, age_band="25-35", city="B"),
+            ]
+        },
+    )
+
+
+def _visits() -> Case:
+    new, registered = member("visit")
+    return Case(
+        "visit",
+        "A logout may come later and be corrected upward; MACs have any case.",
+        (new,),
+        (
+            registered,
+            logins(
+                "visit",
+                ("VISIT-M", "visit-a", 0, None),
+                ("Visit-m", "visit-a", 0, 600),
+                ("visit-m", "visit-b", 1000, 1300),
+                ("visit-m", "visit-b", 1000, 1900),
+                ("visit-m", "visit-b", 1000, 1500),
+                ("visit-m", "visit-b", 1000, 1900),
+                ("visit-m", "visit-c", 2000, 2000),
+                ("visit-m", "visit-d", 3000, "soon"),
+                ("visit-m", "visit-e", 4000, None),
+                ("visit-m", "visit-f", 5000, -50),
+                fates=(
+                    SUPERSEDED,
+                    ACCEPTED,
+                    SUPERSEDED,
+                    ACCEPTED,
+                    SUPERSEDED,
+                    REPEAT,
+                    LOGOUT_IGNORED,
+                    LOGOUT_IGNORED,
+                    ACCEPTED,
+                    LOGOUT_IGNORED,
+                ),
+            ),
+        ),
+        rows={
+            "gym_summary": [
+                {
+                    "mac_address": "visit-m",
+                    "gym_id": f"visit-{gym}",
+                    "login_at": at(login),
+                    "logout_at": out,
+                    "user_id": "visit-u",
+                    "sessions": [],
+                    "minutes_in_gym": spent,
+                    "minutes_exercising": 0.0,
+                }
+                for gym, login, out, spent in (
+                    ("a", 0, at(600), 10.0),
+                    ("b", 1000, at(1900), 15.0),
+                    ("c", 2000, None, None),
+                    ("d", 3000, None, None),
+                    ("e", 4000, None, None),
+                    ("f", 5000, None, None),
+                )
+            ]
+        },
+    )
+
+
+def _sessions_in_visits() -> Case:
+    new, registered = member("inside")
+    held = {
+        ("inside-a", 0): ["1", "2", "4"],
+        ("inside-b", 5000): ["3"],
+        ("inside-c", 6000): [],
+    }
+    return Case(
+        "inside",
+        "A session belongs to the visit of the latest login that holds its start; time in "
+        "overlapping sessions counts once.",
+        (
+            new,
+            *session("inside-u", 1, 0, 600),
+            *session("inside-u", 2, 300, 900.5),
+            *session("inside-u", 3, 5000, 5060),
+            *session("inside-u", 4, 7200, 7260),
+            *session("inside-u", 5, 7200.5, 7300),
+            workout("inside-u", 6, 100, "start"),
+        ),
+        (
+            registered,
+            logins(
+                "inside",
+                ("inside-m", "inside-a", 0, 7200),
+                ("inside-m", "inside-b", 5000, 5100),
+                ("inside-m", "inside-c", 6000, 6100),
+            ),
+        ),
+        rows={
+            "gym_summary": [
+                {
+                    "mac_address": "inside-m",
+                    "gym_id": gym,
+                    "login_at": at(login),
+                    "sessions": [{"workout_id": "1", "session_id": s} for s in found],
+                    "minutes_exercising": {"inside-a": 16.01, "inside-b": 1.0}.get(gym, 0.0),
+                }
+                for (gym, login), found in held.items()
+            ]
+        },
+    )
+
+
+def _open_visit() -> Case:
+    new, registered = member("open")
+    return Case(
+        "open",
+        "An open visit holds sessions on two days: up to 24 hours, and up to the next login.",
+        (
+            new,
+            *session("open-u", 1, 80_000, 80_060),
+            *session("open-u", 2, DAY + 40_000, DAY + 40_030),
+            # 79,000 + 24 h is 165,400 s: the last instant inside, then the first outside.
+            *session("open-u", 3, 165_399.999999, 165_400),
+            *session("open-u", 4, 165_400, 165_500),
+        ),
+        (registered, logins("open", ("open-m", "open-g", 79_000, None))),
+        rows={
+            "gym_summary": [
+                {
+                    "mac_address": "open-m",
+                    "gym_id": "open-g",
+                    "login_at": at(79_000),
+                    "logout_at": None,
+                    "minutes_in_gym": None,
+                    "minutes_exercising": 1.5,
+                    "sessions": [{"workout_id": "1", "session_id": s} for s in ("1", "2", "3")],
+                }
+            ],
+            "gym_hourly_occupancy": [
+                {
+                    "gym_id": "open-g",
+                    "hour_at": at(21 * HOUR),
+                    "check_ins": 1,
+                    "visits": 0,
+                    "peak_members": 0,
+                }
+            ],
+        },
+    )
+
+
+def _next_login() -> Case:
+    new, registered = member("next")
+    return Case(
+        "next",
+        "A later login of the member, on any MAC in any gym, ends an open visit's reach.",
+        (
+            new,
+            *session("next-u", 1, 100, 160),
+            *session("next-u", 2, 200, 260),
+            *session("next-u", 3, 250, 310),
+        ),
+        (
+            registered,
+            registrations("next_more", ("next-u", "next-e", "next-n", 0)),
+            logins(
+                "next",
+                ("next-m", "next-g", 0, None),
+                ("next-n", "next-h", 200, 220),
+            ),
+        ),
+        rows={
+            "gym_summary": [
+                {
+                    "mac_address": "next-m",
+                    "gym_id": "next-g",
+                    "login_at": at(0),
+                    "sessions": [{"workout_id": "1", "session_id": "1"}],
+                    "minutes_exercising": 1.0,
+                },
+                {
+                    "mac_address": "next-n",
+                    "gym_id": "next-h",
+                    "login_at": at(200),
+                    "sessions": [{"workout_id": "1", "session_id": "2"}],
+                    "minutes_exercising": 1.0,
+                },
+            ]
+        },
+    )
+
+
+def _midnight() -> Case:
+    new, registered = member("night", dob="1984-02-29")
+    return Case(
+        "night",
+        "What a reading stands is cut at the end of its hour and its day.",
+        (
+            new,
+            bpm("night-d", HOUR - 30, 60),
+            bpm("night-d", DAY - 20, 100),
+            bpm("night-d", DAY, 130),
+        ),
+        (registered,),
+        rows={
+            "hourly_heart_rates": [
+                {
+                    "user_id": "night-u",
+                    "hour_at": at(hour),
+                    "num_readings": 1,
+                    "covered_minutes": minutes,
+                }
+                for hour, minutes in ((0, 0.5), (23 * HOUR, 0.33), (DAY, 1.0))
+            ],
+            # Born on 29 February 1984: 39, HRmax 181, fat burn from 90.5, cardio from 126.7.
+            "daily_heart_rates": [
+                {
+                    "user_id": "night-u",
+                    "date": "2023-11-15",
+                    "num_readings": 2,
+                    "avg_bpm": 80.0,
+                    "covered_minutes": 1.33,
+                    "out_of_range_minutes": 1.0,
+                    "fat_burn_minutes": 0.33,
+                    "cardio_minutes": 0.0,
+                    "peak_minutes": 0.0,
+                    "active_zone_minutes": 0.33,
+                },
+                {
+                    "user_id": "night-u",
+                    "date": "2023-11-16",
+                    "num_readings": 1,
+                    "avg_bpm": 130.0,
+                    "covered_minutes": 1.0,
+                    "out_of_range_minutes": 0.0,
+                    "fat_burn_minutes": 0.0,
+                    "cardio_minutes": 1.0,
+                    "peak_minutes": 0.0,
+                    "active_zone_minutes": 2.0,
+                },
+            ],
+        },
+    )
+
+
+def _occupancy() -> Case:
+    new, registered = member("crowd")
+    return Case(
+        "crowd",
+        "The peak counts members at one instant: two MACs of one member are one, who leaves goes "
+        "before who comes.",
+        (new,),
+        (
+            registered,
+            registrations("crowd_more", ("crowd-u", "crowd-e", "crowd-n", 0)),
+            logins(
+                "crowd",
+                ("crowd-m", "crowd-g", 0, 1800),
+                ("crowd-n", "crowd-g", 900, 3600),
+                ("crowd-x", "crowd-g", 1800, 7201),
+                ("crowd-y", "crowd-g", 1800, 1801),
+                ("crowd-z", "crowd-g", 10_800, None),
+            ),
+        ),
+        rows={
+            "gym_hourly_occupancy": [
+                {
+                    "gym_id": "crowd-g",
+                    "hour_at": at(hour),
+                    "check_ins": check_ins,
+                    "visits": visits,
+                    "peak_members": peak,
+                }
+                for hour, check_ins, visits, peak in (
+                    (0, 4, 4, 3),
+                    (3600, 0, 1, 1),
+                    (7200, 0, 1, 1),
+                    (10_800, 1, 0, 0),
+                )
+            ]
+        },
+    )
+
+
+CASES = (
+    _profile_changes(),
+    _changes_at_one_time(),
+    _late_device(),
+    _handed_on(),
+    _lowest_reading(),
+    _sessions(),
+    _last_reading(),
+    _two_devices(),
+    _profile_of_a_session(),
+    _visits(),
+    _sessions_in_visits(),
+    _open_visit(),
+    _next_login(),
+    _midnight(),
+    _occupancy(),
+)

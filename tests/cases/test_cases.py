@@ -1,0 +1,48 @@
+"""The stated fate of each record and the stated rows are those of the oracle."""
+
+from collections import Counter
+
+import pytest
+
+from ..oracle import compute
+from ..oracle.decode import Rejected, decode
+from ..oracle.records import Record
+from .case import Case
+from .catalog import CASES, differences, records
+
+# Some months after the cases' time, so that nothing of them lies in the future.
+ARRIVAL = 1_710_000_000_000_000
+TABLES = compute(record for record, _ in records(CASES, ingested_at=ARRIVAL))
+
+
+def _reason(record: Record) -> str | None:
+    """Why a record is rejected, or that its logout is ignored."""
+    try:
+        _, is_logout_ignored = decode(record)
+    except Rejected as found:
+        return found.reason
+    return "logout_ignored" if is_logout_ignored else None
+
+
+def test_tags_and_files_are_unique() -> None:
+    tags = [case.tag for case in CASES]
+    names = [landed.name for case in CASES for landed in case.files]
+    assert len(set(tags)) == len(tags)
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.tag)
+def test_fates(case: Case) -> None:
+    sent = records([case], ingested_at=ARRIVAL)
+    for record, fate in sent:
+        assert _reason(record) == fate.reason, record
+    stated = Counter((record.feed, fate.outcome, fate.reason) for record, fate in sent)
+    outcomes = compute(record for record, _ in sent)["record_outcomes"]
+    assert stated == {
+        (row["feed"], row["outcome"], row["reason"]): row["num_records"] for row in outcomes
+    }
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.tag)
+def test_rows(case: Case) -> None:
+    assert differences(case, TABLES) == []
