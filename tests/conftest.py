@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 from local.home import Home
+from tests.landed import (  # noqa: F401 - fixtures
+    example_workspace,
+    landed_cases,
+    landed_example,
+)
 from tests.support import Workspace, free_base_port
 
 

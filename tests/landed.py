@@ -1,0 +1,126 @@
+"""The worked example, then the cases, through Kafka and files into a workspace of their own.
+
+One workspace serves both: the example is landed and built first and all its tables are read, then
+the cases come on top, in an incremental build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+from kafka.serializer import Serializer
+
+from local.home import Home
+from tests.cases.case import Case
+from tests.cases.catalog import CASES
+from tests.oracle.load import bronze_query, from_bronze_rows
+from tests.oracle.records import FEEDS, Record
+from tests.support import Workspace, free_base_port
+from tests.worked_example import example
+
+Row = dict[str, Any]
+
+SILVER = (*example.SILVER, "rejected_records", "record_outcomes")
+GOLD = (*example.GOLD, "pipeline_health")
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What a workspace holds after a build: rows by table, and bronze as the oracle takes it."""
+
+    tables: Mapping[str, list[Row]]
+    records: list[Record]
+
+
+def read(space: Workspace) -> Landed:
+    """Every table of silver and gold, and the records of bronze."""
+    tables = {name: space.sql(f"select * from silver.{name}") for name in SILVER}
+    tables |= {name: space.sql(f"select * from gold.{name}") for name in GOLD}
+    records = [r for feed in FEEDS for r in from_bronze_rows(feed, space.sql(bronze_query(feed)))]
+    return Landed(tables, records)
+
+
+class _Bytes(Serializer):  # type: ignore[misc]
+    """Bytes as they are; the producer refuses a record without key and value, so ours is hidden."""
+
+    def serialize(self, _topic: str, _headers: object, data: Any) -> bytes | None:
+        unwrapped: bytes | None = data[0] if isinstance(data, tuple) else data
+        return unwrapped
+
+
+def publish(bootstrap: str, cases: tuple[Case, ...]) -> None:
+    """Send the cases' messages, bytes and nulls as they are stated."""
+    producer = KafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks="all",
+        key_serializer=_Bytes(),
+        value_serializer=_Bytes(),
+    )
+    try:
+        sent = [
+            producer.send(
+                message.feed,
+                key=(message.key,),
+                value=(message.value,),
+                timestamp_ms=message.timestamp,
+            )
+            for case in cases
+            for message in case.messages
+        ]
+        for future in sent:
+            future.get(timeout=60)
+    finally:
+        producer.close()
+
+
+@pytest.fixture(scope="session")
+def example_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A workspace for the two fixtures below and nobody else."""
+    space = Workspace(Home(tmp_path_factory.mktemp("example").resolve(), free_base_port()))
+    try:
+        space.run("up")
+        yield space
+    finally:
+        space.down()
+
+
+@pytest.fixture(scope="session")
+def landed_example(example_workspace: Workspace) -> Landed:
+    """The worked example alone, built."""
+    space = example_workspace
+    space.run("replay", example.ENVELOPES)
+    for feed, path in example.LANDED:
+        space.run("land", feed, path)
+    space.run("ingest")
+    space.dbt("build")
+    return read(space)
+
+
+@pytest.fixture(scope="session")
+def landed_cases(
+    example_workspace: Workspace,
+    landed_example: Landed,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Landed:
+    """The cases on top of the example, built."""
+    assert landed_example.records
+    space = example_workspace
+    folder = tmp_path_factory.mktemp("cases")
+    publish(space.home.kafka_bootstrap, CASES)
+    for feed in FEEDS:
+        paths: list[Path] = []
+        for case in CASES:
+            for landed in case.files:
+                if landed.feed == feed:
+                    paths.append(folder / landed.name)
+                    paths[-1].write_bytes(landed.content)
+        if paths:
+            space.run("land", feed, *paths)
+    space.run("ingest")
+    space.dbt("build")
+    return read(space)
