@@ -18,6 +18,7 @@ from typing import Any
 from ingestion.feeds import KAFKA_FEEDS, IngestionError
 
 PREFIX = "FITBIT_INGEST_"
+_TABLES = ("kafka", "topics")
 _SECRET_NAME = re.compile(
     r"password|secret|jaas|token|credential|keystore\.key|private", re.IGNORECASE
 )
@@ -90,7 +91,11 @@ def load(
     for name, text in environment.items():
         if name.startswith(PREFIX) and name != PREFIX + "CONFIG":
             _from_variable(given, name, text)
-    config = replace(base or Config(), **{k: _typed(k, v) for k, v in given.items()})
+    config = base or Config()
+    typed = {key: _typed(key, value) for key, value in given.items()}
+    for table in _TABLES:
+        typed[table] = {**getattr(config, table), **typed.get(table, {})}
+    config = replace(config, **typed)
     _check(config)
     return config
 
@@ -111,13 +116,13 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 def _from_variable(given: dict[str, Any], name: str, text: str) -> None:
     key = name.removeprefix(PREFIX).lower()
-    for table in ("kafka", "topics"):
+    for table in _TABLES:
         if key.startswith(table + "_"):
             rest = key.removeprefix(table + "_")
             given[table] = dict(given.get(table, {}))
             given[table][rest.replace("_", ".") if table == "kafka" else rest] = text
             return
-    if key not in _TYPES or key in ("kafka", "topics"):
+    if key not in _TYPES or key in _TABLES:
         raise IngestionError(f"Unknown variable {name}: see docs/ingestion.md, or unset it.")
     given[key] = text
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import grpc
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -164,7 +163,7 @@ class FeedRun:
             return True
         except IngestionError:
             raise
-        except (PySparkException, grpc.RpcError) as error:
+        except PySparkException as error:
             reason = self._config.redact(_first_line(error))
             if _SPARK_GONE.search(f"{type(error).__name__} {error}"):
                 raise IngestionError(

@@ -1,0 +1,180 @@
+"""One writer a feed, and what becomes of the query of a writer that died."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ingestion import lease
+from ingestion.lease import Lease, LeaseHeld, Record
+from local.warden import Warden
+
+Owner = tuple["subprocess.Popen[str]", str]
+
+_HOLDER = """
+import sys, time
+from pathlib import Path
+from ingestion.lease import Lease
+held = Lease.acquire(Path(sys.argv[1]), "bpm", 10)
+print(held.session_id, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> Iterator[Owner]:
+    """Another process that holds the lease of bpm; its first line is its session."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    yield process, process.stdout.readline().strip()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_second_owner_is_refused_and_told_who_has_it(tmp_path: Path, owner: Owner) -> None:
+    process, _ = owner
+    with pytest.raises(LeaseHeld, match=rf"bpm.*{process.pid}"):
+        Lease.acquire(tmp_path, "bpm", 10)
+    with Lease.acquire(tmp_path, "workout", 10) as other:
+        assert other.orphan is None
+
+
+def test_after_a_kill_the_next_owner_gets_it_at_once_with_the_orphaned_session(
+    tmp_path: Path,
+    owner: Owner,
+) -> None:
+    process, session_id = owner
+    process.kill()
+    process.wait()
+    with Lease.acquire(tmp_path, "bpm", 10) as taken:
+        assert taken.orphan == session_id
+        assert taken.session_id != session_id
+
+
+def test_a_lease_given_back_leaves_no_orphan(tmp_path: Path) -> None:
+    with Lease.acquire(tmp_path, "bpm", 10):
+        assert lease.read(tmp_path / "bpm.json") is not None
+    assert lease.read(tmp_path / "bpm.json") is None
+    with Lease.acquire(tmp_path, "bpm", 10) as again:
+        assert again.orphan is None
+
+
+def test_the_heartbeat_beats(tmp_path: Path) -> None:
+    path = tmp_path / "bpm.json"
+    with Lease.acquire(tmp_path, "bpm", 0.2) as held:
+        first = lease.read(path)
+        assert first is not None
+        _until(lambda: (lease.read(path) or first).beat >= first.beat + 3)
+        assert not held.is_lost()
+
+
+def test_a_revoked_or_overtaken_lease_is_lost_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "bpm.json"
+    with Lease.acquire(tmp_path, "bpm", 100) as held:
+        record = lease.read(path)
+        assert record is not None
+        lease.write(path, replace(record, revoked=True))
+        assert held.is_lost()
+        newer = replace(record, session_id="another", beat=0)
+        lease.write(path, newer)
+        assert held.is_lost()
+    assert lease.read(path) == newer
+
+
+def test_an_owner_on_another_host_counts_as_alive_while_its_heart_beats(tmp_path: Path) -> None:
+    path = tmp_path / "bpm.json"
+    record = Record("bpm", "elsewhere", 1, "session", "2026-01-01T00:00:00Z")
+    lease.write(path, record)
+    ended = threading.Event()
+
+    def beat() -> None:
+        number = 0
+        while not ended.wait(0.02):
+            number += 1
+            lease.write(path, replace(record, beat=number))
+
+    heart = threading.Thread(target=beat)
+    heart.start()
+    try:
+        with pytest.raises(LeaseHeld, match="elsewhere"):
+            Lease.acquire(tmp_path, "bpm", 30)
+    finally:
+        ended.set()
+        heart.join()
+    with Lease.acquire(tmp_path, "bpm", 0.3) as taken:
+        assert taken.orphan == "session"
+
+
+def test_a_damaged_lease_file_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "bpm.json").write_text("{")
+    with Lease.acquire(tmp_path, "bpm", 10) as taken:
+        assert taken.orphan is None
+
+
+class Stopper:
+    def __init__(self) -> None:
+        self.stopped: list[str] = []
+        self.fails = False
+
+    def __call__(self, remote: str, session_id: str) -> int:
+        if self.fails:
+            raise ConnectionError(remote)
+        self.stopped.append(session_id)
+        return 1
+
+
+def test_the_warden_stops_the_queries_of_a_silent_owner(tmp_path: Path) -> None:
+    stopper = Stopper()
+    warden = Warden(tmp_path, "sc://x", stop_queries=stopper)
+    path = tmp_path / "bpm.json"
+    record = Record("bpm", "here", 1, "session", "2026-01-01T00:00:00Z")
+    lease.write(path, record)
+    warden.look(now=100.0)
+    warden.look(now=109.9)
+    lease.write(path, replace(record, beat=1))
+    warden.look(now=111.0)
+    warden.look(now=120.9)
+    assert stopper.stopped == []
+    stopper.fails = True
+    with pytest.raises(ConnectionError):
+        warden.look(now=121.0)
+    stopper.fails = False
+    assert json.loads(path.read_text())["revoked"]
+    warden.look(now=122.0)
+    warden.look(now=140.0)
+    assert stopper.stopped == ["session"]
+    assert not path.exists()
+
+
+def test_the_warden_leaves_a_new_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "bpm.json"
+    old = Record("bpm", "here", 1, "old", "2026-01-01T00:00:00Z")
+    new = replace(old, pid=2, session_id="new")
+
+    def taken_over_meanwhile(remote: str, session_id: str) -> int:
+        lease.write(path, new)
+        return 0
+
+    warden = Warden(tmp_path, "sc://x", stop_queries=taken_over_meanwhile)
+    lease.write(path, old)
+    warden.look(now=0.0)
+    warden.look(now=10.0)
+    assert lease.read(path) == new
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
