@@ -16,11 +16,19 @@ from pathlib import Path
 from ingestion import lease
 from ingestion.lease import Record
 from local.home import Home
+from local.home import Home
 
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 10.0
 _LOOK_SECONDS = 2.0
+
+
+def start(home: Home) -> Warden:
+    """Start the warden of a workspace, in a daemon thread of this process."""
+    warden = Warden(home.leases, home.connect_url)
+    warden.start()
+    return warden
 
 
 class Warden(threading.Thread):
@@ -51,7 +59,7 @@ class Warden(threading.Thread):
         while not self._ended.wait(self._look_seconds):
             try:
                 self.look(time.monotonic())
-            except Exception as error:  # noqa: BLE001  (the next look may succeed)
+            except Exception as error:
                 log.warning("warden: %s: %s", type(error).__name__, str(error)[:200])
 
     def end(self) -> None:
