@@ -1,0 +1,191 @@
+{#  How a build finds what is new, for every incremental model of the project.
+
+    Every table keeps Delta's change feed. A model reads, of each input, the commits since the ones that
+    it read last (its *mark*, kept in its own table properties), finds the keys they touch, and computes
+    those keys again, whole. Commit versions count up one by one whatever the clock does and in whatever
+    order commits land, so no row is ever overlooked; a key that is computed twice comes out the same, so a
+    run that dies between its merge and its mark only repeats itself.
+
+    The marks that a compiled model has read up to stand in its SQL as comments (`input silver.x@12`),
+    from where remember_inputs() stores them once the model's own commit is through. #}
+
+
+{# 'silver.heart_rates': the name the change feed takes; the catalog is the session's. #}
+{% macro two_part_name(relation) -%}
+    {{ relation.schema }}.{{ relation.identifier }}
+{%- endmacro %}
+
+
+{# The newest commit version of a Delta table. #}
+{% macro current_version(relation) -%}
+    {{ return(run_query('describe history ' ~ relation ~ ' limit 1').rows[0][0] | int) }}
+{%- endmacro %}
+
+
+{# {'silver.heart_rates': 12, ...}: up to which commit this model's table has read its inputs. #}
+{% macro input_marks() -%}
+    {% set marks = {} %}
+    {% for row in run_query('show tblproperties ' ~ this).rows if row[0].startswith('fitbit.input.') %}
+        {% do marks.update({row[0][13:]: row[1] | int}) %}
+    {% endfor %}
+    {{ return(marks) }}
+{%- endmacro %}
+
+
+{#  The commits of `relation` that this model has not read yet, as (after, up_to): it reads (after, up_to].
+    after is none in a full build. Fails when the input was made anew behind this model's back. #}
+{% macro unread_commits(relation, is_update=none) -%}
+    {% set name = two_part_name(relation) %}
+    {% set up_to = current_version(relation) %}
+    {% if not (is_incremental() if is_update is none else is_update) %}{{ return((none, up_to)) }}{% endif %}
+    {% set after = input_marks().get(name) %}
+    {% if after is none or after > up_to %}
+        {% do exceptions.raise_compiler_error(
+            this ~ ' has read ' ~ name ~ ' up to commit ' ~ after ~ ', but its newest is ' ~ up_to
+            ~ ': the input was made anew. Build everything from bronze: lakehouse rebuild'
+            ~ ' (or drop silver and gold and run dbt build).'
+        ) %}
+    {% endif %}
+    {{ return((after, up_to)) }}
+{%- endmacro %}
+
+
+{#  What to write behind FROM to read the changes of an input, one row a change, with the input's columns and
+    _change_type (insert, delete, update_preimage, update_postimage). Only for incremental builds. #}
+{% macro changes_of(relation) -%}
+    {%- if not execute or relation.is_cte -%}
+        (select *, 'insert' as _change_type from {{ relation }})
+    {%- else -%}
+        {%- set after, up_to = unread_commits(relation) -%}
+        /* input {{ two_part_name(relation) }}@{{ up_to }} */
+        {% if after == up_to -%}
+        (select *, 'none' as _change_type from {{ relation }} where false)
+        {%- else -%}
+        /* changed */ table_changes('{{ two_part_name(relation) }}', {{ after + 1 }}, {{ up_to }})
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# To name the inputs of a full build, whose marks are then stored as well. #}
+{% macro reads_changes_of(relations) -%}
+    {%- if execute and not is_incremental() -%}
+        {%- for relation in relations if not relation.is_cte %}
+/* input {{ two_part_name(relation) }}@{{ current_version(relation) }} */
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#  What to write behind FROM to read bronze records that staging does not hold yet, with bronze_version (the
+    commit that brought them). Staging only ever appends; its mark is the newest bronze_version that it
+    holds, so rows and mark are one commit, and a record is taken in exactly once. #}
+{% macro new_records(relation) -%}
+    {%- if not execute or relation.is_cte -%}
+        (select *, cast(0 as bigint) as bronze_version from {{ relation }})
+    {%- else -%}
+        {%- set up_to = current_version(relation) -%}
+        {%- if not is_incremental() -%}
+        (
+            select *, cast({{ up_to }} as bigint) as bronze_version
+            from {{ relation }} version as of {{ up_to }}
+        )
+        {%- else -%}
+            {%- set after = run_query('select coalesce(max(bronze_version), -1) from ' ~ this).rows[0][0] | int -%}
+            {%- if after > up_to -%}
+                {%- do exceptions.raise_compiler_error(
+                    this ~ ' holds ' ~ relation ~ ' up to commit ' ~ after ~ ', but its newest is ' ~ up_to
+                    ~ ': bronze was made anew. Build everything from it: lakehouse rebuild.'
+                ) -%}
+            {%- endif -%}
+            {%- if after == up_to -%}
+        (select *, cast(0 as bigint) as bronze_version from {{ relation }} where false)
+            {%- else -%}
+        (
+            /* changed */
+            select * except (_change_type, _commit_version, _commit_timestamp), _commit_version as bronze_version
+            from table_changes('{{ two_part_name(relation) }}', {{ after + 1 }}, {{ up_to }})
+            -- Reading the target makes two builds at once conflict, instead of taking records in twice.
+            where _change_type = 'insert' and _commit_version > (select coalesce(max(bronze_version), -1) from {{ this }})
+        )
+            {%- endif -%}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# Whether a compiled incremental model found anything to do. #}
+{% macro found_changes() -%}
+    {{ return('/* changed */' in model.compiled_code) }}
+{%- endmacro %}
+
+
+{# Strategy new_records: appends; says nothing to Delta when nothing is new. #}
+{% macro get_incremental_new_records_sql(arg_dict) -%}
+    {%- if found_changes() -%}
+    insert into {{ arg_dict['target_relation'] }} by name select * from {{ arg_dict['temp_relation'] }}
+    {%- else -%}
+    select 'nothing new' as outcome
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#  Strategy recompute: the model's rows are the affected keys, computed whole; a row without built_by is one to
+    remove (see recomputed()). Rows that come out as they were are not touched. #}
+{% macro get_incremental_recompute_sql(arg_dict) -%}
+    {%- if not found_changes() -%}
+    select 'nothing new' as outcome
+    {%- else -%}
+    {%- set keys = config.get('unique_key') -%}
+    {%- set keys = [keys] if keys is string else keys -%}
+    merge into {{ arg_dict['target_relation'] }} as old
+    using {{ arg_dict['temp_relation'] }} as new
+    on {% for key in keys %}old.{{ key }} <=> new.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+    when matched and new.built_by is null then delete
+    when matched and not (
+        {%- for column in model.columns if column not in keys and column != 'built_by' %}
+        old.{{ column }} <=> new.{{ column }}{{ ' and' if not loop.last }}
+        {%- else %} true {%- endfor %}
+    ) then update set *
+    when not matched and new.built_by is not null then insert *
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#  The end of every model of strategy recompute: the rows of `final`, marked with the build that computed them, and in an
+    incremental build the rows to remove: those that the table holds for an affected key and `final` no
+    longer does.
+
+    affected: the CTE of affected keys; on: how its rows (`affected`) match the table's (`old`). #}
+{% macro recomputed(on, affected='affected') -%}
+{%- set keys = config.get('unique_key') -%}
+{%- set keys = [keys] if keys is string else keys -%}
+select
+    final.*,
+    '{{ invocation_id }}' as built_by
+from final
+{%- if is_incremental() %}
+union all
+select
+    old.* except (built_by),
+    cast(null as string) as built_by
+from {{ this }} as old
+left semi join {{ affected }} as affected on {{ on }}
+left anti join final on {% for key in keys %}old.{{ key }} <=> final.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+{%- endif %}
+{%- endmacro %}
+
+
+{# Post-hook of every model of strategy recompute: stores up to which commits it has read its inputs. #}
+{% macro remember_inputs() -%}
+    {%- if execute -%}
+    {%- set inputs = model.get('inputs_read') or modules.re.findall('input ([\\w.]+)@(\\d+)', model.compiled_code or '') -%}
+    {%- if inputs and not (is_incremental() and not found_changes()) -%}
+    alter table {{ this }} set tblproperties (
+        {%- for name, version in inputs | unique %}
+        'fitbit.input.{{ name }}' = '{{ version }}'{{ ',' if not loop.last }}
+        {%- endfor %}
+    )
+    {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}

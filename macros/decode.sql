@@ -1,0 +1,158 @@
+{#  How the text of a source becomes typed values, in one place for all feeds.
+
+    A *field* is named_struct('tag', …, 'text', …): the JSON type as schema_of_variant names it (null when the
+    key is absent, VOID for null) and the value as trimmed text. A column of a CSV file is a field of tag STRING.
+    Types are judged by tag and text, because try_variant_get(…, 'double') takes true and "72d" for numbers. #}
+
+
+{# Blanks of every kind, and a byte-order mark, go from both ends. #}
+{% macro trimmed(text) -%}
+    regexp_replace({{ text }}, '^[\\s\\uFEFF]+|\\s+$', '')
+{%- endmacro %}
+
+
+{# The JSON document in a text; null if it is malformed (a bare NaN and a repeated key are). #}
+{% macro json_document(text) -%}
+    try_parse_json({{ text }})
+{%- endmacro %}
+
+
+{# The field at a path of a JSON document. #}
+{% macro json_field(document, path) -%}
+    named_struct(
+        'tag', schema_of_variant(try_variant_get({{ document }}, '{{ path }}', 'variant')),
+        'text', {{ trimmed("try_variant_get(" ~ document ~ ", '" ~ path ~ "', 'string')") }}
+    )
+{%- endmacro %}
+
+
+{# The field of a landed file: from the JSON document where the line is one, else from the column. #}
+{% macro file_field(document, column) -%}
+    case
+        when {{ document }} is not null then {{ json_field(document, '$.' ~ column) }}
+        else named_struct('tag', if({{ column }} is null, null, 'STRING'), 'text', {{ trimmed(column) }})
+    end
+{%- endmacro %}
+
+
+{% macro is_missing(field) -%}
+    ({{ field }}.tag is null or {{ field }}.tag = 'VOID' or {{ field }}.tag = 'STRING' and {{ field }}.text = '')
+{%- endmacro %}
+
+
+{# Not text, not a number: the wrong type for an id, a time, a number or an action. #}
+{% macro is_composite(field) -%}
+    ({{ field }}.tag = 'BOOLEAN' or {{ field }}.tag like 'ARRAY%' or {{ field }}.tag like 'OBJECT%')
+{%- endmacro %}
+
+
+{# A fractional JSON number is no id. #}
+{% macro is_wrong_id(field) -%}
+    (
+        {{ is_composite(field) }}
+        or {{ field }}.tag like 'DECIMAL%' and {{ field }}.tag not like '%,0)'
+        or {{ field }}.tag = 'DOUBLE' and coalesce(try_cast({{ field }}.text as decimal(38, 10)) % 1, 1) <> 0
+    )
+{%- endmacro %}
+
+
+{# Decimal or exponent notation; NaN, infinities, "72d" and "0x10" are not numbers. #}
+{% macro is_wrong_number(field) -%}
+    (
+        {{ is_composite(field) }}
+        or {{ field }}.text not rlike '^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$'
+    )
+{%- endmacro %}
+
+
+{# The id as text: 12474, "12474", 12474.0 and "12474.0" are the same. #}
+{% macro id_of(field) -%}
+    case
+        when {{ field }}.tag = 'DOUBLE' then cast(try_cast({{ field }}.text as decimal(38, 0)) as string)
+        else regexp_replace({{ field }}.text, '^([0-9]+)[.]0$', '$1')
+    end
+{%- endmacro %}
+
+
+{# An optional text: numbers become text (whole ones without a fraction), empty text and other types are null. #}
+{% macro optional_text(field) -%}
+    case
+        when {{ is_composite(field) }} then null
+        when {{ field }}.tag = 'DOUBLE' and coalesce(try_cast({{ field }}.text as decimal(38, 10)) % 1, 1) = 0
+            then cast(try_cast({{ field }}.text as decimal(38, 0)) as string)
+        else nullif({{ field }}.text, '')
+    end
+{%- endmacro %}
+
+
+{#  Seconds since the epoch as a timestamp, rounded half up to the microsecond by decimal arithmetic (a 32-bit
+    float would be off by up to 64 s); null outside 2000-01-01 … year 5138, which is out of range anyway. #}
+{% macro epoch_timestamp(field) -%}
+    timestamp_micros(cast(nullif(
+        case
+            when try_cast({{ field }}.text as decimal(38, 6)) >= 946684800
+                and try_cast({{ field }}.text as decimal(38, 6)) < 100000000000
+                then try_cast({{ field }}.text as decimal(38, 6)) * 1000000
+        end, null
+    ) as bigint))
+{%- endmacro %}
+
+
+{# Earlier than 2000-01-01, or more than a day after the record arrived. #}
+{% macro is_out_of_range(timestamp, ingested_at) -%}
+    ({{ timestamp }} is null or {{ timestamp }} < timestamp'2000-01-01 00:00:00'
+        or {{ timestamp }} > {{ ingested_at }} + interval 24 hours)
+{%- endmacro %}
+
+
+{#  A birth date in either notation; null if there is no such day, it is after the change, or more than 120 whole
+    years before it. #}
+{% macro birth_date(field, changed_at) -%}
+    {%- set date -%}
+    case
+        when {{ field }}.tag = 'STRING' and {{ field }}.text rlike '^[0-9]{2}/[0-9]{2}/[0-9]{4}$'
+            then try_cast(concat_ws('-', right({{ field }}.text, 4), left({{ field }}.text, 2), substr({{ field }}.text, 4, 2)) as date)
+        when {{ field }}.tag = 'STRING' and {{ field }}.text rlike '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+            then try_cast({{ field }}.text as date)
+    end
+    {%- endset -%}
+    case
+        when {{ date }} <= cast({{ changed_at }} as date)
+            and {{ whole_years(date, 'cast(' ~ changed_at ~ ' as date)') }} <= 120
+            then {{ date }}
+    end
+{%- endmacro %}
+
+
+{#  The first of the reasons of a record, over all its fields: a missing field anywhere comes before a wrong type anywhere.
+
+    present: SQL that is true when there is a value at all; text: its trimmed text; document: its JSON document. #}
+{% macro structural_reason(value, document) -%}
+    when {{ value }} is null or {{ value }} = '' then 'missing_value'
+    when {{ document }} is null then 'malformed_json'
+    when left({{ value }}, 1) <> '{' then 'not_an_object'
+{%- endmacro %}
+
+
+{# "<first> or <second> or …" of one check over several fields. #}
+{% macro any_of(check, fields) -%}
+    {%- for field in fields -%}{{ check(field) }}{{ ' or ' if not loop.last }}{%- endfor -%}
+{%- endmacro %}
+
+
+{# What identifies a bronze record: its record_id (files, JDBC), else its place in Kafka. #}
+{% macro record_key() -%}
+    coalesce(record_id, concat_ws('/', topic, topic_epoch, kafka_partition, kafka_offset))
+{%- endmacro %}
+
+
+{# A typed value, for valid records only. #}
+{% macro if_valid(expression) -%}
+    case when reject_reason is null and erased_at is null then {{ expression }} end
+{%- endmacro %}
+
+
+{# A typed value of a profile's image, which a delete has not. #}
+{% macro if_image(expression) -%}
+    case when reject_reason is null and erased_at is null and update_type <> 'delete' then {{ expression }} end
+{%- endmacro %}

@@ -1,0 +1,151 @@
+{# The rules that several models share. #}
+
+
+{# Whole years from a birth date to a date; who is born on 29 February has the birthday on 1 March in other years. #}
+{% macro whole_years(birth_date, on_date) -%}
+    (
+        year({{ on_date }}) - year({{ birth_date }})
+        - if(month({{ on_date }}) * 100 + day({{ on_date }}) < month({{ birth_date }}) * 100 + day({{ birth_date }}), 1, 0)
+    )
+{%- endmacro %}
+
+
+{# The age band of an age (see the seed age_bands); unknown age: invalid age. `bands` is the alias of the left-joined seed. #}
+{% macro joins_age_band(age, bands) -%}
+    {{ age }} >= {{ bands }}.from_age and ({{ bands }}.to_age is null or {{ age }} < {{ bands }}.to_age)
+{%- endmacro %}
+
+
+{# HRmax in beats a minute, as a decimal, by the formula of var hr_max_formula: fox = 220 - age, tanaka = 208 - 0.7 age. #}
+{% macro max_heart_rate(age) -%}
+    {%- set formula = var('hr_max_formula') -%}
+    {%- if formula == 'fox' -%} cast(220 - {{ age }} as decimal(9, 1))
+    {%- elif formula == 'tanaka' -%} cast(208 - 0.7 * {{ age }} as decimal(9, 1))
+    {%- else -%} {% do exceptions.raise_compiler_error('var hr_max_formula is ' ~ formula ~ ': it must be fox or tanaka') %}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# Microseconds as minutes, rounded half up to 2 decimals; exact, since two decimals of a minute are 600,000 µs. #}
+{% macro minutes(microseconds) -%}
+    cast(round(cast({{ microseconds }} as decimal(20, 0)) / 60000000, 2) as double)
+{%- endmacro %}
+
+
+{# The microseconds from one timestamp to another. #}
+{% macro microseconds_between(from_timestamp, to_timestamp) -%}
+    (unix_micros({{ to_timestamp }}) - unix_micros({{ from_timestamp }}))
+{%- endmacro %}
+
+
+{# A reading stands at most this long. #}
+{% macro reading_stands_micros() -%} 60000000 {%- endmacro %}
+
+
+{#  The profile versions with the reach that gold gives them: from valid_from up to valid_to, the first one of a user
+    from the beginning of time. A user deleted by then has none. #}
+{% macro profile_versions() -%}
+    select
+        user_id,
+        date_of_birth,
+        sex,
+        gender,
+        city,
+        state,
+        if(row_number() over (partition by user_id order by valid_from) = 1, null, valid_from) as in_force_from,
+        valid_to as in_force_to
+    from {{ ref('user_profile_history') }}
+{%- endmacro %}
+
+
+{# Whether an instant lies in [from, to); null ends are unbounded. #}
+{% macro in_interval(instant, from_timestamp, to_timestamp) -%}
+    (({{ from_timestamp }} is null or {{ instant }} >= {{ from_timestamp }})
+        and ({{ to_timestamp }} is null or {{ instant }} < {{ to_timestamp }}))
+{%- endmacro %}
+
+
+{#  CTEs ending in `standing`: how long each reading of a CTE counts for minutes, in stands_micros.
+
+    A reading stands until the same user's next one on any device, 60 s at most, cut at the end of what is summed;
+    at one instant with several devices the least device id counts.
+
+    readings: CTE with device_id, heart_rate_bpm, measured_at; per: what is summed (session, hour, day);
+    ends_at: the column or expression of its end. #}
+{% macro standing_readings(readings, per, ends_at) -%}
+instants as (
+
+    select
+        {{ per | join(', ') }},
+        measured_at,
+        {{ ends_at }} as sum_ends_at,
+        min_by(heart_rate_bpm, device_id) as heart_rate_bpm
+    from {{ readings }}
+    group by all
+
+),
+
+standing as (
+
+    select
+        {{ per | join(', ') }},
+        measured_at,
+        heart_rate_bpm,
+        {{ microseconds_between('measured_at', 'least(
+            coalesce(
+                lead(measured_at) over (partition by ' ~ per | join(', ') ~ ' order by measured_at), sum_ends_at
+            ),
+            measured_at + interval 60 seconds,
+            sum_ends_at
+        )') }} as stands_micros
+    from instants
+
+)
+{%- endmacro %}
+
+
+{# The zone of a heart rate by % of HRmax, compared as decimals; unknown age: no zone. #}
+{% macro joins_zone(heart_rate_bpm, age, zones) -%}
+    100 * cast({{ heart_rate_bpm }} as decimal(9, 4)) >= {{ zones }}.from_percent * {{ max_heart_rate(age) }}
+    and (
+        {{ zones }}.to_percent is null
+        or 100 * cast({{ heart_rate_bpm }} as decimal(9, 4)) < {{ zones }}.to_percent * {{ max_heart_rate(age) }}
+    )
+{%- endmacro %}
+
+
+{% macro zone_names() -%}
+    {{ return(['out_of_range', 'fat_burn', 'cardio', 'peak']) }}
+{%- endmacro %}
+
+
+{# <zone>_micros for each zone, and active_zone_micros; for a query that joins the seed heart_rate_zones as `zones`. #}
+{% macro sums_by_zone(microseconds) -%}
+    {%- for zone in zone_names() %}
+        sum(if(zones.zone = '{{ zone }}', {{ microseconds }}, 0)) as {{ zone }}_micros,
+    {%- endfor %}
+        sum({{ microseconds }} * zones.active_zone_minutes_per_minute) as active_zone_micros
+{%- endmacro %}
+
+
+{# <zone>_minutes for each zone, null if the age is not known. #}
+{% macro zone_minute_columns(sums, age) -%}
+    {%- for zone in zone_names() %}
+        if({{ age }} is null, null, {{ minutes('coalesce(' ~ sums ~ '.' ~ zone ~ '_micros, 0)') }}) as {{ zone }}_minutes
+        {{- ',' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+
+{# One row for each UTC hour that [from, to] touches. #}
+{% macro hours_between(from_timestamp, to_timestamp) -%}
+    explode(sequence(
+        date_trunc('hour', {{ from_timestamp }}), date_trunc('hour', {{ to_timestamp }}), interval 1 hour
+    ))
+{%- endmacro %}
+
+
+{# Whether a date is one of the last n days before as_of_date, that day included. #}
+{% macro in_last_days(date, days) -%}
+    ({{ date }} > date_sub(as_of.as_of_date, {{ days }}) and {{ date }} <= as_of.as_of_date)
+{%- endmacro %}

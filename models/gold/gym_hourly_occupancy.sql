@@ -1,0 +1,134 @@
+{{ config(unique_key=['gym_id', 'hour_at']) }}
+
+with
+{%- if is_incremental() %}
+changed_visits as (
+
+    select
+        gym_id,
+        login_at,
+        logout_at
+    from {{ changes_of(ref('gym_visits')) }}
+
+),
+
+affected as (
+
+    select
+        gym_id,
+        {{ hours_between('login_at', 'coalesce(logout_at, login_at)') }} as hour_at
+    from changed_visits
+
+),
+{%- endif %}
+
+visits as (
+
+    select
+        gym_id,
+        mac_address,
+        login_at,
+        logout_at,
+        -- A MAC that nobody owns is a visitor of its own.
+        coalesce('user ' || user_id, 'mac ' || mac_address) as visitor
+    from {{ ref('gym_visits') }}
+
+),
+
+-- Each visit in each hour that it touches; an open one only in the hour of its login.
+visit_hours as (
+
+    select
+        visits.*,
+        {{ hours_between('login_at', 'coalesce(logout_at, login_at)') }} as hour_at
+    from visits
+
+),
+
+pieces as (
+
+    select
+        visit_hours.gym_id,
+        visit_hours.hour_at,
+        visit_hours.mac_address,
+        visit_hours.visitor,
+        visit_hours.login_at,
+        greatest(visit_hours.login_at, visit_hours.hour_at) as from_at,
+        least(visit_hours.logout_at, visit_hours.hour_at + interval 1 hour) as to_at
+    from visit_hours
+    {%- if is_incremental() %}
+    left semi join affected on visit_hours.gym_id = affected.gym_id and visit_hours.hour_at = affected.hour_at
+    {%- endif %}
+    -- [login, logout): one that ends on the hour is not in it.
+    where visit_hours.logout_at is null or visit_hours.logout_at > visit_hours.hour_at
+
+),
+
+totals as (
+
+    select
+        gym_id,
+        hour_at,
+        count_if(login_at >= hour_at) as check_ins,
+        count(to_at) as visits
+    from pieces
+    group by all
+
+),
+
+-- A member with two visits at once is one member: at each entry, count the distinct visitors that are inside.
+entries as (
+
+    select distinct
+        gym_id,
+        hour_at,
+        from_at
+    from pieces
+    where to_at is not null
+
+),
+
+inside as (
+
+    select
+        entries.gym_id,
+        entries.hour_at,
+        entries.from_at,
+        count(distinct pieces.visitor) as members
+    from entries
+    inner join pieces
+        on
+            entries.gym_id = pieces.gym_id
+            and entries.hour_at = pieces.hour_at
+            and entries.from_at >= pieces.from_at
+            and entries.from_at < pieces.to_at
+    group by all
+
+),
+
+peaks as (
+
+    select
+        gym_id,
+        hour_at,
+        max(members) as peak_members
+    from inside
+    group by all
+
+),
+
+final as (
+
+    select
+        totals.gym_id,
+        totals.check_ins,
+        totals.visits,
+        coalesce(peaks.peak_members, 0) as peak_members,
+        totals.hour_at
+    from totals
+    left join peaks using (gym_id, hour_at)
+
+)
+
+{{ reads_changes_of([ref('gym_visits')]) }}
+{{ recomputed('old.gym_id = affected.gym_id and old.hour_at = affected.hour_at') }}

@@ -1,0 +1,81 @@
+{{ config(unique_key=['device_id', 'measured_at']) }}
+
+with
+{%- if is_incremental() %}
+ownership_changes as (
+
+    select
+        identifier,
+        owned_from,
+        owned_to
+    from {{ changes_of(ref('device_registrations')) }}
+    where kind = 'device'
+
+),
+
+affected as (
+
+    select
+        device_id,
+        measured_at
+    from {{ changes_of(ref('stg_kafka__bpm')) }}
+    where device_id is not null
+    union
+    select
+        readings.device_id,
+        readings.measured_at
+    from {{ this }} as readings
+    inner join ownership_changes
+        on
+            readings.device_id = ownership_changes.identifier
+            and {{ in_interval('readings.measured_at', 'ownership_changes.owned_from', 'ownership_changes.owned_to') }}
+
+),
+{%- endif %}
+
+-- Of several values at one instant the lowest stands.
+readings as (
+
+    select
+        records.device_id,
+        records.measured_at,
+        min(records.heart_rate_bpm) as heart_rate_bpm
+    from {{ ref('stg_kafka__bpm') }} as records
+    {%- if is_incremental() %}
+    left semi join affected
+        on records.device_id = affected.device_id and records.measured_at = affected.measured_at
+    {%- endif %}
+    where records.device_id is not null
+    group by all
+
+),
+
+owners as (
+
+    select
+        identifier,
+        user_id,
+        owned_from,
+        owned_to
+    from {{ ref('device_registrations') }}
+    where kind = 'device'
+
+),
+
+final as (
+
+    select
+        readings.device_id,
+        owners.user_id,
+        readings.heart_rate_bpm,
+        readings.measured_at
+    from readings
+    left join owners
+        on
+            readings.device_id = owners.identifier
+            and {{ in_interval('readings.measured_at', 'owners.owned_from', 'owners.owned_to') }}
+
+)
+
+{{ reads_changes_of([ref('stg_kafka__bpm'), ref('device_registrations')]) }}
+{{ recomputed('old.device_id = affected.device_id and old.measured_at = affected.measured_at') }}

@@ -1,0 +1,88 @@
+{{ config(unique_key=['user_id', 'changed_at']) }}
+
+with
+{%- if is_incremental() %}
+affected as (
+
+    select distinct
+        user_id,
+        changed_at
+    from {{ changes_of(ref('stg_kafka__user_info')) }}
+    where user_id is not null
+
+),
+{%- endif %}
+
+records as (
+
+    select records.*
+    from {{ ref('stg_kafka__user_info') }} as records
+    {%- if is_incremental() %}
+    left semi join affected on records.user_id = affected.user_id and records.changed_at = affected.changed_at
+    {%- endif %}
+    where records.user_id is not null
+
+),
+
+-- Repeats are one change, which appeared where its first copy did.
+distinct_changes as (
+
+    select
+        user_id,
+        update_type,
+        sex,
+        gender,
+        first_name,
+        last_name,
+        street_address,
+        city,
+        state,
+        zip_code,
+        date_of_birth,
+        changed_at,
+        min(struct(kafka_timestamp, kafka_partition, kafka_offset)) as first_appearance
+    from records
+    group by all
+
+),
+
+-- Of different changes at one instant a delete beats all, then the later first appearance wins.
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by user_id, changed_at
+            order by
+                if(update_type = 'delete', 0, 1) asc,
+                first_appearance desc,
+                to_json(struct(
+                    update_type, sex, gender, first_name, last_name, street_address, city, state, zip_code, date_of_birth
+                )) desc
+        ) as change_rank
+    from distinct_changes
+
+),
+
+final as (
+
+    select
+        user_id,
+        update_type,
+        sex,
+        gender,
+        first_name,
+        last_name,
+        street_address,
+        city,
+        state,
+        zip_code,
+        date_of_birth,
+        changed_at
+    from ranked
+    where change_rank = 1
+
+)
+
+{{ reads_changes_of([ref('stg_kafka__user_info')]) }}
+{{ recomputed('old.user_id = affected.user_id and old.changed_at = affected.changed_at') }}

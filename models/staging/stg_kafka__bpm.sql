@@ -1,0 +1,90 @@
+with bronze as (
+
+    select
+        value,
+        topic,
+        `partition` as kafka_partition,
+        `offset` as kafka_offset,
+        `timestamp` as kafka_timestamp,
+        topic_epoch,
+        record_id,
+        source_file,
+        ingested_at,
+        erased_at,
+        bronze_version,
+        {{ trimmed('cast(value as string)') }} as value_text
+    from {{ new_records(source('bronze', 'bpm')) }}
+
+),
+
+documents as (
+
+    select
+        *,
+        {{ json_document('value_text') }} as document
+    from bronze
+
+),
+
+fields as (
+
+    select
+        *,
+        {{ json_field('document', '$.device_id') }} as device_id_field,
+        {{ json_field('document', '$.time') }} as time_field,
+        {{ json_field('document', '$.heartrate') }} as heartrate_field
+    from documents
+
+),
+
+typed as (
+
+    select
+        *,
+        {{ epoch_timestamp('time_field') }} as measured_at,
+        try_cast(heartrate_field.text as double) as heart_rate_bpm
+    from fields
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when erased_at is not null then null
+            {{ structural_reason('value_text', 'document') }}
+            when {{ is_missing('device_id_field') }} or {{ is_missing('time_field') }} or {{ is_missing('heartrate_field') }}
+                then 'missing_field'
+            when {{ is_wrong_id('device_id_field') }} or {{ is_wrong_number('time_field') }} or {{ is_wrong_number('heartrate_field') }}
+                then 'wrong_type'
+            when {{ is_out_of_range('measured_at', 'ingested_at') }} then 'timestamp_out_of_range'
+            when heart_rate_bpm is null or heart_rate_bpm < 30 or heart_rate_bpm > 220 then 'heart_rate_out_of_range'
+        end as reject_reason
+    from typed
+
+),
+
+final as (
+
+    select
+        {{ record_key() }} as record_key,
+        topic,
+        topic_epoch,
+        kafka_partition,
+        kafka_offset,
+        kafka_timestamp,
+        record_id,
+        source_file,
+        {{ if_valid(id_of('device_id_field')) }} as device_id,
+        {{ if_valid('heart_rate_bpm') }} as heart_rate_bpm,
+        {{ if_valid('measured_at') }} as measured_at,
+        reject_reason,
+        ingested_at,
+        erased_at,
+        bronze_version
+    from judged
+
+)
+
+select * from final
