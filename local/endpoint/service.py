@@ -1,0 +1,373 @@
+"""The protocol: each method of TCLIService, as `databricks-sql-connector` 4.4 calls it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pyspark
+from databricks.sql.thrift_api.TCLIService import ttypes
+
+from local.endpoint import metadata, parameters
+from local.endpoint import schema as types
+from local.endpoint.catalog import Catalog
+from local.endpoint.connect import SparkError, SparkServer
+from local.endpoint.governance import Governance
+from local.endpoint.operation import Operation, Result, State
+from local.endpoint.session import Session
+from local.endpoint.statement_log import StatementLog
+from local.endpoint.translate import shown_text
+
+logger = logging.getLogger(__name__)
+
+# A client cannot cancel a statement before ExecuteStatement has answered, nor while a poll is
+# under way (the connector holds a lock), so both answer soon.
+EXECUTE_SECONDS = 0.5
+POLL_SECONDS = 0.25
+_MAX_ROWS = 10_000
+_MAX_SESSIONS = 200
+
+_STATES = {
+    State.RUNNING: ttypes.TOperationState.RUNNING_STATE,
+    State.FINISHED: ttypes.TOperationState.FINISHED_STATE,
+    State.CANCELED: ttypes.TOperationState.CANCELED_STATE,
+    State.CLOSED: ttypes.TOperationState.CLOSED_STATE,
+    State.ERROR: ttypes.TOperationState.ERROR_STATE,
+}
+
+
+def _ok() -> Any:
+    return ttypes.TStatus(ttypes.TStatusCode.SUCCESS_STATUS)
+
+
+def _failed(error: SparkError) -> Any:
+    message = shown_text(error.message)
+    return ttypes.TStatus(
+        ttypes.TStatusCode.ERROR_STATUS,
+        sqlState=error.sqlstate or "HY000",
+        errorMessage=message,
+        displayMessage=message,
+    )
+
+
+def _invalid(what: str) -> Any:
+    return ttypes.TStatus(
+        ttypes.TStatusCode.INVALID_HANDLE_STATUS,
+        sqlState="HY000",
+        errorMessage=f"The {what} is closed or expired: connect again.",
+    )
+
+
+class Service:
+    """Handler for `TCLIService.Processor`. All methods are called from many threads."""
+
+    def __init__(
+        self,
+        spark: SparkServer,
+        governance: Governance,
+        log: StatementLog,
+        idle_seconds: float = 1800.0,
+    ) -> None:
+        self._spark = spark
+        self._governance = governance
+        self._log = log
+        self._idle_seconds = idle_seconds
+        self._lock = threading.Lock()
+        self._sessions: dict[bytes, Session] = {}
+        self._closing = threading.Event()
+
+    # Sessions
+
+    def OpenSession(self, request: Any) -> Any:
+        with self._lock:
+            full = len(self._sessions) >= _MAX_SESSIONS
+        if full:
+            return ttypes.TOpenSessionResp(
+                _failed(SparkError(f"There are {_MAX_SESSIONS} open sessions: close some.")),
+                ttypes.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V7,
+            )
+        namespace = request.initialNamespace
+        catalog = namespace.catalogName if namespace else None
+        session = Session(self._spark.open(), self._governance, self._log, catalog)
+        try:
+            session.configure(
+                request.configuration or {}, namespace.schemaName if namespace else None
+            )
+        except SparkError as error:
+            session.close()
+            return ttypes.TOpenSessionResp(
+                _failed(error), ttypes.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V7
+            )
+        with self._lock:
+            self._sessions[session.guid] = session
+        handle = ttypes.TSessionHandle(ttypes.THandleIdentifier(session.guid, session.secret))
+        return ttypes.TOpenSessionResp(
+            _ok(),
+            ttypes.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V7,
+            sessionHandle=handle,
+            configuration={},
+            initialNamespace=namespace,
+            canUseMultipleCatalogs=True,
+        )
+
+    def CloseSession(self, request: Any) -> Any:
+        with self._lock:
+            session = self._sessions.pop(request.sessionHandle.sessionId.guid, None)
+        if session is None:
+            return ttypes.TCloseSessionResp(_invalid("session"))
+        session.close()
+        return ttypes.TCloseSessionResp(_ok())
+
+    def _session(self, request: Any) -> Session | None:
+        with self._lock:
+            session = self._sessions.get(request.sessionHandle.sessionId.guid)
+        if session is not None:
+            session.last_used = time.monotonic()
+        return session
+
+    # Statements and calls about the catalog
+
+    def ExecuteStatement(self, request: Any) -> Any:
+        session = self._session(request)
+        if session is None:
+            return ttypes.TExecuteStatementResp(_invalid("session"))
+        try:
+            arguments = parameters.arguments(request.parameters)
+        except SparkError as error:
+            return ttypes.TExecuteStatementResp(_failed(error))
+        operation = session.execute(request.statement, arguments)
+        return self._started(ttypes.TExecuteStatementResp, request, operation, "EXECUTE_STATEMENT")
+
+    def _started(self, response: Any, request: Any, operation: Operation, kind: str) -> Any:
+        direct = None
+        wanted = request.getDirectResults
+        if wanted is not None:
+            operation.wait(EXECUTE_SECONDS)
+            direct = self._direct(operation, wanted.maxRows, wanted.maxBytes)
+        handle = ttypes.TOperationHandle(
+            ttypes.THandleIdentifier(operation.guid, uuid.uuid4().bytes),
+            getattr(ttypes.TOperationType, kind),
+            True,
+        )
+        return response(_ok(), handle, direct)
+
+    def _direct(self, operation: Operation, max_rows: int, max_bytes: int) -> Any:
+        """What can be told at once; with the whole of a small result, which is then closed."""
+        status = self._status(operation)
+        if operation.state is not State.FINISHED:
+            if operation.state is State.ERROR:
+                operation.close()
+            return ttypes.TSparkDirectResults(operationStatus=status)
+        rows = self._rows(operation, max_rows, max_bytes)
+        closed = None
+        if not rows.hasMoreRows:
+            operation.close()
+            closed = ttypes.TCloseOperationResp(_ok())
+        return ttypes.TSparkDirectResults(status, self._metadata(operation), rows, closed)
+
+    def _catalog_call(
+        self,
+        response: Any,
+        request: Any,
+        kind: str,
+        make: Callable[[Catalog], Result],
+    ) -> Any:
+        session = self._session(request)
+        if session is None:
+            return response(_invalid("session"))
+        call = type(request).__name__.removeprefix("T").removesuffix("Req")
+        return self._started(response, request, session.answer(call, make), kind)
+
+    def GetCatalogs(self, request: Any) -> Any:
+        return self._catalog_call(
+            ttypes.TGetCatalogsResp, request, "GET_CATALOGS", metadata.catalogs
+        )
+
+    def GetSchemas(self, request: Any) -> Any:
+        return self._catalog_call(
+            ttypes.TGetSchemasResp,
+            request,
+            "GET_SCHEMAS",
+            lambda catalog: metadata.schemas(catalog, request),
+        )
+
+    def GetTables(self, request: Any) -> Any:
+        return self._catalog_call(
+            ttypes.TGetTablesResp,
+            request,
+            "GET_TABLES",
+            lambda catalog: metadata.tables(catalog, request),
+        )
+
+    def GetColumns(self, request: Any) -> Any:
+        return self._catalog_call(
+            ttypes.TGetColumnsResp,
+            request,
+            "GET_COLUMNS",
+            lambda catalog: metadata.columns(catalog, request),
+        )
+
+    def GetTableTypes(self, request: Any) -> Any:
+        return self._catalog_call(
+            ttypes.TGetTableTypesResp,
+            request,
+            "GET_TABLE_TYPES",
+            lambda catalog: metadata.table_types(),
+        )
+
+    def GetTypeInfo(self, request: Any) -> Any:
+        return self._catalog_call(
+            ttypes.TGetTypeInfoResp,
+            request,
+            "GET_TYPE_INFO",
+            lambda catalog: metadata.type_info(),
+        )
+
+    def GetFunctions(self, request: Any) -> Any:
+        return self._catalog_call(
+            ttypes.TGetFunctionsResp,
+            request,
+            "GET_FUNCTIONS",
+            lambda catalog: metadata.functions(catalog, request),
+        )
+
+    def GetPrimaryKeys(self, request: Any) -> Any:
+        return self._catalog_call(
+            ttypes.TGetPrimaryKeysResp,
+            request,
+            "UNKNOWN",
+            lambda catalog: metadata.primary_keys(catalog, request),
+        )
+
+    def GetCrossReference(self, request: Any) -> Any:
+        return self._catalog_call(
+            ttypes.TGetCrossReferenceResp,
+            request,
+            "UNKNOWN",
+            lambda catalog: metadata.cross_reference(catalog, request),
+        )
+
+    def GetInfo(self, request: Any) -> Any:
+        value = metadata.information(request.infoType, pyspark.__version__)
+        return ttypes.TGetInfoResp(_ok(), ttypes.TGetInfoValue(stringValue=value))
+
+    # Operations
+
+    def _operation(self, request: Any) -> Operation | None:
+        guid = request.operationHandle.operationId.guid
+        with self._lock:
+            sessions = list(self._sessions.values())
+        return next((o for s in sessions if (o := s.operation(guid)) is not None), None)
+
+    def GetOperationStatus(self, request: Any) -> Any:
+        operation = self._operation(request)
+        if operation is None:
+            return ttypes.TGetOperationStatusResp(_invalid("operation"))
+        operation.wait(POLL_SECONDS)
+        return self._status(operation)
+
+    def _status(self, operation: Operation) -> Any:
+        response = ttypes.TGetOperationStatusResp(
+            _ok(),
+            operationState=_STATES[operation.state],
+            hasResultSet=True,
+            numModifiedRows=operation.modified_rows,
+        )
+        error = operation.error
+        if error is not None:
+            response.sqlState = error.sqlstate or "HY000"
+            response.errorMessage = response.displayMessage = shown_text(error.message)
+        return response
+
+    def GetResultSetMetadata(self, request: Any) -> Any:
+        operation = self._operation(request)
+        if operation is None:
+            return ttypes.TGetResultSetMetadataResp(_invalid("operation"))
+        operation.wait(POLL_SECONDS)
+        return self._metadata(operation)
+
+    def _metadata(self, operation: Operation) -> Any:
+        return ttypes.TGetResultSetMetadataResp(
+            _ok(),
+            schema=types.thrift_schema(operation.columns),
+            resultFormat=ttypes.TSparkRowSetType.ARROW_BASED_SET,
+            lz4Compressed=False,
+            arrowSchema=operation.arrow.serialize().to_pybytes(),
+            isStagingOperation=False,
+        )
+
+    def FetchResults(self, request: Any) -> Any:
+        operation = self._operation(request)
+        if operation is None:
+            return ttypes.TFetchResultsResp(_invalid("operation"))
+        # An asynchronous client may ask before there is anything.
+        while not operation.wait(POLL_SECONDS) and not self._closing.is_set():
+            continue
+        response = self._rows(operation, request.maxRows or _MAX_ROWS, request.maxBytes or 0)
+        if request.includeResultSetMetadata:
+            response.resultSetMetadata = self._metadata(operation)
+        return response
+
+    def _rows(self, operation: Operation, max_rows: int, max_bytes: int) -> Any:
+        try:
+            batches, more, offset = operation.fetch(max_rows, max_bytes)
+        except SparkError as error:
+            return ttypes.TFetchResultsResp(_failed(error), hasMoreRows=False)
+        arrow = [
+            ttypes.TSparkArrowBatch(batch.serialize().to_pybytes(), batch.num_rows)
+            for batch in batches
+        ]
+        rows = ttypes.TRowSet(startRowOffset=offset, rows=[], arrowBatches=arrow)
+        return ttypes.TFetchResultsResp(_ok(), hasMoreRows=more, results=rows)
+
+    def CancelOperation(self, request: Any) -> Any:
+        operation = self._operation(request)
+        if operation is not None:
+            operation.cancel()
+        return ttypes.TCancelOperationResp(_ok())
+
+    def CloseOperation(self, request: Any) -> Any:
+        operation = self._operation(request)
+        if operation is not None:
+            operation.close()
+        return ttypes.TCloseOperationResp(_ok())
+
+    # Life
+
+    def count(self) -> tuple[int, int]:
+        """Open sessions, and statements that run."""
+        with self._lock:
+            sessions = list(self._sessions.values())
+        running = sum(1 for s in sessions for o in s.operations() if o.state is State.RUNNING)
+        return len(sessions), running
+
+    def expire(self) -> None:
+        """Close sessions that nobody has used for long, and results that nobody reads."""
+        now = time.monotonic()
+        with self._lock:
+            sessions = list(self._sessions.values())
+        for session in sessions:
+            if session.busy:
+                continue
+            if now - session.last_used > self._idle_seconds:
+                with self._lock:
+                    self._sessions.pop(session.guid, None)
+                logger.info("session %s expired", session.id[:8])
+                session.close()
+                continue
+            for operation in session.operations():
+                if now - operation.last_used > self._idle_seconds:
+                    operation.close()
+
+    def close(self) -> None:
+        """Stop all statements and free all sessions."""
+        self._closing.set()
+        with self._lock:
+            sessions = list(self._sessions.values())
+            self._sessions.clear()
+        for session in sessions:
+            session.close()

@@ -1,0 +1,323 @@
+"""One client's session: a Spark Connect session and the statements that run in it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql.types import StringType, StructField, StructType
+
+from local.endpoint import schema as types
+from local.endpoint.catalog import Catalog
+from local.endpoint.connect import Arguments, SparkError, SparkSession
+from local.endpoint.governance import Governance, Notes
+from local.endpoint.operation import Operation, Result, State
+from local.endpoint.sqltext import identifier
+from local.endpoint.statement_log import StatementLog
+from local.endpoint.translate import (
+    CATALOGS,
+    AddKey,
+    DescribeJson,
+    DropKey,
+    Dropped,
+    DroppedColumns,
+    DroppedSchema,
+    Effect,
+    Renamed,
+    Replaced,
+    SetMask,
+    SetRowFilter,
+    SetTags,
+    ShowCatalogs,
+    ShowTableExtended,
+    Translation,
+    UnsetTags,
+    translate,
+)
+
+logger = logging.getLogger(__name__)
+
+# Session settings of Databricks that Spark has under another name.
+_SETTINGS = {
+    "ansi_mode": "spark.sql.ansi.enabled",
+    "timezone": "spark.sql.session.timeZone",
+    "max_file_partition_bytes": "spark.sql.files.maxPartitionBytes",
+}
+
+
+class Session:
+    """Runs statements; several at once are allowed."""
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        governance: Governance,
+        log: StatementLog,
+        catalog: str | None = None,
+    ) -> None:
+        self.guid = uuid.uuid4().bytes
+        self.secret = uuid.uuid4().bytes
+        self.last_used = time.monotonic()
+        self._spark = spark
+        self._governance = governance
+        self._log = log
+        known = catalog if catalog and catalog.lower() in CATALOGS else CATALOGS[0]
+        self.catalog = Catalog(spark, governance, known.lower())
+        self._lock = threading.Lock()
+        self._operations: dict[bytes, Operation] = {}
+
+    @property
+    def id(self) -> str:
+        return str(uuid.UUID(bytes=self.guid))
+
+    def configure(self, settings: Mapping[str, str], schema: str | None) -> None:
+        """Apply what the client wants for the session. Raises SparkError."""
+        wanted = {}
+        for key, value in settings.items():
+            name = _SETTINGS.get(key.lower(), key)
+            # Others are of Databricks' own service (query tags, Arrow options): no effect here.
+            if name.startswith("spark.sql.") or name.startswith("spark.databricks.delta."):
+                wanted[name] = value
+        self._spark.configure(wanted)
+        if schema:
+            try:
+                self._spark.rows(f"USE {identifier(schema)}")
+            except SparkError as error:
+                # As on Databricks: dbt connects before it creates its schema.
+                if error.condition != "SCHEMA_NOT_FOUND":
+                    raise
+
+    # Statements
+
+    def execute(self, sql: str, arguments: Arguments | None) -> Operation:
+        """Start a statement."""
+
+        def run(operation: Operation) -> Result:
+            translation = translate(sql)
+            operation.rules = translation.rules
+            return self._result(operation, translation, arguments)
+
+        return self._start(run, "execute", sql)
+
+    def answer(self, call: str, make: Callable[[Catalog], Result]) -> Operation:
+        """Start a call about the catalog."""
+        return self._start(lambda operation: make(self.catalog), call, None)
+
+    def _start(self, run: Callable[[Operation], Result], call: str, sql: str | None) -> Operation:
+        def closed(operation: Operation) -> None:
+            error = operation.error
+            self._log.write(
+                session=self.id,
+                call=call,
+                sql=sql,
+                seconds=operation.seconds,
+                rows=operation.rows,
+                state=operation.final_state.value,
+                error=error.condition or "UNKNOWN" if error else None,
+                sqlstate=error.sqlstate if error else None,
+                rules=operation.rules,
+            )
+            with self._lock:
+                self._operations.pop(operation.guid, None)
+
+        self.last_used = time.monotonic()
+        operation = Operation(run, self._interrupt, closed)
+        with self._lock:
+            self._operations[operation.guid] = operation
+        operation.start()
+        return operation
+
+    def _interrupt(self, spark_operation: str) -> None:
+        try:
+            self._spark.interrupt(spark_operation)
+        except SparkError as error:
+            logger.warning("a statement could not be stopped: %s", error.condition)
+
+    def _result(
+        self, operation: Operation, translation: Translation, arguments: Arguments | None
+    ) -> Result:
+        if translation.answer is not None:
+            result = self._answered(translation)
+            if not isinstance(result, Translation):
+                self._record(translation.effects)
+                return result
+            translation = result
+        views = {
+            view: self.catalog.information(view, translation.only) for view in translation.views
+        }
+        text = translation.text(lambda view: views[view])
+        try:
+            result = self._query(operation, text, arguments)
+            if translation.effects:
+                # Only once Spark has done it; such statements have small results.
+                result.batches = iter(list(result.batches))
+        except SparkError as error:
+            if error.condition is None or not any(
+                error.condition.startswith(known) for known in translation.tolerate
+            ):
+                raise
+            result = Result(StructType([]), iter(()))
+        self._record(translation.effects)
+        return result
+
+    def _query(self, operation: Operation, text: str, arguments: Arguments | None) -> Result:
+        """Ask Spark; once more with casts if there are columns the connector cannot read."""
+        spark_operation = operation.spark_operation()
+        stream = self._spark.stream(text, arguments, spark_operation)
+        columns = next(stream, StructType([]))
+        assert isinstance(columns, StructType), "Spark sends the schema first"
+        as_text = types.unreadable(columns)
+        if as_text:
+            # Only queries have such columns, so that nothing is done twice.
+            self._interrupt(spark_operation)
+            again = operation.spark_operation()
+            stream = self._spark.stream(text, arguments, again, as_text, len(columns.fields))
+            next(stream, None)
+        return Result(columns, _only_batches(stream), as_text)
+
+    def _answered(self, translation: Translation) -> Result | Translation:
+        """A result made here, or the translation that Spark must run after all."""
+        answer = translation.answer
+        if isinstance(answer, DescribeJson):
+            return texts(["json_metadata"], [[self.catalog.describe_json(answer.table)]])
+        if isinstance(answer, ShowTableExtended):
+            schema = answer.schema[0] if answer.schema else self.catalog.current_schema()
+            rows = self.catalog.show_table_extended(schema, answer.pattern)
+            names = ["database", "tableName", "isTemporary", "information"]
+            found = [
+                [row["database"], row["tableName"], "false", row["information"]] for row in rows
+            ]
+            return texts(names, found)
+        if isinstance(answer, ShowCatalogs):
+            return texts(["catalog"], [[self.catalog.name]])
+        for effect in translation.effects:
+            if isinstance(effect, DropKey) and effect.then and not self._is_key(effect):
+                return Translation((effect.then,), translation.rules)
+        return Result(StructType([]), iter(()))
+
+    def _is_key(self, effect: DropKey) -> bool:
+        notes = self._governance.table(*self.catalog.qualified(effect.target))
+        return any(c.name.lower() == (effect.name or "").lower() for c in notes.constraints)
+
+    # Governance
+
+    def _record(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            if isinstance(effect, DroppedSchema):
+                self._governance.forget_schema(effect.schema[-1])
+            elif isinstance(effect, (SetTags, UnsetTags)) and effect.schema_level:
+                self._governance.change_schema_tags(effect.target[-1], _tag_edit(effect))
+            else:
+                self._record_for_table(effect)
+
+    def _record_for_table(self, effect: Effect) -> None:
+        assert not isinstance(effect, DroppedSchema)
+        schema, table = self.catalog.qualified(effect.target)
+        if isinstance(effect, Dropped):
+            self._governance.forget_table(schema, table)
+        elif isinstance(effect, Renamed):
+            new_schema, new_table = self.catalog.qualified(effect.to)
+            self._governance.rename_table(schema, table, new_schema, new_table)
+        else:
+            self._governance.change(schema, table, lambda notes: _edit(notes, effect, schema))
+
+    # Life
+
+    @property
+    def busy(self) -> bool:
+        with self._lock:
+            return any(o.state is State.RUNNING for o in self._operations.values())
+
+    def operation(self, guid: bytes) -> Operation | None:
+        with self._lock:
+            found = self._operations.get(guid)
+        if found is not None:
+            self.last_used = time.monotonic()
+        return found
+
+    def operations(self) -> list[Operation]:
+        with self._lock:
+            return list(self._operations.values())
+
+    def close(self) -> None:
+        """Stop and free everything of this session, here and in Spark."""
+        for operation in self.operations():
+            operation.close()
+        self._spark.close()
+
+
+def texts(names: list[str], rows: list[list[str | None]]) -> Result:
+    """A result of text columns."""
+    columns = StructType([StructField(name, StringType()) for name in names])
+    arrays = [pa.array([row[i] for row in rows], pa.string()) for i in range(len(names))]
+    return Result(columns, iter([pa.record_batch(arrays, names=names)]))
+
+
+def _only_batches(stream: Iterator[Any]) -> Iterator[pa.RecordBatch]:
+    for item in stream:
+        if isinstance(item, pa.RecordBatch):
+            yield item
+
+
+def _tag_edit(effect: SetTags | UnsetTags) -> Callable[[dict[str, str]], None]:
+    def edit(tags: dict[str, str]) -> None:
+        if isinstance(effect, SetTags):
+            tags.update(effect.tags)
+        else:
+            for tag in effect.tags:
+                tags.pop(tag, None)
+
+    return edit
+
+
+def _edit(notes: Notes, effect: Effect, schema: str) -> None:
+    """Apply one effect to what is recorded about a table of `schema`."""
+    if isinstance(effect, (SetTags, UnsetTags)):
+        column = effect.column
+        tags = notes.tags if column is None else notes.column_tags.setdefault(column, {})
+        _tag_edit(effect)(tags)
+        if column is not None and not tags:
+            del notes.column_tags[column]
+    elif isinstance(effect, SetMask):
+        if effect.function is None:
+            notes.masks.pop(effect.column.lower(), None)
+        else:
+            notes.masks[effect.column.lower()] = {
+                "function": effect.function,
+                "using_columns": ",".join(effect.using),
+            }
+    elif isinstance(effect, SetRowFilter):
+        notes.row_filter = (
+            {"function": effect.function, "columns": list(effect.columns)}
+            if effect.function
+            else None
+        )
+    elif isinstance(effect, AddKey):
+        key = effect.constraint
+        if key.parent is not None:
+            parent = key.parent if len(key.parent) == 2 else [schema, *key.parent]
+            key.parent = [part.lower() for part in parent]
+        notes.constraints = [
+            c
+            for c in notes.constraints
+            if c.name != key.name and not (key.parent is None and c.parent is None)
+        ]
+        notes.constraints.append(key)
+    elif isinstance(effect, DropKey):
+        wanted = (effect.name or "").lower()
+        notes.constraints = [
+            c
+            for c in notes.constraints
+            if (c.parent is not None if effect.name is None else c.name.lower() != wanted)
+        ]
+    elif isinstance(effect, Replaced):
+        notes.constraints = []
+    elif isinstance(effect, DroppedColumns):
+        for column in effect.columns:
+            notes.column_tags.pop(column.lower(), None)
+            notes.masks.pop(column.lower(), None)
