@@ -135,23 +135,33 @@ def _spoil(
         n, k = place
         return kind.form in (None, forms[n]) and kind.applies(parts[n][k])
 
+    closed = {_visit(row) for part in parts for row in part if row.get("logout")}
     for number, kind in enumerate(kinds):
-        turned = (places[(number * 7 + k) % len(places)] for k in range(len(places)))
-        place = next((p for p in turned if fits(kind, p)), None)
-        if place is not None:
-            due[place].append(kind)
+        fitting = [p for p in places if fits(kind, p)]
+        turned = fitting[number * 7 % max(1, len(fitting)) :] + fitting
+        if kind.reason == "logout_ignored":
+            # The row is its visit's result only if no logout follows, and then only the first.
+            lasting = [p for p in turned if _visit(parts[p[0]][p[1]]) not in closed]
+            for place in [*lasting, *turned][:1]:
+                due[place].insert(0, kind)
+        elif turned:
+            due[turned[0]].append(kind)
     for place in places:
         n, k = place
         row = parts[n][k]
         chosen = due.get(place, [])
         if not chosen and random.random() < settings.dirty:
-            fitting = [kind for kind in kinds if fits(kind, place)]
-            chosen = [fitting[int(random.integers(len(fitting)))]]
+            usual = [kind for kind in kinds if fits(kind, place)]
+            chosen = [usual[int(random.integers(len(usual)))]]
         if not chosen:
             lines[n].append(dict(row))
         for kind in chosen:
             lines[n] += kind.make(row)
             tally.note(feed, kind.name, kind.reason, rejected=kind.outcome == "rejected")
+
+
+def _visit(row: Row) -> tuple[str | None, ...]:
+    return (row["mac_address"], row.get("gym"), row.get("login"))
 
 
 def _render(form: Form, columns: list[str], lines: Sequence[Line], odd: set[str]) -> bytes:
