@@ -56,7 +56,7 @@ class Home:
         root = Path(named).expanduser() if named else CHECKOUT / ".lakehouse"
         given = env.get("LAKEHOUSE_PORT", "")
         if given:
-            if not re.fullmatch(r"\d{1,5}", given) or not 1024 <= int(given) <= 65528:
+            if not re.fullmatch(r"[0-9]{1,5}", given) or not 1024 <= int(given) <= 65528:
                 raise WorkspaceError(
                     f"LAKEHOUSE_PORT is {given!r}: set it to a number from 1024 to 65528, "
                     f"the first of {PORTS_PER_HOME} free ports, or unset it."

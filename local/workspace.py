@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PARTS = ("kafka", "spark", "endpoint")
 LEAST_FREE_BYTES = 2 * 1024**3
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 300.0
 
 Progress = Callable[[str], None]
 
