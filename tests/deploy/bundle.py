@@ -105,7 +105,8 @@ class Bundle:
         whole = _REFERENCE.fullmatch(value)
         if whole and whole[1].startswith("var."):
             name = whole[1][4:]
-            return f"<{name}>" if name in self.missing else self.resolved(self.variables.get(name, value))
+            known = name in self.variables and name not in self.missing
+            return self.resolved(self.variables[name]) if known else f"<{name}>"
         return _REFERENCE.sub(lambda m: self._text(m[1]), value)
 
     def _text(self, path: str) -> str:
@@ -127,7 +128,7 @@ class Bundle:
 
 
 def _read(path: Path) -> Json:
-    return yaml.safe_load(path.read_text()) or {}
+    return yaml.load(path.read_text(), yaml.CSafeLoader) or {}
 
 
 def _default(entry: Any) -> Any:
@@ -154,21 +155,19 @@ def check(root: Path) -> list[str]:
         return faults
     faults += _keys(raw)
     for bundle in targets.values():
-        for fault in _target(bundle):
-            if fault not in faults:
-                faults.append(fault)
+        faults += [fault for fault in _target(bundle) if fault not in faults]
+    if faults:
+        return faults
     faults += _dev(targets["dev"])
     faults += _prod(targets["prod"])
     faults += _sync(targets["prod"])
     return faults
 
 
-def _target(bundle: Bundle) -> Iterator[str]:
-    yield from _models(bundle)
-    yield from _references(bundle)
-    yield from _paths(bundle)
-    yield from _jobs(bundle)
-    yield from _rules(bundle)
+def _target(bundle: Bundle) -> list[str]:
+    """Later steps take for granted what the earlier ones look at."""
+    faults = [*_references(bundle)] or [*_models(bundle), *_paths(bundle)] or [*_jobs(bundle)]
+    return faults or [*_rules(bundle), *_unused(bundle)]
 
 
 def _keys(raw: Json) -> Iterator[str]:
@@ -210,12 +209,10 @@ def _models(bundle: Bundle) -> Iterator[str]:
 
 
 def _references(bundle: Bundle) -> Iterator[str]:
-    used = set()
     for text in _strings({k: v for k, v in bundle.config.items() if k != "targets"}):
         for path in _REFERENCE.findall(text):
             head, *rest = path.split(".")
             if head == "var":
-                used.add(rest[0])
                 if rest[0] not in bundle.variables:
                     yield f"no variable {rest[0]}"
             elif head == "resources":
@@ -227,14 +224,20 @@ def _references(bundle: Bundle) -> Iterator[str]:
                     yield f"resource {kind}.{key} has no {attribute}"
             elif rest[:1] == [] or rest[0] not in _CONTEXT.get(head, ()):
                 yield f"unknown reference ${{{path}}}"
-    for name in sorted(set(bundle.variables) - used):
-        yield f"variable {name} is never used"
+
+
+def _unused(bundle: Bundle) -> Iterator[str]:
+    text = " ".join(_strings({k: v for k, v in bundle.config.items() if k != "targets"}))
+    for name in sorted(bundle.variables):
+        if f"${{var.{name}}}" not in text:
+            yield f"variable {name} is never used"
 
 
 def _paths(bundle: Bundle) -> Iterator[str]:
     for name, artifact in bundle.config.get("artifacts", {}).items():
         if not (bundle.root / artifact["path"] / "pyproject.toml").is_file():
             yield f"artifact {name}: no pyproject.toml in {artifact['path']}"
+            return
     for kind, key, body in bundle.resources():
         folder = bundle.folders.get(f"{kind}.{key}", bundle.root)
         if kind == "dashboards":
@@ -292,8 +295,13 @@ def _wheel(bundle: Bundle, where: str, task: Json, wheels: list[str]) -> Iterato
 
 
 def _jobs(bundle: Bundle) -> Iterator[str]:
+    if not bundle.config["resources"].get("jobs"):
+        yield "there are no jobs"
     for key, body in bundle.config["resources"].get("jobs", {}).items():
         job, where = bundle.resolved(body), f"jobs.{key}"
+        if not job.get("tasks"):
+            yield f"{where}: no tasks"
+            continue
         tasks = {t["task_key"]: t for t in job["tasks"]}
         if len(tasks) != len(job["tasks"]):
             yield f"{where}: two tasks of one name"

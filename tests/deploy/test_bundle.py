@@ -1,0 +1,213 @@
+"""The asset bundle: sound for both targets, and what jobs call is what the programs take."""
+
+from __future__ import annotations
+
+import tomllib
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from dbt.cli.main import cli as dbt
+from dbt.config.runtime import load_profile
+from dbt.flags import set_from_args
+from dbt_common.context import set_invocation_context
+
+from ingestion import cli as ingest
+from ingestion.config import Config
+from tests.deploy import bundle
+from tests.deploy.bundle import Bundle
+
+Mutant = Callable[[str, str, str], Path]
+TARGETS = ("dev", "prod")
+VALUES = {
+    "catalog": "fitbit_test",
+    "storage_account": "lake",
+    "storage_credential": "fitbit-test",
+    "kafka_bootstrap_servers": "events.example:9093",
+    "secret_scope": "fitbit",
+    "deploy_principal": "00000000-0000-0000-0000-00000000000d",
+    "ingest_principal": "00000000-0000-0000-0000-00000000000e",
+    "transform_principal": "00000000-0000-0000-0000-00000000000f",
+    "alert_email": "team@example.com",
+}
+
+
+def test_bundle_is_sound(root: Path) -> None:
+    assert bundle.check(root) == []
+
+
+JOBS, STORAGE = "deploy/bundle/jobs.yml", "deploy/bundle/storage.yml"
+MUTANTS = [
+    ("databricks.yml", "  engine: direct", "  engines: direct", "bundle: unknown key engines"),
+    ("databricks.yml", "  engine: direct", "  engine: terraform", "needs bundle.engine: direct"),
+    ("databricks.yml", "    mode: development", "    mode: production", "dev: mode development"),
+    ("databricks.yml", "  skip_name_prefix_for_schema: true", "  skip_name_prefix_for_schema: false", "schemas would be renamed in dev"),
+    ("databricks.yml", "    - dashboards/**\n", "", "sync: dashboards/fitbit.lvdash.json does not belong"),
+    ("databricks.yml", "    - samples/**", "    - models/**", "sync: leaves out models/deep/x.sql"),
+    ("databricks.yml", "    path: deploy/wheel", "    path: deploy/wheels", "no pyproject.toml in deploy/wheels"),
+    ("databricks.yml", "  alert_email:", "  alert_mail:", "no variable alert_email"),
+    ("databricks.yml", "        build:\n          run_as:\n            service_principal_name: ${var.transform_principal}\n", "", "jobs.build would run as whoever deployed it"),
+    ("databricks.yml", "/Workspace/Users/${var.deploy_principal}", "/Workspace/Users/${workspace.current_user.userName}", "root_path is not one fixed place"),
+    ("databricks.yml", "        silver:\n          lifecycle:\n            prevent_destroy: true\n", "", "schemas.silver could be destroyed"),
+    ("databricks.yml", "deploy/bundle/*.yml", "deploy/bundle/[!j]*.yml", "jobs.setup: no tasks"),
+    (JOBS, "    continuous:", "    continous:", "jobs.ingest: Unexpected field 'continous'"),
+    (JOBS, "      continuous:\n        task_retry_mode: ON_FAILURE", "      continuous:\n        task_retry_mode: SOMETIMES", "'SOMETIMES' is not a valid"),
+    (JOBS, "        task_retry_mode: ON_FAILURE", "        task_retry_mode: NEVER", "is not started again after a failure"),
+    (JOBS, "        task_retry_mode: ON_FAILURE", "        task_retry_mode: ON_FAILURE\n        pause_status: UNPAUSED", "dev: jobs.ingest would run by itself"),
+    (JOBS, "        pause_status: PAUSED\n", "        pause_status: UNPAUSED\n", "of the two ingest jobs exactly one runs"),
+    (JOBS, "        - task_key: docs\n          depends_on:\n            - task_key: build\n", "        - task_key: docs\n          depends_on:\n            - task_key: bild\n", "depends on bild, which is not there"),
+    (JOBS, "        - task_key: freshness\n", "        - task_key: freshness\n          depends_on:\n            - task_key: docs\n", "wait for each other"),
+    (JOBS, "      max_concurrent_runs: 1\n      timeout_seconds: 5400", "      timeout_seconds: 5400", "jobs.build: max_concurrent_runs must be 1"),
+    (JOBS, "      timeout_seconds: 5400\n", "", "jobs.build: no timeout"),
+    (JOBS, "0 7/30 * * * ?", "0 7/30 * * * *", "no Quartz expression"),
+    (JOBS, "0 30 2 ? * SUN", "0 30 25 ? * SUN", "25 does not fit"),
+    (JOBS, "      runtime_engine: STANDARD", "      runtime_engine: PHOTON", "may run Photon"),
+    (JOBS, "new_cluster: ${var.ingest_cluster}", "new_cluster: ${var.ingest_node}", "no variable ingest_node"),
+    (JOBS, "entry_point: fitbit-ingest", "entry_point: ingest", "has no entry point ingest"),
+    (JOBS, "package_name: fitbit_ingestion", "package_name: fitbit-lakehouse", "no package fitbit-lakehouse"),
+    (JOBS, "../wheel/dist/*.whl", "../wheels/dist/*.whl", "no artifact builds"),
+    (JOBS, "../governance/functions.sql", "../governance/function.sql", "no file ../governance/function.sql"),
+    (JOBS, "              stewards: ${var.stewards_group}\n", "", "functions.sql takes"),
+    (JOBS, "project_directory: ../..", "project_directory: ..", "no dbt project in .."),
+    (JOBS, "            profiles_directory: .\n", "            profiles_directory: profiles\n", "no profiles.yml in profiles"),
+    (JOBS, "            profiles_directory: .\n", "            profiles_directory: .\n            warehouse_id: ${resources.sql_warehouses.fitbit.id}\n", "either a warehouse or a profile"),
+    (JOBS, "${resources.dashboards.fitbit.id}", "${resources.dashboards.main.id}", "no resource dashboards.main"),
+    (JOBS, "${resources.sql_warehouses.fitbit.id}", "${resources.sql_warehouses.fitbit.ident}", "has no ident"),
+    (JOBS, "{{secrets/${var.secret_scope}/kafka-jaas}}", "org.apache.kafka.PlainLoginModule required;", "must come from the secret scope"),
+    (JOBS, "          - ${var.alert_email}\n        on_streaming", "        on_streaming", "jobs.ingest: nobody hears of a failure"),
+    (STORAGE, "USE_SCHEMA, SELECT]", "USE_SCHEMA, SELCT]", "'SELCT' is not a valid Privilege"),
+    (STORAGE, "    - principal: ${var.stewards_group}\n          privileges: [USE_CATALOG]", "    - principal: ${var.stewards_group}\n          privileges: []", "a grant without principal or privileges"),
+    (STORAGE, "schema_name: ${resources.schemas.gold.name}", "schema_name: ${resources.schemas.golden.name}", "no resource schemas.golden"),
+    (STORAGE, "      volume_type: EXTERNAL", "      volume_type: OUTSIDE", "'OUTSIDE' is not a valid VolumeType"),
+    ("deploy/bundle/warehouse.yml", "enable_serverless_compute: true", "enable_serverless_compute: false", "not serverless"),
+    ("deploy/bundle/warehouse.yml", "      auto_stop_mins: 5\n", "      auto_stop_mins: 0\n", "does not stop by itself"),
+    ("deploy/bundle/dashboard.yml", "      dataset_schema: gold\n", "", "dataset_catalog and dataset_schema"),
+    ("deploy/bundle/dashboard.yml", "embed_credentials: false", "embed_credentials: true", "with their own rights"),
+    ("deploy/bundle/dashboard.yml", "fitbit.lvdash.json", "gym.lvdash.json", "is not the project's dashboard"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "fault"), MUTANTS)
+def test_bundle_mutant_is_caught(mutant: Mutant, file: str, old: str, new: str, fault: str) -> None:
+    found = bundle.check(mutant(file, old, new))
+    assert any(fault in text for text in found), found
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_dbt_takes_every_command(root: Path, target: str) -> None:
+    seen = set()
+    for where, words in bundle.dbt_commands(Bundle(root, target, VALUES)):
+        parameters = dbt_parameters(words)
+        assert parameters["target"] == target, where
+        assert set(parameters["vars"]) == {"http_path", "catalog"}, where
+        seen.add(where)
+    assert seen == {"jobs.build.freshness", "jobs.build.build", "jobs.build.docs", "jobs.care.audit"}
+
+
+@pytest.mark.parametrize("words", ["dbt biuld", "dbt build --tarjet prod", "dbt docs generate --statik"])
+def test_dbt_refuses_a_wrong_command(words: str) -> None:
+    with pytest.raises(click.ClickException):
+        dbt_parameters(words.split())
+
+
+def dbt_parameters(words: list[str]) -> dict[str, Any]:
+    """Options of a command, by dbt's own parser; nothing is run."""
+    assert words[0] == "dbt"
+    group: Any = dbt
+    context = group.make_context("dbt", words[1:])
+    while isinstance(group, click.Group):
+        name, group, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+        context = group.make_context(name, rest, parent=context)
+    return context.params
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_dbt_finds_the_warehouse(root: Path, target: str) -> None:
+    """The profile, read by dbt with what a dbt task gives it: a host, a token and --vars."""
+    set_from_args(Namespace(PROFILES_DIR=str(root), PROFILE=None), None)
+    set_invocation_context(
+        {"DBT_HOST": "adb-1.azuredatabricks.net", "DBT_ACCESS_TOKEN": "a-token"}
+    )
+    (command, *_) = [w for _, w in bundle.dbt_commands(Bundle(root, target, VALUES))]
+    given = dbt_parameters(command)["vars"]
+    profile = load_profile(str(root), given, target_override=target)
+    found = profile.credentials
+    assert found.type == "databricks"
+    assert (found.host, found.token) == ("adb-1.azuredatabricks.net", "a-token")
+    assert found.http_path == "/sql/1.0/warehouses/fitbit-id"
+    assert (found.database, found.schema) == ("fitbit_test", "silver")
+    assert f'"environment": "{target}"' in found.query_tags
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("job", ["ingest", "ingest_scheduled"])
+def test_ingestion_takes_what_the_job_gives(
+    root: Path, target: str, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real parser and the real settings, with the node's variables; the secret filled in."""
+    for config, continuous in called(Bundle(root, target, VALUES), job, monkeypatch):
+        assert continuous == (job == "ingest")
+        assert config.catalog == "fitbit_test"
+        assert config.landing == "/Volumes/fitbit_test/bronze/landing"
+        assert config.spark_remote == ""
+        assert config.kafka == {
+            "bootstrap.servers": "events.example:9093",
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "PLAIN",
+            "sasl.jaas.config": "jaas",
+        }
+        assert "jaas" in config.secrets()
+
+
+def called(
+    given: Bundle, job: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Config, bool]]:
+    body = given.job(job)
+    (cluster,) = [c["new_cluster"] for c in body["job_clusters"]]
+    for name, value in cluster["spark_env_vars"].items():
+        monkeypatch.setenv(name, "jaas" if value.startswith("{{secrets/") else value)
+    calls: list[tuple[Config, bool]] = []
+
+    def record(config: Config, args: Any) -> int:
+        calls.append((config, args.continuous))
+        return 0
+
+    monkeypatch.setattr(ingest, "ingest", record)
+    for task in body["tasks"]:
+        assert ingest.main(task["python_wheel_task"]["parameters"]) == 0
+    assert len(calls) == len(body["tasks"])
+    yield from calls
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('parameters: ["--continuous"]', 'parameters: ["--continous"]'),
+        ('parameters: ["--continuous"]', 'parameters: ["run", "--continuous"]'),
+        ("FITBIT_INGEST_LANDING:", "FITBIT_INGEST_LANDED:"),
+        ("        FITBIT_INGEST_LEASES: /Volumes/${var.catalog}/bronze/metadata/leases\n", ""),
+    ],
+)
+def test_ingestion_refuses_a_mutant(
+    mutant: Mutant, old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = Bundle(mutant(JOBS, old, new), "prod", VALUES)
+    with pytest.raises((SystemExit, AssertionError)):
+        list(called(given, "ingest", monkeypatch))
+
+
+def test_job_environments_are_what_is_tested(root: Path) -> None:
+    """The dbt that runs there is the dbt of the lock file; so is what the wheel needs."""
+    locked = {p["name"]: p["version"] for p in tomllib.loads((root / "uv.lock").read_text())["package"]}
+    pins = bundle.pinned(Bundle(root, "prod", VALUES))
+    assert pins == {name: locked[name] for name in ("dbt-core", "dbt-databricks")}
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    wheel = tomllib.loads((root / "deploy/wheel/pyproject.toml").read_text())["project"]
+    needed = {d for d in project["dependencies"] if not d.startswith("pyspark")}
+    assert set(wheel["dependencies"]) == needed
+    for key in ("version", "requires-python", "license"):
+        assert wheel[key] == project[key]
+
