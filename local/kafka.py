@@ -93,7 +93,8 @@ def prepare(home: Home, java: Java, jars: Jars) -> None:
             *(str(java.path), "-Xmx256m", "-cp", _class_path(jars)),
             f"-Dlog4j2.configurationFile=file:{home.run}/kafka-log4j2.properties",
             *("kafka.tools.StorageTool", "format", "--ignore-formatted"),
-            *("--cluster-id", cluster_id, "--config", str(configuration)),
+            # One argument: an id may begin with a hyphen.
+            *(f"--cluster-id={cluster_id}", "--config", str(configuration)),
         ],
         capture_output=True,
         text=True,
