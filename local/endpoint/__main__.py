@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import threading
-from types import FrameType
 from typing import Any
 
 from local import warden
@@ -63,7 +62,7 @@ def serve(home: Home) -> int:
 
     stopping = threading.Event()
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(*_: object) -> None:
         stopping.set()
 
     signal.signal(signal.SIGTERM, stop)

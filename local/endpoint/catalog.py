@@ -139,9 +139,9 @@ class Catalog:
             return name[-2], name[-1]
         return self.current_schema(), name[-1]
 
-    def tables(self, only: Only = Only()) -> list[Table]:
+    def tables(self, only: Only) -> list[Table]:
         """Tables and views, without temporary ones."""
-        found = []
+        found: list[Table] = []
         for schema in self.schemas():
             if only.schemas is not None and schema.lower() not in only.schemas:
                 continue
@@ -182,7 +182,8 @@ class Catalog:
     def details(self, schema: str, name: str) -> dict[str, str]:
         """The lower part of DESCRIBE TABLE EXTENDED. Raises SparkError."""
         rows = self._spark.rows(f"DESCRIBE TABLE EXTENDED {identifier(schema, name)}")
-        below, found = False, {}
+        below = False
+        found: dict[str, str] = {}
         for row in rows:
             if below and row["col_name"]:
                 found[str(row["col_name"])] = str(row["data_type"])
@@ -213,7 +214,7 @@ class Catalog:
             "owner": details.get("Owner"),
             "location": details.get("Location"),
             "view_text": details.get("View Text"),
-            "table_constraints": self._json_constraints(notes, schema),
+            "table_constraints": self._json_constraints(notes),
         }
         answer.update({key: value for key, value in optional.items() if value})
         if notes.row_filter:
@@ -237,7 +238,7 @@ class Catalog:
         rows = self._spark.rows(f"DESCRIBE TABLE EXTENDED {sql}")
         return {str(row["col_name"]): str(row["data_type"]) for row in rows}
 
-    def _json_constraints(self, notes: Notes, schema: str) -> str | None:
+    def _json_constraints(self, notes: Notes) -> str | None:
         """As Databricks writes them: `[(name,PRIMARY KEY (`a`)), (...)]`."""
         if not notes.constraints:
             return None
@@ -391,7 +392,7 @@ class Catalog:
 
     def _last_altered(self, table: Table) -> str | None:
         """Time of the last commit of a Delta table."""
-        if table.provider != "delta":
+        if table.kind == "VIEW" or table.provider != "delta":
             return None
         rows = self._spark.rows(f"DESCRIBE HISTORY {table.sql} LIMIT 1")
         return rows[0]["timestamp"].isoformat() if rows else None

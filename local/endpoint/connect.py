@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 import pyarrow as pa
 import pyspark.sql.connect.proto as pb2
 from pyspark.errors import PySparkException

@@ -7,7 +7,6 @@ answered by the views of `information_schema`. **Nothing here is enforced.**
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -138,7 +137,7 @@ class Governance:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         beside = self._file.with_suffix(".new")
         beside.write_text(json.dumps(stored, indent=1))
-        os.replace(beside, self._file)
+        beside.replace(self._file)
 
 
 def _notes(stored: dict[str, Any]) -> Notes:

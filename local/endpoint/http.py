@@ -5,14 +5,15 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-import socket
 from collections.abc import Callable
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from databricks.sql.thrift_api.TCLIService import TCLIService
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.transport.TTransport import TMemoryBuffer
+
+from local.endpoint.thrift_api import Processor
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +21,7 @@ PREFIX = "/sql/"
 _MAX_REQUEST = 64 << 20  # bytes: a statement, with the rows of a seed in it
 _IDLE_SECONDS = 900  # a kept-alive connection without a request
 
-_NO_TOKEN = "No access token: set LAKEHOUSE_TOKEN to that of the workspace."
-_WRONG_TOKEN = "Wrong access token: set LAKEHOUSE_TOKEN to that of the workspace."
+_WAY_OUT = "set LAKEHOUSE_TOKEN to that of the workspace."
 
 
 class EndpointServer(ThreadingHTTPServer):
@@ -35,11 +35,11 @@ class EndpointServer(ThreadingHTTPServer):
     ) -> None:
         """Bind 127.0.0.1:`port`. Raises OSError if it is taken."""
         self.token = token.encode()
-        self.processor = TCLIService.Processor(service)
+        self.processor = Processor(service)
         self.health = health
         super().__init__(("127.0.0.1", port), _Handler)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, *_: Any) -> None:
         # A client that went away is no news.
         logger.debug("connection ended early", exc_info=True)
 
@@ -92,11 +92,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _refusal(self) -> tuple[int, str] | None:
         given = self.headers.get("Authorization")
         if given is None:
-            return 401, _NO_TOKEN
+            return 401, f"No access token: {_WAY_OUT}"
         scheme, _, token = given.partition(" ")
         known = hmac.compare_digest(token.strip().encode(), self.server.token)
         if scheme.lower() != "bearer" or not known:
-            return 403, _WRONG_TOKEN
+            return 403, f"Wrong access token: {_WAY_OUT}"
         return None
 
     def _drain(self, length: int) -> None:
@@ -107,32 +107,25 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.read(length)
 
     def _send(self, status: int, body: bytes, kind: str, message: str | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
+        head = [
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+            f"Content-Type: {kind}",
+            f"Content-Length: {len(body)}",
+        ]
         if message is not None:
-            self.send_header("x-thriftserver-error-message", message)
-        if status == 401:
-            self.send_header("WWW-Authenticate", "Bearer")
+            head.append(f"x-thriftserver-error-message: {message}")
+        if status == HTTPStatus.UNAUTHORIZED:
+            head.append("WWW-Authenticate: Bearer")
         if self.close_connection:
-            self.send_header("Connection", "close")
-        # One packet for small answers: head and body would wait for each other otherwise.
-        self._headers_buffer.append(b"\r\n")  # type: ignore[attr-defined]
-        head = b"".join(self._headers_buffer)  # type: ignore[attr-defined]
-        self._headers_buffer = []
+            head.append("Connection: close")
+        start = "\r\n".join((*head, "", "")).encode()
+        # One packet for small answers, for which the client would wait otherwise; a large body is
+        # not copied.
         if len(body) < 65536:
-            self.wfile.write(head + body)
+            self.wfile.write(start + body)
         else:
-            self.wfile.write(head)
+            self.wfile.write(start)
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """No access log: there is a statement log."""
-
-    def version_string(self) -> str:
-        return "lakehouse"
-
-
-def port_is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0

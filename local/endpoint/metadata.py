@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
-from databricks.sql.thrift_api.TCLIService import ttypes
 from pyspark.sql.types import (
     ByteType,
     DataType,
@@ -26,6 +25,7 @@ from pyspark.sql.types import (
 
 from local.endpoint.catalog import Catalog, type_text
 from local.endpoint.operation import Result
+from local.endpoint.thrift_api import t
 from local.endpoint.translate import CATALOGS, Only
 
 _INT = IntegerType()
@@ -253,14 +253,14 @@ def cross_reference(catalog: Catalog, request: Any) -> Result:
 
 
 _INFORMATION = {
-    ttypes.TGetInfoType.CLI_SERVER_NAME: "Spark SQL",
-    ttypes.TGetInfoType.CLI_DBMS_NAME: "Spark SQL",
-    ttypes.TGetInfoType.CLI_IDENTIFIER_QUOTE_CHAR: "`",
+    t.TGetInfoType.CLI_SERVER_NAME: "Spark SQL",
+    t.TGetInfoType.CLI_DBMS_NAME: "Spark SQL",
+    t.TGetInfoType.CLI_IDENTIFIER_QUOTE_CHAR: "`",
 }
 
 
 def information(kind: int, version: str) -> str:
     """GetInfo: names and the version of Spark's client library; empty for the rest."""
-    if kind == ttypes.TGetInfoType.CLI_DBMS_VER:
+    if kind == t.TGetInfoType.CLI_DBMS_VER:
         return version
     return _INFORMATION.get(kind, "")

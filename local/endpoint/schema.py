@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
-from databricks.sql.thrift_api.TCLIService import ttypes
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import (
     ArrayType,
@@ -15,30 +14,33 @@ from pyspark.sql.types import (
     DayTimeIntervalType,
     DecimalType,
     MapType,
+    StringType,
     StructField,
     StructType,
     VariantType,
     YearMonthIntervalType,
 )
 
+from local.endpoint.thrift_api import t
+
 _TYPE_IDS: dict[str, int] = {
-    "boolean": ttypes.TTypeId.BOOLEAN_TYPE,
-    "byte": ttypes.TTypeId.TINYINT_TYPE,
-    "short": ttypes.TTypeId.SMALLINT_TYPE,
-    "integer": ttypes.TTypeId.INT_TYPE,
-    "long": ttypes.TTypeId.BIGINT_TYPE,
-    "float": ttypes.TTypeId.FLOAT_TYPE,
-    "double": ttypes.TTypeId.DOUBLE_TYPE,
-    "string": ttypes.TTypeId.STRING_TYPE,
-    "binary": ttypes.TTypeId.BINARY_TYPE,
-    "date": ttypes.TTypeId.DATE_TYPE,
-    "timestamp": ttypes.TTypeId.TIMESTAMP_TYPE,
-    "timestamp_ntz": ttypes.TTypeId.TIMESTAMP_TYPE,
-    "decimal": ttypes.TTypeId.DECIMAL_TYPE,
-    "array": ttypes.TTypeId.ARRAY_TYPE,
-    "map": ttypes.TTypeId.MAP_TYPE,
-    "struct": ttypes.TTypeId.STRUCT_TYPE,
-    "void": ttypes.TTypeId.NULL_TYPE,
+    "boolean": t.TTypeId.BOOLEAN_TYPE,
+    "byte": t.TTypeId.TINYINT_TYPE,
+    "short": t.TTypeId.SMALLINT_TYPE,
+    "integer": t.TTypeId.INT_TYPE,
+    "long": t.TTypeId.BIGINT_TYPE,
+    "float": t.TTypeId.FLOAT_TYPE,
+    "double": t.TTypeId.DOUBLE_TYPE,
+    "string": t.TTypeId.STRING_TYPE,
+    "binary": t.TTypeId.BINARY_TYPE,
+    "date": t.TTypeId.DATE_TYPE,
+    "timestamp": t.TTypeId.TIMESTAMP_TYPE,
+    "timestamp_ntz": t.TTypeId.TIMESTAMP_TYPE,
+    "decimal": t.TTypeId.DECIMAL_TYPE,
+    "array": t.TTypeId.ARRAY_TYPE,
+    "map": t.TTypeId.MAP_TYPE,
+    "struct": t.TTypeId.STRUCT_TYPE,
+    "void": t.TTypeId.NULL_TYPE,
 }
 _INTERVALS = (DayTimeIntervalType, YearMonthIntervalType, CalendarIntervalType)
 
@@ -70,51 +72,39 @@ def thrift_schema(schema: StructType) -> Any:
         kind = field.dataType
         qualifiers = None
         if isinstance(kind, DecimalType):
-            qualifiers = ttypes.TTypeQualifiers(
+            qualifiers = t.TTypeQualifiers(
                 {
-                    "precision": ttypes.TTypeQualifierValue(i32Value=kind.precision),
-                    "scale": ttypes.TTypeQualifierValue(i32Value=kind.scale),
+                    "precision": t.TTypeQualifierValue(i32Value=kind.precision),
+                    "scale": t.TTypeQualifierValue(i32Value=kind.scale),
                 }
             )
-        entry = ttypes.TPrimitiveTypeEntry(type_id(kind), qualifiers)
-        described = ttypes.TTypeDesc([ttypes.TTypeEntry(primitiveEntry=entry)])
-        columns.append(ttypes.TColumnDesc(field.name, described, place))
-    return ttypes.TTableSchema(columns)
+        entry = t.TPrimitiveTypeEntry(type_id(kind), qualifiers)
+        described = t.TTypeDesc([t.TTypeEntry(primitiveEntry=entry)])
+        columns.append(t.TColumnDesc(field.name, described, place))
+    return t.TTableSchema(columns)
 
 
 def type_id(kind: DataType) -> int:
     """TTypeId; what the protocol has no id for (a variant) travels as text."""
     if isinstance(kind, DayTimeIntervalType):
-        return int(ttypes.TTypeId.INTERVAL_DAY_TIME_TYPE)
+        return int(t.TTypeId.INTERVAL_DAY_TIME_TYPE)
     if isinstance(kind, YearMonthIntervalType):
-        return int(ttypes.TTypeId.INTERVAL_YEAR_MONTH_TYPE)
-    return _TYPE_IDS.get(kind.typeName(), ttypes.TTypeId.STRING_TYPE)
+        return int(t.TTypeId.INTERVAL_YEAR_MONTH_TYPE)
+    return int(_TYPE_IDS.get(kind.typeName(), t.TTypeId.STRING_TYPE))
 
 
 def arrow_schema(schema: StructType, found: pa.Schema | None, as_text: Iterable[int]) -> pa.Schema:
     """The Arrow schema of a result; `found` is that of its first batch, if it has one."""
     text = frozenset(as_text)
-    fields = []
-    derived: pa.Schema | None = None
     if found is None:
         plain = [
-            StructField(f"c{i}", f.dataType) if i not in text else StructField(f"c{i}", _TEXT)
+            StructField(f"c{i}", StringType() if i in text else f.dataType)
             for i, f in enumerate(schema.fields)
         ]
-        derived = to_arrow_schema(StructType(plain), timestamp_utc=True)
+        found = to_arrow_schema(StructType(plain), timestamp_utc=True)
+    fields = []
     for place, field in enumerate(schema.fields):
-        kind = found.field(place).type if found is not None else derived.field(place).type
-        metadata = None
-        if isinstance(field.dataType, VariantType):
-            metadata = {b"Spark:DataType:SqlName": b"VARIANT"}
-        fields.append(pa.field(field.name, kind, nullable=True, metadata=metadata))
+        variant = isinstance(field.dataType, VariantType)
+        metadata = {b"Spark:DataType:SqlName": b"VARIANT"} if variant else None
+        fields.append(pa.field(field.name, found.field(place).type, metadata=metadata))
     return pa.schema(fields)
-
-
-def _text_type() -> DataType:
-    from pyspark.sql.types import StringType
-
-    return StringType()
-
-
-_TEXT = _text_type()

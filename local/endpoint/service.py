@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pyspark
-from databricks.sql.thrift_api.TCLIService import ttypes
 
 from local.endpoint import metadata, parameters
 from local.endpoint import schema as types
@@ -20,6 +19,7 @@ from local.endpoint.governance import Governance
 from local.endpoint.operation import Operation, Result, State
 from local.endpoint.session import Session
 from local.endpoint.statement_log import StatementLog
+from local.endpoint.thrift_api import t
 from local.endpoint.translate import shown_text
 
 logger = logging.getLogger(__name__)
@@ -32,22 +32,22 @@ _MAX_ROWS = 10_000
 _MAX_SESSIONS = 200
 
 _STATES = {
-    State.RUNNING: ttypes.TOperationState.RUNNING_STATE,
-    State.FINISHED: ttypes.TOperationState.FINISHED_STATE,
-    State.CANCELED: ttypes.TOperationState.CANCELED_STATE,
-    State.CLOSED: ttypes.TOperationState.CLOSED_STATE,
-    State.ERROR: ttypes.TOperationState.ERROR_STATE,
+    State.RUNNING: t.TOperationState.RUNNING_STATE,
+    State.FINISHED: t.TOperationState.FINISHED_STATE,
+    State.CANCELED: t.TOperationState.CANCELED_STATE,
+    State.CLOSED: t.TOperationState.CLOSED_STATE,
+    State.ERROR: t.TOperationState.ERROR_STATE,
 }
 
 
 def _ok() -> Any:
-    return ttypes.TStatus(ttypes.TStatusCode.SUCCESS_STATUS)
+    return t.TStatus(t.TStatusCode.SUCCESS_STATUS)
 
 
 def _failed(error: SparkError) -> Any:
     message = shown_text(error.message)
-    return ttypes.TStatus(
-        ttypes.TStatusCode.ERROR_STATUS,
+    return t.TStatus(
+        t.TStatusCode.ERROR_STATUS,
         sqlState=error.sqlstate or "HY000",
         errorMessage=message,
         displayMessage=message,
@@ -55,8 +55,8 @@ def _failed(error: SparkError) -> Any:
 
 
 def _invalid(what: str) -> Any:
-    return ttypes.TStatus(
-        ttypes.TStatusCode.INVALID_HANDLE_STATUS,
+    return t.TStatus(
+        t.TStatusCode.INVALID_HANDLE_STATUS,
         sqlState="HY000",
         errorMessage=f"The {what} is closed or expired: connect again.",
     )
@@ -86,9 +86,9 @@ class Service:
         with self._lock:
             full = len(self._sessions) >= _MAX_SESSIONS
         if full:
-            return ttypes.TOpenSessionResp(
+            return t.TOpenSessionResp(
                 _failed(SparkError(f"There are {_MAX_SESSIONS} open sessions: close some.")),
-                ttypes.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V7,
+                t.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V7,
             )
         namespace = request.initialNamespace
         catalog = namespace.catalogName if namespace else None
@@ -99,15 +99,15 @@ class Service:
             )
         except SparkError as error:
             session.close()
-            return ttypes.TOpenSessionResp(
-                _failed(error), ttypes.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V7
+            return t.TOpenSessionResp(
+                _failed(error), t.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V7
             )
         with self._lock:
             self._sessions[session.guid] = session
-        handle = ttypes.TSessionHandle(ttypes.THandleIdentifier(session.guid, session.secret))
-        return ttypes.TOpenSessionResp(
+        handle = t.TSessionHandle(t.THandleIdentifier(session.guid, session.secret))
+        return t.TOpenSessionResp(
             _ok(),
-            ttypes.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V7,
+            t.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V7,
             sessionHandle=handle,
             configuration={},
             initialNamespace=namespace,
@@ -118,9 +118,9 @@ class Service:
         with self._lock:
             session = self._sessions.pop(request.sessionHandle.sessionId.guid, None)
         if session is None:
-            return ttypes.TCloseSessionResp(_invalid("session"))
+            return t.TCloseSessionResp(_invalid("session"))
         session.close()
-        return ttypes.TCloseSessionResp(_ok())
+        return t.TCloseSessionResp(_ok())
 
     def _session(self, request: Any) -> Session | None:
         with self._lock:
@@ -134,13 +134,13 @@ class Service:
     def ExecuteStatement(self, request: Any) -> Any:
         session = self._session(request)
         if session is None:
-            return ttypes.TExecuteStatementResp(_invalid("session"))
+            return t.TExecuteStatementResp(_invalid("session"))
         try:
             arguments = parameters.arguments(request.parameters)
         except SparkError as error:
-            return ttypes.TExecuteStatementResp(_failed(error))
+            return t.TExecuteStatementResp(_failed(error))
         operation = session.execute(request.statement, arguments)
-        return self._started(ttypes.TExecuteStatementResp, request, operation, "EXECUTE_STATEMENT")
+        return self._started(t.TExecuteStatementResp, request, operation, "EXECUTE_STATEMENT")
 
     def _started(self, response: Any, request: Any, operation: Operation, kind: str) -> Any:
         direct = None
@@ -148,9 +148,9 @@ class Service:
         if wanted is not None:
             operation.wait(EXECUTE_SECONDS)
             direct = self._direct(operation, wanted.maxRows, wanted.maxBytes)
-        handle = ttypes.TOperationHandle(
-            ttypes.THandleIdentifier(operation.guid, uuid.uuid4().bytes),
-            getattr(ttypes.TOperationType, kind),
+        handle = t.TOperationHandle(
+            t.THandleIdentifier(operation.guid, uuid.uuid4().bytes),
+            getattr(t.TOperationType, kind),
             True,
         )
         return response(_ok(), handle, direct)
@@ -161,13 +161,13 @@ class Service:
         if operation.state is not State.FINISHED:
             if operation.state is State.ERROR:
                 operation.close()
-            return ttypes.TSparkDirectResults(operationStatus=status)
+            return t.TSparkDirectResults(operationStatus=status)
         rows = self._rows(operation, max_rows, max_bytes)
         closed = None
         if not rows.hasMoreRows:
             operation.close()
-            closed = ttypes.TCloseOperationResp(_ok())
-        return ttypes.TSparkDirectResults(status, self._metadata(operation), rows, closed)
+            closed = t.TCloseOperationResp(_ok())
+        return t.TSparkDirectResults(status, self._metadata(operation), rows, closed)
 
     def _catalog_call(
         self,
@@ -183,13 +183,11 @@ class Service:
         return self._started(response, request, session.answer(call, make), kind)
 
     def GetCatalogs(self, request: Any) -> Any:
-        return self._catalog_call(
-            ttypes.TGetCatalogsResp, request, "GET_CATALOGS", metadata.catalogs
-        )
+        return self._catalog_call(t.TGetCatalogsResp, request, "GET_CATALOGS", metadata.catalogs)
 
     def GetSchemas(self, request: Any) -> Any:
         return self._catalog_call(
-            ttypes.TGetSchemasResp,
+            t.TGetSchemasResp,
             request,
             "GET_SCHEMAS",
             lambda catalog: metadata.schemas(catalog, request),
@@ -197,7 +195,7 @@ class Service:
 
     def GetTables(self, request: Any) -> Any:
         return self._catalog_call(
-            ttypes.TGetTablesResp,
+            t.TGetTablesResp,
             request,
             "GET_TABLES",
             lambda catalog: metadata.tables(catalog, request),
@@ -205,7 +203,7 @@ class Service:
 
     def GetColumns(self, request: Any) -> Any:
         return self._catalog_call(
-            ttypes.TGetColumnsResp,
+            t.TGetColumnsResp,
             request,
             "GET_COLUMNS",
             lambda catalog: metadata.columns(catalog, request),
@@ -213,23 +211,23 @@ class Service:
 
     def GetTableTypes(self, request: Any) -> Any:
         return self._catalog_call(
-            ttypes.TGetTableTypesResp,
+            t.TGetTableTypesResp,
             request,
             "GET_TABLE_TYPES",
-            lambda catalog: metadata.table_types(),
+            lambda _: metadata.table_types(),
         )
 
     def GetTypeInfo(self, request: Any) -> Any:
         return self._catalog_call(
-            ttypes.TGetTypeInfoResp,
+            t.TGetTypeInfoResp,
             request,
             "GET_TYPE_INFO",
-            lambda catalog: metadata.type_info(),
+            lambda _: metadata.type_info(),
         )
 
     def GetFunctions(self, request: Any) -> Any:
         return self._catalog_call(
-            ttypes.TGetFunctionsResp,
+            t.TGetFunctionsResp,
             request,
             "GET_FUNCTIONS",
             lambda catalog: metadata.functions(catalog, request),
@@ -237,7 +235,7 @@ class Service:
 
     def GetPrimaryKeys(self, request: Any) -> Any:
         return self._catalog_call(
-            ttypes.TGetPrimaryKeysResp,
+            t.TGetPrimaryKeysResp,
             request,
             "UNKNOWN",
             lambda catalog: metadata.primary_keys(catalog, request),
@@ -245,7 +243,7 @@ class Service:
 
     def GetCrossReference(self, request: Any) -> Any:
         return self._catalog_call(
-            ttypes.TGetCrossReferenceResp,
+            t.TGetCrossReferenceResp,
             request,
             "UNKNOWN",
             lambda catalog: metadata.cross_reference(catalog, request),
@@ -253,7 +251,7 @@ class Service:
 
     def GetInfo(self, request: Any) -> Any:
         value = metadata.information(request.infoType, pyspark.__version__)
-        return ttypes.TGetInfoResp(_ok(), ttypes.TGetInfoValue(stringValue=value))
+        return t.TGetInfoResp(_ok(), t.TGetInfoValue(stringValue=value))
 
     # Operations
 
@@ -266,12 +264,12 @@ class Service:
     def GetOperationStatus(self, request: Any) -> Any:
         operation = self._operation(request)
         if operation is None:
-            return ttypes.TGetOperationStatusResp(_invalid("operation"))
+            return t.TGetOperationStatusResp(_invalid("operation"))
         operation.wait(POLL_SECONDS)
         return self._status(operation)
 
     def _status(self, operation: Operation) -> Any:
-        response = ttypes.TGetOperationStatusResp(
+        response = t.TGetOperationStatusResp(
             _ok(),
             operationState=_STATES[operation.state],
             hasResultSet=True,
@@ -286,15 +284,15 @@ class Service:
     def GetResultSetMetadata(self, request: Any) -> Any:
         operation = self._operation(request)
         if operation is None:
-            return ttypes.TGetResultSetMetadataResp(_invalid("operation"))
+            return t.TGetResultSetMetadataResp(_invalid("operation"))
         operation.wait(POLL_SECONDS)
         return self._metadata(operation)
 
     def _metadata(self, operation: Operation) -> Any:
-        return ttypes.TGetResultSetMetadataResp(
+        return t.TGetResultSetMetadataResp(
             _ok(),
             schema=types.thrift_schema(operation.columns),
-            resultFormat=ttypes.TSparkRowSetType.ARROW_BASED_SET,
+            resultFormat=t.TSparkRowSetType.ARROW_BASED_SET,
             lz4Compressed=False,
             arrowSchema=operation.arrow.serialize().to_pybytes(),
             isStagingOperation=False,
@@ -303,7 +301,7 @@ class Service:
     def FetchResults(self, request: Any) -> Any:
         operation = self._operation(request)
         if operation is None:
-            return ttypes.TFetchResultsResp(_invalid("operation"))
+            return t.TFetchResultsResp(_invalid("operation"))
         # An asynchronous client may ask before there is anything.
         while not operation.wait(POLL_SECONDS) and not self._closing.is_set():
             continue
@@ -316,25 +314,24 @@ class Service:
         try:
             batches, more, offset = operation.fetch(max_rows, max_bytes)
         except SparkError as error:
-            return ttypes.TFetchResultsResp(_failed(error), hasMoreRows=False)
+            return t.TFetchResultsResp(_failed(error), hasMoreRows=False)
         arrow = [
-            ttypes.TSparkArrowBatch(batch.serialize().to_pybytes(), batch.num_rows)
-            for batch in batches
+            t.TSparkArrowBatch(batch.serialize().to_pybytes(), batch.num_rows) for batch in batches
         ]
-        rows = ttypes.TRowSet(startRowOffset=offset, rows=[], arrowBatches=arrow)
-        return ttypes.TFetchResultsResp(_ok(), hasMoreRows=more, results=rows)
+        rows = t.TRowSet(startRowOffset=offset, rows=[], arrowBatches=arrow)
+        return t.TFetchResultsResp(_ok(), hasMoreRows=more, results=rows)
 
     def CancelOperation(self, request: Any) -> Any:
         operation = self._operation(request)
         if operation is not None:
             operation.cancel()
-        return ttypes.TCancelOperationResp(_ok())
+        return t.TCancelOperationResp(_ok())
 
     def CloseOperation(self, request: Any) -> Any:
         operation = self._operation(request)
         if operation is not None:
             operation.close()
-        return ttypes.TCloseOperationResp(_ok())
+        return t.TCloseOperationResp(_ok())
 
     # Life
 

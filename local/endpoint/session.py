@@ -22,6 +22,7 @@ from local.endpoint.statement_log import StatementLog
 from local.endpoint.translate import (
     CATALOGS,
     AddKey,
+    ColumnsOf,
     DescribeJson,
     DropKey,
     Dropped,
@@ -37,6 +38,7 @@ from local.endpoint.translate import (
     ShowTableExtended,
     Translation,
     UnsetTags,
+    View,
     translate,
 )
 
@@ -81,7 +83,7 @@ class Session:
         for key, value in settings.items():
             name = _SETTINGS.get(key.lower(), key)
             # Others are of Databricks' own service (query tags, Arrow options): no effect here.
-            if name.startswith("spark.sql.") or name.startswith("spark.databricks.delta."):
+            if name.startswith(("spark.sql.", "spark.databricks.delta.")):
                 wanted[name] = value
         self._spark.configure(wanted)
         if schema:
@@ -106,7 +108,7 @@ class Session:
 
     def answer(self, call: str, make: Callable[[Catalog], Result]) -> Operation:
         """Start a call about the catalog."""
-        return self._start(lambda operation: make(self.catalog), call, None)
+        return self._start(lambda _: make(self.catalog), call, None)
 
     def _start(self, run: Callable[[Operation], Result], call: str, sql: str | None) -> Operation:
         def closed(operation: Operation) -> None:
@@ -150,7 +152,9 @@ class Session:
         views = {
             view: self.catalog.information(view, translation.only) for view in translation.views
         }
-        text = translation.text(lambda view: views[view])
+        text = translation.text(
+            lambda part: views[part] if isinstance(part, View) else self._columns_of(part)
+        )
         try:
             result = self._query(operation, text, arguments)
             if translation.effects:
@@ -164,6 +168,10 @@ class Session:
             result = Result(StructType([]), iter(()))
         self._record(translation.effects)
         return result
+
+    def _columns_of(self, part: ColumnsOf) -> str:
+        fields = self._spark.schema(f"SELECT * FROM {part.table}").fields
+        return ", ".join(identifier(field.name) for field in fields)
 
     def _query(self, operation: Operation, text: str, arguments: Arguments | None) -> Result:
         """Ask Spark; once more with casts if there are columns the connector cannot read."""

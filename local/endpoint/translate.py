@@ -34,6 +34,13 @@ class View:
 
 
 @dataclass(frozen=True)
+class ColumnsOf:
+    """The columns of a table, in its order, separated by commas. `table` is SQL."""
+
+    table: str
+
+
+@dataclass(frozen=True)
 class Only:
     """What can matter to a query of information_schema; None is all."""
 
@@ -173,7 +180,7 @@ Answer = DescribeJson | ShowTableExtended | ShowCatalogs | Nothing
 class Translation:
     """`parts`, joined, is the text for Spark; not used if there is an `answer`."""
 
-    parts: tuple[str | View, ...]
+    parts: tuple[str | View | ColumnsOf, ...]
     rules: tuple[str, ...] = ()
     only: Only = field(default_factory=Only)
     effects: tuple[Effect, ...] = ()
@@ -185,7 +192,7 @@ class Translation:
     def views(self) -> list[View]:
         return [part for part in self.parts if isinstance(part, View)]
 
-    def text(self, render: Callable[[View], str] = lambda view: view.name) -> str:
+    def text(self, render: Callable[[View | ColumnsOf], str] = repr) -> str:
         return "".join(part if isinstance(part, str) else render(part) for part in self.parts)
 
 
@@ -276,9 +283,12 @@ def _rewrite_catalog(tokens: list[Token]) -> tuple[list[Token], bool]:
 
 # Words that may follow a relation without being its alias.
 _AFTER_RELATION = frozenset(
-    "WHERE JOIN LEFT RIGHT INNER FULL CROSS SEMI ANTI ON GROUP ORDER SORT DISTRIBUTE CLUSTER "
-    "LIMIT OFFSET UNION HAVING USING NATURAL LATERAL EXCEPT INTERSECT MINUS WINDOW PIVOT "
-    "UNPIVOT TABLESAMPLE".split()
+    (
+        *("WHERE", "JOIN", "LEFT", "RIGHT", "INNER", "FULL", "CROSS", "SEMI", "ANTI", "ON"),
+        *("GROUP", "ORDER", "SORT", "DISTRIBUTE", "CLUSTER", "LIMIT", "OFFSET", "UNION"),
+        *("HAVING", "USING", "NATURAL", "LATERAL", "EXCEPT", "INTERSECT", "MINUS", "WINDOW"),
+        *("PIVOT", "UNPIVOT", "TABLESAMPLE"),
+    )
 )
 
 
@@ -658,6 +668,7 @@ def _insert_replace_on(cursor: Cursor) -> Translation | None:
         return None
     a, b = identifier(alias), identifier(source[-1])
     return _run(
+        # The parts are the client's own.
         f"MERGE INTO {_sql_name(table)} AS {a}\n"
         f"USING (WITH __new AS {query}\n"
         "  SELECT *, true AS __replaces FROM __new\n"
@@ -667,6 +678,27 @@ def _insert_replace_on(cursor: Cursor) -> Translation | None:
         "WHEN MATCHED THEN DELETE\n"
         f"WHEN NOT MATCHED AND NOT {b}.__replaces THEN INSERT *"
     )
+
+
+def _insert_by_name_replace_where(cursor: Cursor) -> Translation | None:
+    """INSERT INTO t BY NAME REPLACE WHERE condition query."""
+    if not cursor.accept("INSERT INTO"):
+        return None
+    cursor.accept("TABLE")
+    table = cursor.name()
+    if table is None or not cursor.accept("BY NAME REPLACE WHERE"):
+        return None
+    start = cursor.index
+    while (token := cursor.peek()) is not None and token.upper not in ("TABLE", "SELECT", "WITH"):
+        if token.text == "(":
+            cursor.skip_group()
+        else:
+            cursor.take()
+    condition, query, name = cursor.text(start, cursor.index), cursor.rest(), _sql_name(table)
+    if not query:
+        return None
+    head = f"INSERT INTO {name} REPLACE WHERE {condition}\nSELECT "
+    return Translation((head, ColumnsOf(name), f" FROM (\n{query}\n)"))
 
 
 def _create_table(cursor: Cursor) -> Translation | None:
@@ -814,16 +846,21 @@ def _follow(cursor: Cursor) -> Translation | None:
     return None
 
 
+def _everywhere(_: Cursor) -> Translation | None:
+    """For what `translate` does in any statement, before the rules."""
+    return None
+
+
 CATALOG_RULE = Rule(
     "catalog-name",
     "Spark has one catalog with Delta tables, `spark_catalog`; clients know it as `lakehouse` "
     "(or `hive_metastore`).",
-    lambda cursor: None,
+    _everywhere,
 )
 INFORMATION_RULE = Rule(
     "information-schema",
     "open-source Spark has no `information_schema`; each view becomes a sub-query of values.",
-    lambda cursor: None,
+    _everywhere,
 )
 RULES = (
     Rule("use-catalog", "Spark says SET CATALOG.", _use_catalog),
@@ -851,6 +888,11 @@ RULES = (
         "insert-replace-on",
         "Spark 4.0 has no INSERT ... REPLACE ON; one MERGE deletes and inserts.",
         _insert_replace_on,
+    ),
+    Rule(
+        "insert-by-name-replace-where",
+        "Spark 4.0 has either BY NAME or REPLACE WHERE; the columns are put in order.",
+        _insert_by_name_replace_where,
     ),
     Rule(
         "create-table",
