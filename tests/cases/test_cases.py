@@ -39,7 +39,7 @@ def test_fates(case: Case) -> None:
     stated = Counter((record.feed, fate.outcome, fate.reason) for record, fate in sent)
     outcomes = compute(record for record, _ in sent)["record_outcomes"]
     assert stated == {
-        (row["feed"], row["outcome"], row["reason"]): row["num_records"] for row in outcomes
+        (row["feed"], row["outcome"], row["reason"]): row["records"] for row in outcomes
     }
 
 

@@ -67,7 +67,7 @@ def test_outcomes_are_as_stated(landed_example: Landed, landed_cases: Landed, fe
         counts: Counter[Fate] = Counter()
         for row in landed.tables["record_outcomes"]:
             if row["feed"] == feed:
-                counts[Fate(row["outcome"], row["reason"])] += row["num_records"]
+                counts[Fate(row["outcome"], row["reason"])] += row["records"]
         return counts
 
     stated = Counter(fate for record, fate in SENT if record.feed == feed)

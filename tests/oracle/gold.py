@@ -354,7 +354,7 @@ def member_activity_rows(
             "first_visit_at": logins[0] if logins else None,
             "last_visit_at": logins[-1] if logins else None,
         }
-        for suffix, days in (("", None), ("_7d", 7), ("_28d", 28)):
+        for suffix, days in (("", None), ("_7_days", 7), ("_28_days", 28)):
             chosen_visits = [
                 v for v in own_visits if days is None or recent(utc_date(v["login_at"]), days)
             ]

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from .decode import (
+    REASONS,
     Event,
     Login,
     ProfileChange,
@@ -123,7 +124,7 @@ class Outcomes:
                 "arrival_date": day,
                 "outcome": outcome,
                 "reason": reason,
-                "num_records": count,
+                "records": count,
             }
             for (feed, day, outcome, reason), count in counts.items()
         ]
@@ -160,17 +161,18 @@ class Outcomes:
             "received": len(entries),
             "accepted": outcomes["accepted"],
             "rejected": outcomes["rejected"],
-            "rejected_by_reason": dict(sorted(rejected.items())),
+            **{f"rejected_{reason}": rejected[reason] for reason in REASONS},
             "repeats": outcomes["repeat"],
             "conflicts": outcomes["conflict"],
             "superseded": outcomes["superseded"],
             "erased": outcomes["erased"],
             "late": sum(1 for late in lateness if late > late_hours * HOUR_MICROS),
-            "lateness_p50_seconds": quantile_seconds(lateness, Fraction(1, 2)),
-            "lateness_p95_seconds": quantile_seconds(lateness, Fraction(95, 100)),
-            "lateness_p99_seconds": quantile_seconds(lateness, Fraction(99, 100)),
+            "p50_lateness_seconds": quantile_seconds(lateness, Fraction(1, 2)),
+            "p95_lateness_seconds": quantile_seconds(lateness, Fraction(95, 100)),
+            "p99_lateness_seconds": quantile_seconds(lateness, Fraction(99, 100)),
             "newest_event_at": newest,
             "newest_arrival_at": max(item.record.ingested_at for item, _, _ in entries),
+            "max_lateness_seconds": Fraction(lateness[-1], 1_000_000) if lateness else None,
             "unowned_readings": unowned,
         }
 

@@ -341,7 +341,7 @@ def test_logouts_that_count_as_none() -> None:
     tables = compute([*records, login("m", "open", 10), login("m", "closed", 10, 11)])
     visits = {row["gym_id"]: row["logout_at"] for row in tables["gym_visits"]}
     assert visits == dict.fromkeys(["0", "1", "2", "3", "4", "open"]) | {"closed": us(11)}
-    assert pick(tables["record_outcomes"], "outcome", "reason", "num_records") == [
+    assert pick(tables["record_outcomes"], "outcome", "reason", "records") == [
         ("accepted", "logout_ignored", 5),
         ("accepted", None, 2),
     ]
@@ -377,7 +377,7 @@ def test_device_ownership() -> None:
         (62, "b"),
         (63, None),
     ]
-    assert pick(tables["record_outcomes"], "feed", "outcome", "num_records") == [
+    assert pick(tables["record_outcomes"], "feed", "outcome", "records") == [
         ("bpm", "accepted", 4),
         ("registered_users", "accepted", 4),
         ("registered_users", "conflict", 1),
@@ -387,7 +387,7 @@ def test_device_ownership() -> None:
 def test_the_lowest_of_several_readings_stands() -> None:
     tables = compute([bpm("d", 0, 70), bpm("d", 0.0000001, 60), bpm("d", 0, "70"), bpm("d", 0, 80)])
     assert pick(tables["heart_rates"], "heart_rate_bpm") == [(60,)]
-    assert pick(tables["record_outcomes"], "outcome", "num_records") == [
+    assert pick(tables["record_outcomes"], "outcome", "records") == [
         ("accepted", 1),
         ("conflict", 2),
         ("repeat", 1),
@@ -398,7 +398,7 @@ def test_visits_take_the_greatest_logout() -> None:
     records = [login("M", "g", 0), login("m", "g", 0, 50), login("m", "g", 0, 90)]
     tables = compute([*records, login("m", "g", 0, 90), login("m", "g", 0, 50)])
     assert pick(tables["gym_visits"], "logout_at") == [(us(90),)]
-    assert pick(tables["record_outcomes"], "outcome", "num_records") == [
+    assert pick(tables["record_outcomes"], "outcome", "records") == [
         ("accepted", 1),
         ("repeat", 2),
         ("superseded", 2),
@@ -486,7 +486,7 @@ def test_two_different_changes_at_one_time() -> None:
     assert stands(first, moved(0, "B", offset=1, timestamp=us(1))) == [("update", "B")]
     assert stands(profile("u", 0, "delete", offset=0), first) == [("delete", None)]
     rows = compute([first, second, first])["record_outcomes"]
-    assert pick(rows, "outcome", "num_records") == [
+    assert pick(rows, "outcome", "records") == [
         ("accepted", 1),
         ("conflict", 1),
         ("repeat", 1),
@@ -678,7 +678,14 @@ def test_member_activity() -> None:
     rows = {
         row["user_id"]: row for row in compute(late, as_of_date="2023-11-29")["member_activity"]
     }
-    columns = ("logins", "logins_7d", "logins_28d", "workouts", "workouts_7d", "exercise_minutes")
+    columns = (
+        "logins",
+        "logins_7_days",
+        "logins_28_days",
+        "workouts",
+        "workouts_7_days",
+        "exercise_minutes",
+    )
     # 2023-11-29 is day 14: 7 days are 8 to 14, 14 days are 1 to 14.
     assert [rows["u"][name] for name in columns] == [2, 0, 2, 1, 1, Decimal("1.50")]
     assert [rows["v"][name] for name in columns] == [1, 1, 1, 0, 0, Decimal("0.00")]
@@ -690,7 +697,7 @@ def test_member_activity() -> None:
     }
     assert (rows["u"]["is_inactive"], rows["v"]["is_inactive"]) == (True, False)
     # By default the newest reading, workout event or login: day 10.
-    assert {r["user_id"]: r["logins_7d"] for r in compute(late)["member_activity"]} == {
+    assert {r["user_id"]: r["logins_7_days"] for r in compute(late)["member_activity"]} == {
         "u": 0,
         "v": 1,
         "w": 0,
@@ -715,7 +722,7 @@ def test_erased_users() -> None:
     ]
     assert pick(tables["heart_rates"], "heart_rate_bpm", "user_id") == [(70, "b")]
     assert tables["gym_visits"] == tables["user_profiles"] == tables["workout_sessions"] == []
-    assert sum(r["num_records"] for r in tables["record_outcomes"] if r["outcome"] == "erased") == 6
+    assert sum(r["records"] for r in tables["record_outcomes"] if r["outcome"] == "erased") == 6
 
 
 def test_health_counts_reconcile() -> None:
@@ -724,10 +731,12 @@ def test_health_counts_reconcile() -> None:
     row = tables["pipeline_health"][0]
     assert row["received"] == 32
     assert (row["accepted"], row["rejected"], row["repeats"], row["conflicts"]) == (20, 10, 1, 1)
-    assert row["rejected_by_reason"] == {"heart_rate_out_of_range": 10}
+    assert row["rejected_heart_rate_out_of_range"] == 10
+    assert row["rejected_wrong_type"] == 0
+    assert row["max_lateness_seconds"] == 86_390
     # Readings 10 to 29 arrive after 86,400 - i seconds.
     assert (row["late"], row["unowned_readings"], row["newest_event_at"]) == (20, 20, us(29))
-    assert row["lateness_p50_seconds"] == Fraction("86380.5")
+    assert row["p50_lateness_seconds"] == Fraction("86380.5")
     assert len(tables["rejected_records"]) == 10
 
 

@@ -60,8 +60,8 @@ def expected(table: str) -> list[Row]:
 
 
 def counted(rows: Iterable[Mapping[str, Any]], *columns: str) -> list[tuple[Any, ...]]:
-    """Rows as (values of the columns…, how many), sorted; `num_records` counts for itself."""
+    """Rows as (values of the columns…, how many), sorted; `records` counts for itself."""
     counts: dict[tuple[Any, ...], int] = defaultdict(int)
     for row in rows:
-        counts[tuple(row[name] for name in columns)] += int(row.get("num_records", 1))
+        counts[tuple(row[name] for name in columns)] += int(row.get("records", 1))
     return sorted(((*key, count) for key, count in counts.items()), key=repr)
