@@ -14,12 +14,11 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession, functions
 from pyspark.sql.streaming.query import StreamingQuery
 
+from ingestion.batches import WRITTEN
 from ingestion.checkpoints import Commit
 from ingestion.feeds import FILE_FEEDS, KAFKA_FEEDS
 
 SCHEMA = "bronze"
-WRITTEN = "written"
-"""Name of the observed metric that counts a micro-batch's rows; a file source counts files."""
 
 _ARRIVAL = {
     "ingested_at": ("timestamp", "Start of the micro-batch that wrote the row, UTC."),
@@ -68,6 +67,18 @@ class Table:
     statistics: str
 
 
+BATCH_COLUMNS: Columns = {
+    "feed": ("string", "Feed."),
+    "query_id": ("string", "Id of the checkpoint's query."),
+    "batch_id": ("bigint", "Number of the micro-batch in that query."),
+    "started_at": ("timestamp", "Start of the micro-batch."),
+    "seconds": ("double", "Its duration."),
+    "rows": ("bigint", "Rows written."),
+    "offsets": ("string", "From-to by partition, or positions in the file source's log."),
+    "lag_records": ("bigint", "Records that the broker had and the query had not read."),
+    "newest_record_at": ("timestamp", "Newest time of a record, by Kafka or its file."),
+}
+
 TABLES = (
     *(
         Table(
@@ -98,6 +109,12 @@ TABLES = (
             "first_seen_at": ("timestamp", "When ingestion first met it."),
         },
         "feed,topic,topic_id,topic_epoch,first_seen_at",
+    ),
+    Table(
+        "ingestion_batches",
+        "What ingestion did: one row a micro-batch.",
+        BATCH_COLUMNS,
+        ",".join(BATCH_COLUMNS),
     ),
     Table(
         "ingestion_gaps",
@@ -152,6 +169,7 @@ def start_writing(
     *,
     table: str,
     name: str,
+    newest: str,
     writer_id: str,
     checkpoint: Path,
     continuous: bool,
@@ -159,11 +177,16 @@ def start_writing(
 ) -> StreamingQuery:
     """Start the query that appends `rows` to `table` (a name from `table_name`).
 
-    `writer_id` marks its commits in the table's history, for `last_commit`.
+    `newest` is the column with the time of a record, for the metrics. `writer_id` marks the
+    query's commits in the table's history, for `last_commit`.
     Not continuous: it ends when it has read what was there at its start.
     """
     writer = (
-        rows.observe(WRITTEN, functions.count(functions.lit(1)).alias("rows"))
+        rows.observe(
+            WRITTEN,
+            functions.count(functions.lit(1)).alias("rows"),
+            functions.max(functions.unix_micros(newest)).alias("newest"),
+        )
         .writeStream.format("delta")
         .outputMode("append")
         .queryName(name)

@@ -54,6 +54,8 @@ class Config:
     """A drain gives up after so many restarts of a query; continuous mode never does."""
     metrics_port: int = 0
     """Loopback port of the Prometheus metrics in continuous mode; 0: none."""
+    sparse_feeds: tuple[str, ...] = ()
+    """Feeds of compacted or transactional topics: the audit expects holes in their offsets."""
     topics: Mapping[str, str] = field(default_factory=dict)
     """Topic by feed, where it is not called like the feed."""
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -7,26 +7,27 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ingestion import broker, bronze, checkpoints, sessions, sources
+from ingestion.batches import batch_of, lag_of
 from ingestion.config import Config
-from ingestion.feeds import Feed, IngestionError, KafkaFeed
+from ingestion.feeds import Feed, FileFeed, IngestionError, KafkaFeed
 from ingestion.lease import Lease
+from ingestion.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1
 _LONGEST_PAUSE = 60.0
+_WRITE_SECONDS = 30.0
 # When asked to stop, the end of a micro-batch is awaited for so long. Then it is interrupted: that
 # costs its repetition, no more.
 _STOP_SECONDS = 120.0
@@ -49,33 +50,11 @@ class Wishes:
     new_topic: bool = False
 
 
-@dataclass(frozen=True)
-class Batch:
-    """A finished micro-batch. `offsets` are from-to by partition, `to` not included."""
-
-    feed: str
-    number: int
-    rows: int
-    offsets: str
-    seconds: float
-    progress: dict[str, Any] = field(repr=False, compare=False)
-
-    def __str__(self) -> str:
-        return (
-            f"feed={self.feed} batch={self.number} rows={self.rows} offsets={self.offsets} "
-            f"seconds={self.seconds:.2f}"
-        )
-
-
-Observer = Callable[[Batch], None]
-
-
 def run(
     config: Config,
     feeds: list[Feed],
     wishes: Wishes,
     stop: threading.Event,
-    observe: Observer = lambda _: None,
 ) -> dict[str, int]:
     """Ingest until all is drained, or with `continuous` until `stop` is set: then after the batch.
 
@@ -96,12 +75,18 @@ def run(
         with sessions.session(config.spark_remote) as spark:
             bronze.create_tables(spark, config.catalog or None)
             known = bronze.known_topics(spark, config.catalog)
+        telemetry = Telemetry()
+        if wishes.continuous and config.metrics_port:
+            telemetry.serve(config.metrics_port)
         pool = stack.enter_context(ThreadPoolExecutor(len(feeds), "feed"))
         runs = [
-            FeedRun(config, feed, lease, known.get(feed.name), wishes, stop, observe)
+            FeedRun(config, feed, lease, known.get(feed.name), wishes, stop, telemetry)
             for feed, lease in zip(feeds, leases, strict=True)
         ]
         futures = [pool.submit(feed_run.run) for feed_run in runs]
+        while wait(futures, _WRITE_SECONDS).not_done:
+            _write(config, telemetry)
+        _write(config, telemetry)
         failures = [error for future in futures if (error := future.exception()) is not None]
     for error in failures:
         if not isinstance(error, IngestionError):
@@ -109,6 +94,16 @@ def run(
     if failures:
         raise IngestionError("\n".join(str(error) for error in failures))
     return {feed_run.feed.name: feed_run.rows for feed_run in runs}
+
+
+def _write(config: Config, telemetry: Telemetry) -> None:
+    if not telemetry.pending():
+        return
+    try:
+        with sessions.session(config.spark_remote) as spark:
+            telemetry.write(spark, config.catalog)
+    except IngestionError as error:  # Spark is gone; the feeds say so themselves
+        log.warning("batches not written down: %s", error)
 
 
 class FeedRun:
@@ -122,7 +117,7 @@ class FeedRun:
         known: bronze.KnownTopic | None,
         wishes: Wishes,
         stop: threading.Event,
-        observe: Observer,
+        telemetry: Telemetry,
     ) -> None:
         self.feed = feed
         self.rows = 0
@@ -132,7 +127,7 @@ class FeedRun:
         self._known = known
         self._wishes = wishes
         self._stop = stop
-        self._observe = observe
+        self._telemetry = telemetry
         self._checkpoint = Path(config.checkpoints) / feed.name
         self._table = bronze.table_name(feed.table, config.catalog)
 
@@ -155,9 +150,11 @@ class FeedRun:
             query = self._start(spark)
             if query is None:
                 return True
+            self._telemetry.up(self.feed.name, True)
             try:
                 self._follow(query)
             finally:
+                self._telemetry.up(self.feed.name, False)
                 if query.isActive:
                     query.stop()
             return True
@@ -178,6 +175,7 @@ class FeedRun:
                     "bronze, without loss or repeats."
                 ) from None
             self.restarts += 1
+            self._telemetry.restart(self.feed.name)
             pause = min(2.0**self.restarts, _LONGEST_PAUSE)
             log.warning(
                 "feed=%s restart=%d in=%.0fs: %s", self.feed.name, self.restarts, pause, reason
@@ -204,6 +202,7 @@ class FeedRun:
             rows,
             table=self._table,
             name=self.feed.name,
+            newest="source_modified_at" if isinstance(self.feed, FileFeed) else "timestamp",
             writer_id=writer_id,
             checkpoint=self._checkpoint,
             continuous=self._wishes.continuous,
@@ -267,15 +266,19 @@ class FeedRun:
 
     def _report(self, query: StreamingQuery, reported: int) -> int:
         """Log micro-batches newer than `reported`; returns the newest one."""
-        if _newest(query) <= reported:
+        newest = query.lastProgress
+        if newest is None:
+            return reported
+        self._telemetry.lag(self.feed.name, lag_of(json.loads(newest.json)))
+        if newest.batchId <= reported:
             return reported
         for progress in query.recentProgress:
-            batch = _batch(self.feed.name, json.loads(progress.json))
+            batch = batch_of(self.feed.name, json.loads(progress.json))
             if batch is not None and batch.number > reported:
                 reported = batch.number
                 self.rows += batch.rows
                 log.info("%s", batch)
-                self._observe(batch)
+                self._telemetry.batch(batch)
         return reported
 
     def _finish_batch(self, query: StreamingQuery, reported: int) -> None:
@@ -304,38 +307,6 @@ def _expired(feed: str, gaps: dict[int, tuple[int, int]]) -> str:
 def _newest(query: StreamingQuery) -> int:
     progress = query.lastProgress
     return -1 if progress is None else int(progress.batchId)
-
-
-def _batch(feed: str, progress: dict[str, Any]) -> Batch | None:
-    """What Spark reports of a trigger; None if there was nothing to do."""
-    source = progress["sources"][0]
-    if not source["numInputRows"]:
-        return None
-    rows = source["numInputRows"]
-    if observed := progress["observedMetrics"].get(bronze.WRITTEN):
-        # Spark Connect and classic Spark spell a row differently.
-        rows = observed["values"][0] if "values" in observed else observed["rows"]
-    return Batch(
-        feed=feed,
-        number=progress["batchId"],
-        rows=rows,
-        offsets=_offsets(source["startOffset"], source["endOffset"]),
-        seconds=progress["batchDuration"] / 1000,
-        progress=progress,
-    )
-
-
-def _offsets(start: Any, end: Any) -> str:
-    """`0:12-30,1:7-9` for Kafka, `3-4` (numbers in the file source's log) for files."""
-    before, after = (json.loads(x) if isinstance(x, str) else x or {} for x in (start, end))
-    parts = []
-    for topic, ends in after.items():
-        starts = before.get(topic, {}) if isinstance(before, dict) else {}
-        if isinstance(ends, dict):
-            parts += [f"{p}:{starts.get(p, 0)}-{ends[p]}" for p in sorted(ends, key=int)]
-        else:
-            parts.append(f"{starts if starts != {} else -1}-{ends}")
-    return ",".join(parts)
 
 
 def _first_line(error: Exception) -> str:

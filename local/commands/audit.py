@@ -1,0 +1,47 @@
+"""`lakehouse audit`: are the offsets in bronze complete and single, up to the broker's end?"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from local.home import Home
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def register(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "audit", help="compare bronze's offsets with Kafka's (exit 1 if some are missing or twice)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(_: argparse.Namespace) -> int:
+    from ingestion import sessions
+    from ingestion.audit import audit
+    from ingestion.config import load
+    from ingestion.feeds import IngestionError
+    from local.commands.ingest import config_of
+
+    try:
+        config = load(os.environ, base=config_of(Home.from_environment()))
+        with sessions.session(config.spark_remote) as spark:
+            lines = audit(spark, config)
+    except IngestionError as error:
+        print(f"lakehouse: {error}", file=sys.stderr)
+        return 1
+    shown = "feed epoch partition first last rows repeats missing accepted unread"
+    columns = shown.split()
+    print("  ".join(f"{column:>9}" for column in columns))
+    for line in lines:
+        cells = (getattr(line, column) for column in columns)
+        mark = "" if line.sound else "  <-- not sound"
+        print("  ".join(f"{'-' if c is None else c:>9}" for c in cells) + mark)
+    unsound = sum(not line.sound for line in lines)
+    unread = sum(line.unread or 0 for line in lines)
+    print(f"{unsound} partitions not sound, {unread} records not read yet")
+    return 1 if unsound else 0
