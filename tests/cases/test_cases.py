@@ -1,10 +1,13 @@
 """The stated fate of each record and the stated rows are those of the oracle."""
 
+import dataclasses
+import random
 from collections import Counter
 
 import pytest
 
 from ..oracle import compute
+from ..oracle.compare import compare
 from ..oracle.decode import Rejected, decode
 from ..oracle.records import Record
 from .case import Case
@@ -46,3 +49,19 @@ def test_fates(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.tag)
 def test_rows(case: Case) -> None:
     assert differences(case, TABLES) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_order_and_repeats_give_the_same_tables(seed: int) -> None:
+    chance = random.Random(seed)
+    shuffled = [record for record, _ in records(CASES, ingested_at=ARRIVAL)]
+    shuffled += chance.sample(shuffled, 100)
+    chance.shuffle(shuffled)
+    # Arrival in this order, a second each; the place in Kafka's topic stays.
+    arrived = [
+        dataclasses.replace(record, ingested_at=ARRIVAL + i * 1_000_000)
+        for i, record in enumerate(shuffled)
+    ]
+    found = compute(arrived)
+    for table in TABLES.keys() - {"rejected_records", "record_outcomes", "pipeline_health"}:
+        assert compare(TABLES[table], found[table], table) == []
