@@ -1,0 +1,39 @@
+"""The log tells what ran, for how long, and no value out of a statement."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from local.endpoint.statement_log import StatementLog
+
+SQL = "select * from silver.user_profiles where user_id = 'ann' and age > 42 -- ann"
+
+
+def write(file: Path, with_sql: bool) -> dict[str, object]:
+    log = StatementLog(file, with_sql)
+    log.write(
+        session="0123456789",
+        call="execute",
+        sql=SQL,
+        seconds=1.23456,
+        rows=7,
+        state="ERROR",
+        error="TABLE_OR_VIEW_NOT_FOUND",
+        sqlstate="42P01",
+    )
+    log.close()
+    line: dict[str, object] = json.loads(file.read_text())
+    return line
+
+
+def test_values_are_left_out(tmp_path: Path) -> None:
+    line = write(tmp_path / "log.jsonl", with_sql=False)
+    assert "ann" not in json.dumps(line)
+    assert line["sql"] == "select * from silver.user_profiles where user_id = ? and age > ?"
+    assert (line["seconds"], line["rows"], line["state"]) == (1.235, 7, "ERROR")
+    assert (line["error"], line["sqlstate"]) == ("TABLE_OR_VIEW_NOT_FOUND", "42P01")
+
+
+def test_the_whole_text_is_written_when_asked_for(tmp_path: Path) -> None:
+    assert write(tmp_path / "log.jsonl", with_sql=True)["sql"] == SQL
