@@ -1,0 +1,252 @@
+"""`lakehouse demo`: a simulated day through Kafka, bronze, silver and gold, and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.home import CHECKOUT, SCHEMAS, Home, WorkspaceError
+from local.progress import progress_bar
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+SAMPLE = CHECKOUT / "samples" / "heartrate_seconds_2016-04-26.csv.gz"
+MEMBERS, SEED, DIRTY_RATE = 20, 1, 0.002
+_SHOWN_OF_A_FAULT = 40
+
+_WORKOUTS = """
+select user_id, session_id, started_at, age_band, min_bpm, round(avg_bpm, 1) as avg_bpm,
+       max_bpm, num_recordings, fat_burn_minutes, cardio_minutes, peak_minutes
+from gold.workout_bpm_summary order by started_at, user_id limit 5"""
+_VISITS = """
+select gym_id, user_id, login_at, logout_at, size(sessions) as num_sessions, minutes_in_gym,
+       minutes_exercising
+from gold.gym_summary order by login_at, mac_address limit 5"""
+_OUTCOMES = """
+select feed,
+       sum(records) as received,
+       sum(case when outcome = 'accepted' then records else 0 end) as accepted,
+       sum(case when outcome = 'rejected' then records else 0 end) as rejected,
+       sum(case when outcome = 'repeat' then records else 0 end) as repeats,
+       sum(case when outcome = 'conflict' then records else 0 end) as conflicts,
+       sum(case when outcome = 'superseded' then records else 0 end) as superseded
+from silver.record_outcomes group by feed order by feed"""
+_REJECTED = """
+select reason, count(*) as records, concat_ws(', ', sort_array(collect_set(feed))) as feeds
+from silver.rejected_records group by reason order by records desc, reason"""
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add the command to the parser of `lakehouse`."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="a simulated day and the sample from Kafka to gold, with the results",
+        description=f"Starts the workspace, publishes a day of {MEMBERS} simulated members and one "
+        "real one, ingests, runs `dbt build` and shows the results. A second run publishes the "
+        "same events again: they are counted as repeats and change nothing.",
+    )
+    parser.set_defaults(run=run)
+
+
+class Steps:
+    """Runs the steps of the demo, tells about them and keeps their seconds."""
+
+    def __init__(self, logs: Path) -> None:
+        self.seconds: dict[str, float] = {}
+        self._logs = logs
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step."""
+        started = time.monotonic()
+        print(f"{name} …", file=sys.stderr, flush=True)
+        yield
+        self.seconds[name] = time.monotonic() - started
+        print(f"{name}: {self.seconds[name]:.1f} s", file=sys.stderr, flush=True)
+
+    def command(self, name: str, command: list[str], home: Home, log: str) -> str:
+        """Run a program as a step, its output in a log file; gives the output.
+
+        Raises WorkspaceError with the end of the output if it fails.
+        """
+        path = self._logs / log
+        with self.step(name), path.open("w+", encoding="utf-8", errors="replace") as file:
+            process = subprocess.Popen(
+                command,
+                cwd=CHECKOUT,
+                env=_environment(home),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+            try:
+                code = _wait(process, name)
+            except BaseException:
+                process.terminate()
+                process.wait()
+                raise
+            file.seek(0)
+            output = file.read()
+        if code != 0:
+            end = "\n".join(output.splitlines()[-_SHOWN_OF_A_FAULT:])
+            raise WorkspaceError(f"{name} ended with {code}:\n{end}\nAll of it is in {path}.")
+        return output
+
+
+def run(_: argparse.Namespace) -> int:
+    """The whole demo. Raises WorkspaceError if a step fails."""
+    from local import workspace
+
+    started = time.monotonic()
+    home = Home.from_environment()
+    home.create()
+    steps = Steps(home.logs)
+    with steps.step("start the workspace"):
+        workspace.up(home, lambda what: print(f"  {what}", file=sys.stderr, flush=True))
+    with steps.step("publish and land a day"):
+        _publish(home)
+    steps.command(
+        "ingest into bronze", [sys.executable, "-m", "local.cli", "ingest"], home, "demo-ingest.log"
+    )
+    dbt = Path(sys.executable).with_name("dbt")
+    output = steps.command(
+        "dbt build",
+        [str(dbt), "--no-use-colors", "build", "--project-dir", str(CHECKOUT),
+         "--profiles-dir", str(CHECKOUT)],
+        home,
+        "demo-dbt.log",
+    )  # fmt: skip
+    built = [line for line in output.splitlines() if "PASS=" in line]
+    with steps.step("read the results"):
+        _results(home)
+    print("\nSeconds by step")
+    for name, seconds in steps.seconds.items():
+        print(f"  {name:<24}{seconds:7.1f}")
+    print(f"  {'in all':<24}{time.monotonic() - started:7.1f}")
+    if built:
+        print(f"\ndbt build: {built[-1].split('Done.')[-1].strip()}")
+    memory = sum(part.memory_bytes for part in workspace.status(home))
+    print(f"Memory of the workspace: {memory / 2**30:.1f} GiB")
+    print(_how_to_go_on(home))
+    return 0
+
+
+def _publish(home: Home) -> None:
+    """Simulated members and the wearer of the sample, on the day of the sample."""
+    from local.commands.simulate import processes_for
+    from local.simulator.output import publish
+    from local.simulator.settings import Settings
+    from local.simulator.stream import Simulation
+    from local.simulator.wearer import first_day
+
+    settings = Settings(
+        users=MEMBERS, days=1, seed=SEED, dirty=DIRTY_RATE, bpm=SAMPLE, start=first_day(SAMPLE)
+    )
+    expected = Simulation(settings).expected_events()
+    with progress_bar(expected, "events", "publish") as bar:
+        tally = publish(settings, home, processes=processes_for(expected), progress=bar.update)
+    for feed, count in sorted(tally.sent.items()):
+        print(f"  {feed}: {count:,}", file=sys.stderr)
+
+
+def _environment(home: Home) -> dict[str, str]:
+    """This process's environment, led to the workspace; the default home needs no variables."""
+    return {**os.environ, **home.environment()}
+
+
+def _wait(process: subprocess.Popen[bytes], name: str) -> int:
+    """Wait for a program; a person at a terminal sees the seconds pass."""
+    done = threading.Event()
+
+    def tick() -> None:
+        with progress_bar(None, "s", name) as bar:
+            while not done.wait(1.0):
+                bar.update(1)
+
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    try:
+        return process.wait()
+    finally:
+        done.set()
+        ticker.join()
+
+
+def _results(home: Home) -> None:
+    for title, statement in (
+        ("gold.workout_bpm_summary, the first rows", _WORKOUTS),
+        ("gold.gym_summary, the first rows", _VISITS),
+        ("Rows by layer", _counts(home)),
+        ("What became of each feed's records (silver.record_outcomes)", _OUTCOMES),
+        ("Rejected by reason (silver.rejected_records)", _REJECTED),
+    ):
+        print(f"\n{title}", flush=True)
+        _show(home, statement)
+
+
+def _show(home: Home, statement: str) -> None:
+    from local.commands.sql import query
+
+    if query(home, statement, "table") != 0:
+        raise WorkspaceError(f"This query failed: {' '.join(statement.split())}")
+    sys.stdout.flush()
+
+
+def _counts(home: Home) -> str:
+    """A query for the rows of every table that people look at."""
+    parts = []
+    for schema in SCHEMAS:
+        tables = [row["tableName"] for row in _rows(home, f"show tables in {schema}")]
+        names = [f"{schema}.{table}" for table in sorted(tables) if not table.startswith("stg_")]
+        # The names come from the catalog.
+        parts += [f"select '{name}' as name, count(*) as num_rows from {name}" for name in names]  # noqa: S608
+    return " union all ".join(parts)
+
+
+def _rows(home: Home, statement: str) -> list[dict[str, Any]]:
+    """Rows of a query, read from `lakehouse sql --format json`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "local.cli", "sql", "--format", "json", statement],
+        env=_environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise WorkspaceError(done.stderr.strip() or "A query failed.")
+    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    return rows
+
+
+def _how_to_go_on(home: Home) -> str:
+    lakehouse = _shown(Path(sys.executable).with_name("lakehouse"))
+    dbt = _shown(Path(sys.executable).with_name("dbt"))
+    return "\n".join(
+        [
+            "",
+            "Look further:",
+            f'  {lakehouse} sql "table gold.daily_heart_rates"',
+            f"  {lakehouse} simulate --users 5 --days 2 --seed 2 --dirty 0.01",
+            f"  {lakehouse} ingest && {dbt} build",
+            f"  {lakehouse} down",
+            f"Logs are in {home.logs}.",
+        ]
+    )
+
+
+def _shown(program: Path) -> str:
+    """The program as one types it in the checkout."""
+    try:
+        return str(program.relative_to(CHECKOUT))
+    except ValueError:
+        return str(program)
