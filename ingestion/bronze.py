@@ -111,6 +111,17 @@ TABLES = (
         "feed,topic,topic_id,topic_epoch,first_seen_at",
     ),
     Table(
+        "source_deletes",
+        "Rows that are in bronze and have gone from the database they were pulled from.",
+        {
+            "feed": ("string", "Feed."),
+            "source_file": ("string", "The database table, as in the feed's bronze table."),
+            "record_key": ("string", "Key of the row, as JSON."),
+            "noticed_at": ("timestamp", "When a pull first missed it."),
+        },
+        "feed,source_file,noticed_at",
+    ),
+    Table(
         "ingestion_batches",
         "What ingestion did: one row a micro-batch.",
         BATCH_COLUMNS,

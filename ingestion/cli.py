@@ -17,6 +17,7 @@ from ingestion.feeds import (
     ENVELOPE_FEEDS,
     FEEDS,
     FILE_FEEDS,
+    JDBC_FEEDS,
     KAFKA_FEEDS,
     Feed,
     IngestionError,
@@ -89,7 +90,8 @@ def _feeds(config: Config, named: list[str] | None) -> list[Feed]:
     if names:
         return select(names)
     landed = [feed for feed in ENVELOPE_FEEDS if _has_files(Path(config.landing) / feed.folder)]
-    return [*KAFKA_FEEDS, *FILE_FEEDS, *landed]
+    pulled = [feed for feed in JDBC_FEEDS if f"{feed.table}.table" in config.jdbc]
+    return [*KAFKA_FEEDS, *FILE_FEEDS, *landed, *pulled]
 
 
 def _has_files(folder: Path) -> bool:

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ingestion.feeds import KAFKA_FEEDS, IngestionError
+from ingestion.feeds import JDBC_FEEDS, KAFKA_FEEDS, IngestionError
 
 PREFIX = "FITBIT_INGEST_"
-_TABLES = ("kafka", "topics")
+_TABLES = ("kafka", "topics", "jdbc")
 _SECRET_NAME = re.compile(
     r"password|secret|jaas|token|credential|keystore\.key|private", re.IGNORECASE
 )
@@ -60,13 +60,20 @@ class Config:
     """Topic by feed, where it is not called like the feed."""
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Kafka client options, passed on to Spark as `kafka.*`."""
+    jdbc: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """A database: `url`, `user`, `password`, `driver`, `interval_seconds`; and for each feed that
+    is pulled from it `<feed>.table`, `<feed>.watermark`, `<feed>.window_days`."""
 
     def topic_of(self, feed: str) -> str:
         return self.topics.get(feed, feed)
 
+    def window_days(self, feed: str) -> float:
+        return float(self.jdbc.get(f"{feed}.window_days", 7))
+
     def secrets(self) -> list[str]:
         """Values that no log or error may show."""
-        values = [value for name, value in self.kafka.items() if _SECRET_NAME.search(name)]
+        options = (*self.kafka.items(), *self.jdbc.items())
+        values = [value for name, value in options if _SECRET_NAME.search(name)]
         quoted = [part for v in values for part in re.findall(r"password\s*=\s*[\"']([^\"']+)", v)]
         token = re.findall(r"token=([^;]+)", self.spark_remote)
         return sorted({v for v in (*values, *quoted, *token) if v}, key=len, reverse=True)
@@ -122,11 +129,21 @@ def _from_variable(given: dict[str, Any], name: str, text: str) -> None:
         if key.startswith(table + "_"):
             rest = key.removeprefix(table + "_")
             given[table] = dict(given.get(table, {}))
-            given[table][rest.replace("_", ".") if table == "kafka" else rest] = text
+            given[table][_option(table, rest)] = text
             return
     if key not in _TYPES or key in _TABLES:
         raise IngestionError(f"Unknown variable {name}: see docs/ingestion.md, or unset it.")
     given[key] = text
+
+
+def _option(table: str, name: str) -> str:
+    """A variable's name in the terms of the file: `gym_logins_table` is `gym_logins.table`."""
+    if table == "kafka":
+        return name.replace("_", ".")
+    for feed in JDBC_FEEDS:
+        if table == "jdbc" and name.startswith(feed.table + "_"):
+            return f"{feed.table}.{name.removeprefix(feed.table + '_')}"
+    return name
 
 
 def _typed(key: str, value: Any) -> Any:
@@ -153,10 +170,24 @@ def _check(config: Config) -> None:
     known = {feed.name for feed in KAFKA_FEEDS}
     if not set(config.topics) <= known:
         raise IngestionError(f"[topics] may name {', '.join(sorted(known))} only.")
+    unknown = sorted(config.jdbc.keys() - _JDBC_OPTIONS)
+    if unknown:
+        raise IngestionError(
+            f"[jdbc] has unknown settings {', '.join(unknown)}; known: {', '.join(_JDBC_OPTIONS)}."
+        )
+    numbers = [k for k in config.jdbc if k.endswith(("window_days", "interval_seconds"))]
+    if not all(re.fullmatch(r"\d+(\.\d+)?", config.jdbc[key]) for key in numbers):
+        raise IngestionError(f"{' and '.join(numbers)} in [jdbc] must be numbers.")
+    if config.jdbc and not config.jdbc.get("url"):
+        raise IngestionError("[jdbc] needs a 'url'.")
     positive = ("trigger_seconds", "max_offsets_per_trigger", "max_files_per_trigger")
     for key in (*positive, "lease_seconds"):
         if getattr(config, key) <= 0:
             raise IngestionError(f"Setting {key!r} must be greater than 0.")
 
 
+_JDBC_OPTIONS = (
+    *("url", "user", "password", "driver", "interval_seconds"),
+    *(f"{f.table}.{key}" for f in JDBC_FEEDS for key in ("table", "watermark", "window_days")),
+)
 _TYPES = {f.name: str(f.type) for f in fields(Config)}

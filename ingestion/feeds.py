@@ -58,7 +58,24 @@ class EnvelopeFeed:
         return self.table
 
 
-Feed = KafkaFeed | FileFeed | EnvelopeFeed
+@dataclass(frozen=True)
+class JdbcFeed:
+    """Rows of a database table, which end in a file feed's bronze table.
+
+    `time` is the column of the row's own time; `key` tells a row that changed from one that went.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    time: str
+    key: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.table}_jdbc"
+
+
+Feed = KafkaFeed | FileFeed | EnvelopeFeed | JdbcFeed
 
 KAFKA_FEEDS = (KafkaFeed("user_info"), KafkaFeed("bpm"), KafkaFeed("workout"))
 FILE_FEEDS = (
@@ -66,7 +83,21 @@ FILE_FEEDS = (
     FileFeed("gym_logins", ("mac_address", "gym", "login", "logout")),
 )
 ENVELOPE_FEEDS = tuple(EnvelopeFeed(feed.table) for feed in KAFKA_FEEDS)
-_ALL: tuple[Feed, ...] = (*KAFKA_FEEDS, *FILE_FEEDS, *ENVELOPE_FEEDS)
+JDBC_FEEDS = (
+    JdbcFeed(
+        "registered_users",
+        FILE_FEEDS[0].columns,
+        time="registration_timestamp",
+        key=("user_id", "device_id", "registration_timestamp"),
+    ),
+    JdbcFeed(
+        "gym_logins",
+        FILE_FEEDS[1].columns,
+        time="login",
+        key=("mac_address", "gym", "login"),
+    ),
+)
+_ALL: tuple[Feed, ...] = (*KAFKA_FEEDS, *FILE_FEEDS, *ENVELOPE_FEEDS, *JDBC_FEEDS)
 FEEDS = {feed.name: feed for feed in _ALL}
 
 

@@ -16,10 +16,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from ingestion import broker, bronze, checkpoints, sessions, sources
+from ingestion import broker, bronze, checkpoints, jdbc, sessions, sources
 from ingestion.batches import batch_of, lag_of
 from ingestion.config import Config
-from ingestion.feeds import Feed, FileFeed, IngestionError, KafkaFeed
+from ingestion.feeds import Feed, FileFeed, IngestionError, JdbcFeed, KafkaFeed
 from ingestion.lease import Lease
 from ingestion.telemetry import Telemetry
 
@@ -33,8 +33,9 @@ _WRITE_SECONDS = 30.0
 _STOP_SECONDS = 120.0
 # Starting again does not mend these.
 _FATAL = re.compile(
-    r"Authentication|Authorization|SslHandshake|DATA_LOSS|data may have been lost|OffsetOutOfRange"
-    r"|AnalysisException|IllegalArgument|SCHEMA_MISMATCH|ConcurrentQuery"
+    r"(?i:authentication)|Login failed|Authorization|SslHandshake|DATA_LOSS"
+    r"|data may have been lost|OffsetOutOfRange|AnalysisException|IllegalArgument"
+    r"|SCHEMA_MISMATCH|ConcurrentQuery"
 )
 _SPARK_GONE = re.compile(
     r"StatusCode\.UNAVAILABLE|failed to connect|SESSION_(CLOSED|CHANGED)", re.IGNORECASE
@@ -147,6 +148,9 @@ class FeedRun:
     def _attempt(self, spark: SparkSession) -> bool:
         """One start of the query; False if it failed and may be started again, after a pause."""
         try:
+            if isinstance(self.feed, JdbcFeed):
+                self._pull(spark, self.feed)
+                return True
             query = self._start(spark)
             if query is None:
                 return True
@@ -182,8 +186,25 @@ class FeedRun:
             )
             return self._stop.wait(pause)
 
+    def _pull(self, spark: SparkSession, feed: JdbcFeed) -> None:
+        """Pull once or, with `continuous`, again and again."""
+        if f"{feed.table}.table" not in self._config.jdbc:
+            raise IngestionError(f"Feed {feed.name} needs '{feed.table}.table' in [jdbc].")
+        interval = float(self._config.jdbc.get("interval_seconds", 300))
+        while True:
+            started = time.monotonic()
+            found = jdbc.pull(spark, self._config, feed)
+            self.rows += found.rows
+            log.info(
+                "feed=%s rows=%d deletes=%d seconds=%.2f",
+                *(feed.name, found.rows, found.deletes, time.monotonic() - started),
+            )
+            if not self._wishes.continuous or self._stop.wait(interval):
+                return
+
     def _start(self, spark: SparkSession) -> StreamingQuery | None:
         """Start the query from where bronze ends; None if a drain has nothing to read."""
+        assert not isinstance(self.feed, JdbcFeed)
         rows: DataFrame | None
         if isinstance(self.feed, KafkaFeed):
             name = self._config.topic_of(self.feed.name)

@@ -34,6 +34,9 @@ SPARK_MODULES = (
     ("org.apache.spark", "spark-token-provider-kafka-0-10_2.13", "4.0.0"),
     ("org.apache.kafka", "kafka-clients", "3.9.0"),
     ("org.apache.commons", "commons-pool2", "2.12.0"),
+    # Databases that ingestion pulls from.
+    ("com.microsoft.sqlserver", "mssql-jdbc", "13.6.2.jre11"),
+    ("org.postgresql", "postgresql", "42.7.14"),
 )
 # The broker is a JVM of its own, with a class path of its own: here with what it depends on, and
 # the binding without which it logs nothing.

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from local.commands import _feeds_status
 from local.home import Home
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 # Further sections: each gives the lines to print for a workspace that is up. To add one, append
 # a function; it imports what it needs when it is called.
-SECTIONS: list[Callable[[Home], list[str]]] = []
+SECTIONS: list[Callable[[Home], list[str]]] = [_feeds_status.lines]
 
 
 def register(subparsers: Subparsers) -> None:
