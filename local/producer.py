@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -134,6 +135,9 @@ class Publisher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            done = self.acknowledged + sum(f.is_done and f.succeeded() for f in self._pending)
+            print(f"{done} events were acknowledged before the interruption.", file=sys.stderr)
         # After a fault there is nothing to wait for.
         with suppress(KafkaError):
             self._producer.close(timeout=None if error is None else 0)

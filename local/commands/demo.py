@@ -152,9 +152,10 @@ def _publish(home: Home) -> None:
     settings = Settings(
         users=MEMBERS, days=1, seed=SEED, dirty=DIRTY_RATE, bpm=SAMPLE, start=first_day(SAMPLE)
     )
-    expected = Simulation(settings).expected_events()
+    simulation = Simulation(settings)
+    expected = simulation.expected_events()
     with progress_bar(expected, "events", "publish") as bar:
-        tally = publish(settings, home, processes=processes_for(expected), progress=bar.update)
+        tally = publish(simulation, home, processes=processes_for(expected), progress=bar.update)
     for feed, count in sorted(tally.sent.items()):
         print(f"  {feed}: {count:,}", file=sys.stderr)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from local.envelopes import Envelope, read_file
-from local.home import TOPICS, Home
+from local.home import TOPICS, Home, WorkspaceError
 from local.progress import progress_bar
 
 
@@ -44,9 +44,13 @@ def run(args: argparse.Namespace) -> int:
 
     Raises WorkspaceError on a fault: before anything is sent, or with the count of what was.
     """
-    from local.producer import Publisher
+    from local.producer import Publisher, PublishError
 
     home = Home.from_environment()
+    for path in args.files:
+        # Files are read twice: to check them, and to send.
+        if path.exists() and not path.is_file():
+            raise WorkspaceError(f"{path} is no regular file: write its content to one first.")
     counts = Counter(event.topic for event in _events(args.files, args.device))
     started = time.monotonic()
     with (
@@ -60,6 +64,12 @@ def run(args: argparse.Namespace) -> int:
     ):
         publisher.send(_events(args.files, args.device))
         acknowledged = publisher.flush()
+    if acknowledged != counts.total():
+        raise PublishError(
+            f"The files changed while they were read: {counts.total()} events were checked, "
+            f"{acknowledged} sent and acknowledged.",
+            acknowledged,
+        )
     print(report(acknowledged, counts, time.monotonic() - started))
     return 0
 

@@ -89,13 +89,14 @@ def simulate(settings: Settings, args: argparse.Namespace) -> tuple[Tally, float
     from local.simulator.stream import Simulation
 
     started = time.monotonic()
-    expected = Simulation(settings).expected_events()
+    simulation = Simulation(settings)
+    expected = simulation.expected_events()
     with progress_bar(expected, "events", "simulate") as bar:
         if args.out:
-            tally = write(settings, args.out, progress=bar.update)
+            tally = write(simulation, args.out, progress=bar.update)
         else:
             tally = publish(
-                settings,
+                simulation,
                 Home.from_environment(),
                 bootstrap=args.bootstrap,
                 allow_remote=args.allow_remote,

@@ -26,7 +26,7 @@ _LINES_A_FILE = 500_000
 
 
 def publish(
-    settings: Settings,
+    simulation: Simulation,
     home: Home,
     *,
     bootstrap: str | None = None,
@@ -38,16 +38,16 @@ def publish(
     broker = bootstrap or home.kafka_bootstrap
     tally = Tally()
     if processes == 1:
-        _publish_part(settings, broker, allow_remote, 0, 1, tally, progress)
+        _publish_part(simulation, broker, allow_remote, 0, 1, tally, progress)
     else:
-        _publish_parts(settings, broker, allow_remote, processes, tally, progress)
-    for drop in make_drops(settings, Simulation(settings).members, tally):
+        _publish_parts(simulation.settings, broker, allow_remote, processes, tally, progress)
+    for drop in make_drops(simulation.settings, simulation.members, tally):
         land_bytes(home, drop.feed, drop.name, drop.content)
     return tally
 
 
 def _publish_part(
-    settings: Settings,
+    simulation: Simulation,
     broker: str,
     allow_remote: bool,
     part: int,
@@ -55,7 +55,6 @@ def _publish_part(
     tally: Tally,
     progress: Progress,
 ) -> None:
-    simulation = Simulation(settings)
     with Publisher(broker, TOPICS, allow_remote=allow_remote, on_acknowledged=progress) as to:
         for block in simulation.blocks(part, parts, tally):
             to.send(block)
@@ -72,7 +71,8 @@ def _worker(
     """A process with its own producer; reports counts, then its tally or its fault."""
     tally = Tally()
     try:
-        _publish_part(settings, broker, allow_remote, part, parts, tally, pipe.send)
+        simulation = Simulation(settings)
+        _publish_part(simulation, broker, allow_remote, part, parts, tally, pipe.send)
     except (PublishError, WorkspaceError) as error:
         pipe.send(str(error))
     except KeyboardInterrupt:
@@ -139,7 +139,7 @@ def _workers(
             process.join()
 
 
-def write(settings: Settings, folder: Path, *, progress: Progress = lambda _: None) -> Tally:
+def write(simulation: Simulation, folder: Path, *, progress: Progress = lambda _: None) -> Tally:
     """Write `envelopes-*.json`, the files of both feeds and `manifest.json` into `folder`.
 
     Raises WorkspaceError if the folder holds something already.
@@ -147,7 +147,7 @@ def write(settings: Settings, folder: Path, *, progress: Progress = lambda _: No
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise WorkspaceError(f"{folder} is not empty: give --out a new folder.")
-    simulation = Simulation(settings)
+    settings = simulation.settings
     tally = Tally()
     lines = _Lines(folder, odd=settings.dirty > 0)
     try:

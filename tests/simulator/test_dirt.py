@@ -17,6 +17,7 @@ from local.simulator.dirt import row_kinds, topic_kinds
 from local.simulator.drops import FILE_FORMS
 from local.simulator.output import write
 from local.simulator.settings import Settings
+from local.simulator.stream import Simulation
 from tests.oracle import compute
 from tests.oracle.load import from_envelopes, from_landed
 from tests.oracle.records import Record
@@ -28,7 +29,8 @@ RATES = [0.01, 0.5]
 
 
 def simulate(folder: Path, dirty: float) -> dict[str, Any]:
-    write(Settings(users=14, days=2, seed=6, interval=240, dirty=dirty), folder)
+    settings = Settings(users=14, days=2, seed=6, interval=240, dirty=dirty)
+    write(Simulation(settings), folder)
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
     return manifest
 
@@ -66,7 +68,7 @@ def test_a_clean_simulation_has_nothing_to_reject(clean: dict[str, list[Any]]) -
 @pytest.mark.parametrize("rate", [0.0001, 0.3])
 def test_every_kind_is_there_at_any_rate(tmp_path: Path, rate: float) -> None:
     settings = Settings(users=14, days=2, seed=9, interval=600, dirty=rate)
-    write(settings, tmp_path / "out")
+    write(Simulation(settings), tmp_path / "out")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     wanted = {f"{t}.{kind.name}" for t in TOPICS for kind in topic_kinds(t)}
     wanted |= {f"{f}.{kind.name}" for f in FILE_FEEDS for kind in row_kinds(f)}

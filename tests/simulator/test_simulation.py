@@ -39,8 +39,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("dirty", [0.0, 0.05])
 def test_the_same_options_write_the_same_bytes(tmp_path: Path, dirty: float) -> None:
     settings = Settings(users=3, days=1, seed=8, interval=300, dirty=dirty)
-    write(settings, tmp_path / "one")
-    write(settings, tmp_path / "two")
+    write(Simulation(settings), tmp_path / "one")
+    write(Simulation(settings), tmp_path / "two")
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
 
@@ -72,7 +72,7 @@ def test_events_arrive_in_order() -> None:
 def test_out_writes_into_a_new_folder_only(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(WorkspaceError, match="not empty"):
-        write(SMALL, tmp_path)
+        write(Simulation(SMALL), tmp_path)
 
 
 @pytest.mark.parametrize(
