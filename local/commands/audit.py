@@ -1,4 +1,4 @@
-"""`lakehouse audit`: are the offsets in bronze complete and single, up to the broker's end?"""
+"""`lakehouse audit`: are bronze's offsets complete and single; what do silver and gold contain?"""
 
 from __future__ import annotations
 
@@ -17,10 +17,29 @@ def register(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "audit", help="compare bronze's offsets with Kafka's (exit 1 if some are missing or twice)"
     )
+    parser.add_argument(
+        "--content",
+        action="store_true",
+        help="instead: rows and an order-free hash of every table of silver and gold",
+    )
     parser.set_defaults(run=run)
 
 
-def run(_: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
+    return _content() if args.content else _offsets()
+
+
+def _content() -> int:
+    from local.content import contents
+    from local.warehouse import connection
+
+    with connection(Home.from_environment()) as opened, opened.cursor() as cursor:
+        for content in contents(cursor):
+            print(f"{content.hash}  {content.rows:>10}  {content.table}")
+    return 0
+
+
+def _offsets() -> int:
     from ingestion import sessions
     from ingestion.audit import audit
     from ingestion.config import load

@@ -8,13 +8,13 @@ import csv
 import datetime
 import decimal
 import json
-import logging
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from local.home import CATALOG, Home, WorkspaceError
+from local.home import Home
+from local.warehouse import connection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,49 +43,20 @@ def run(args: argparse.Namespace) -> int:
 
 def query(home: Home, statement: str, form: str) -> int:
     """Run a statement and write its rows to stdout. Returns an exit code."""
-    if not _answers(home):
-        raise WorkspaceError(
-            f"the SQL endpoint of {home.root} does not answer on port {home.endpoint_port}: "
-            "run `lakehouse up`."
-        )
-    # The connector and pandas warn and log on import and on errors; stdout and stderr are ours.
+    # The connector and pandas warn on import; stdout and stderr are ours.
     warnings.simplefilter("ignore")
-    logging.disable(logging.CRITICAL)
-    from databricks import sql
+    from databricks.sql import Error
 
     try:
-        with (
-            sql.connect(
-                server_hostname=home.endpoint_url,
-                http_path=home.http_path,
-                access_token=home.token,
-                catalog=CATALOG,
-                _connection_uri=home.endpoint_url + home.http_path,
-                use_cloud_fetch=False,
-                enable_telemetry=False,
-                _retry_stop_after_attempts_count=1,
-            ) as connection,
-            connection.cursor() as cursor,
-        ):
+        with connection(home) as opened, opened.cursor() as cursor:
             cursor.execute(statement)
             names = [column[0] for column in cursor.description or ()]
             write = {"table": _table, "csv": _csv, "json": _json}[form]
             write(names, _rows(cursor))
-    except sql.Error as error:
+    except Error as error:
         print(f"lakehouse: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _answers(home: Home) -> bool:
-    """Whether something listens; the connector itself would go on trying."""
-    import socket
-
-    try:
-        socket.create_connection(("127.0.0.1", home.endpoint_port), timeout=5).close()
-    except OSError:
-        return False
-    return True
 
 
 def _rows(cursor: Any) -> Iterator[list[Any]]:

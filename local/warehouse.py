@@ -1,0 +1,43 @@
+"""Connections to the workspace's SQL endpoint, with Databricks' own connector."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from local.home import CATALOG, Home, WorkspaceError
+
+
+@contextmanager
+def connection(home: Home) -> Iterator[Any]:
+    """A connection of databricks-sql-connector, closed at the end.
+
+    Raises WorkspaceError if nothing listens: the connector itself would go on trying.
+    """
+    try:
+        socket.create_connection(("127.0.0.1", home.endpoint_port), timeout=5).close()
+    except OSError:
+        raise WorkspaceError(
+            f"the SQL endpoint of {home.root} does not answer on port {home.endpoint_port}: "
+            "run `lakehouse up`."
+        ) from None
+    # The connector and pandas warn and log on import and on errors; stdout and stderr are ours.
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    from databricks import sql
+
+    with sql.connect(
+        server_hostname=home.endpoint_url,
+        http_path=home.http_path,
+        access_token=home.token,
+        catalog=CATALOG,
+        _connection_uri=home.endpoint_url + home.http_path,
+        use_cloud_fetch=False,
+        enable_telemetry=False,
+        _retry_stop_after_attempts_count=1,
+    ) as opened:
+        yield opened
