@@ -39,8 +39,13 @@ class Batch:
         )
 
 
-def batch_of(feed: str, progress: Mapping[str, Any]) -> Batch | None:
-    """The micro-batch in a progress report; None if there was nothing to do."""
+def batch_of(
+    feed: str, progress: Mapping[str, Any], first: Mapping[int, int] | None = None
+) -> Batch | None:
+    """The micro-batch in a progress report; None if there was nothing to do.
+
+    `first`: where a new query started, by partition, which its first report does not say.
+    """
     source = progress["sources"][0]
     if not source["numInputRows"]:
         return None
@@ -51,7 +56,7 @@ def batch_of(feed: str, progress: Mapping[str, Any]) -> Batch | None:
         number=progress["batchId"],
         # What Spark counts are files, where files are the source.
         rows=source["numInputRows"] if rows is None else rows,
-        offsets=_offsets(source["startOffset"], source["endOffset"]),
+        offsets=_offsets(source["startOffset"], source["endOffset"], first or {}),
         seconds=progress["batchDuration"] / 1000,
         started_at=datetime.fromisoformat(progress["timestamp"]),
         newest_record_at=None if newest is None else _EPOCH + timedelta(microseconds=newest),
@@ -88,7 +93,7 @@ def _decoded(offset: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _offsets(start: Any, end: Any) -> str:
+def _offsets(start: Any, end: Any, first: Mapping[int, int]) -> str:
     """`0:12-30,1:7-9` for Kafka, `3-4` for files."""
     before, after = _decoded(start), _decoded(end)
     parts = []
@@ -96,7 +101,8 @@ def _offsets(start: Any, end: Any) -> str:
         starts = before.get(name)
         if isinstance(ends, dict):
             known = starts if isinstance(starts, dict) else {}
-            parts += [f"{p}:{known.get(p, '')}-{ends[p]}" for p in sorted(ends, key=int)]
+            for p in sorted(ends, key=int):
+                parts.append(f"{p}:{known.get(p, first.get(int(p), 0))}-{ends[p]}")
         elif name == "logOffset":
-            parts.append(f"{starts if starts is not None else ''}-{ends}")
+            parts.append(f"{-1 if starts is None else starts}-{ends}")
     return ",".join(parts)

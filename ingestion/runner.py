@@ -126,6 +126,7 @@ class FeedRun:
         self._config = config
         self._lease = lease
         self._known = known
+        self._first: dict[int, int] = {}
         self._wishes = wishes
         self._stop = stop
         self._telemetry = telemetry
@@ -265,6 +266,7 @@ class FeedRun:
             bronze.record_gaps(spark, catalog, feed, topic.name, epoch, gaps)
             checkpoints.set_aside(self._checkpoint, "a loss was accepted")
             resume = bronze.next_offsets(spark, catalog, self.feed.table, epoch)
+        self._first = {**topic.earliest, **resume}
         return sources.kafka_stream(spark, self._config, topic, epoch=epoch, start=resume)
 
     def _follow(self, query: StreamingQuery) -> None:
@@ -294,7 +296,7 @@ class FeedRun:
         if newest.batchId <= reported:
             return reported
         for progress in query.recentProgress:
-            batch = batch_of(self.feed.name, json.loads(progress.json))
+            batch = batch_of(self.feed.name, json.loads(progress.json), self._first)
             if batch is not None and batch.number > reported:
                 reported = batch.number
                 self.rows += batch.rows
