@@ -145,12 +145,58 @@ resource "databricks_secret_scope" "main" {
   }
 }
 
-resource "databricks_secret_acl" "ingest" {
+# In dev the jobs run as whoever deploys.
+resource "databricks_secret_acl" "readers" {
+  for_each = toset(var.environment == "prod" ? ["ingest"] : ["ingest", "deploy"])
   provider = databricks.workspace
 
   scope      = databricks_secret_scope.main.name
-  principal  = azurerm_user_assigned_identity.workload["ingest"].client_id
+  principal  = azurerm_user_assigned_identity.workload[each.key].client_id
   permission = "READ"
+
+  depends_on = [databricks_mws_permission_assignment.workload]
+}
+
+# Tags of the account that the policies heed: set by dbt from the models' YAML, to these values
+# only. Made with the metastore, once per region and account.
+resource "databricks_tag_policy" "main" {
+  for_each = var.metastore_id != "" ? {} : {
+    personal_data = ["name", "address", "birth_date", "mac_address"]
+    row_filter    = ["member"]
+  }
+  provider = databricks.workspace
+
+  tag_key     = each.key
+  description = "Heeded by deploy/governance/policies.sql"
+  values      = [for value in each.value : { name = value }]
+
+  depends_on = [databricks_metastore_assignment.main]
+}
+
+# Deploying sets `run_as`, so the deploy identity must be allowed to act as the other two.
+resource "databricks_access_control_rule_set" "run_as" {
+  for_each = { for name in ["ingest", "transform"] : name => azurerm_user_assigned_identity.workload[name].client_id }
+  provider = databricks.account
+
+  name = "accounts/${var.databricks_account_id}/servicePrincipals/${each.value}/ruleSets/default"
+
+  grant_rules {
+    role       = "roles/servicePrincipal.user"
+    principals = ["servicePrincipals/${azurerm_user_assigned_identity.workload["deploy"].client_id}"]
+  }
+
+  depends_on = [databricks_service_principal.workload]
+}
+
+# Warehouses and job clusters are made in their names.
+resource "databricks_entitlements" "compute" {
+  for_each = { for name in ["deploy", "ingest"] : name => databricks_service_principal.workload[name].id }
+  provider = databricks.workspace
+
+  service_principal_id  = each.value
+  workspace_access      = true
+  allow_cluster_create  = true
+  databricks_sql_access = each.key == "deploy"
 
   depends_on = [databricks_mws_permission_assignment.workload]
 }

@@ -1,5 +1,6 @@
--- Removes files that no version of the last 7 days needs, from every Delta table of the layers.
--- 7 days is also what erasure waits for, and the reach of a restore by time travel.
+-- Removes files that no version of the last 30 days needs, from every Delta table of the layers.
+-- dbt reads the change feed since its last build: a build may be down so long, and time travel
+-- reaches so far. Erasure vacuums what it touched by itself.
 -- Parameter: catalog.
 begin
     declare statement string;
@@ -13,7 +14,7 @@ begin
     do
         set statement = concat(
             'vacuum `', :catalog, '`.`', layer_table.table_schema, '`.`', layer_table.table_name,
-            '` retain 168 hours'
+            '` retain 720 hours'
         );
         execute immediate statement;
     end for;

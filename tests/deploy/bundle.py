@@ -21,20 +21,48 @@ import yaml
 
 # Keys of the configuration, from the schema of CLI 1.9 (`databricks bundle schema`).
 _TOP = {
-    "artifacts", "bundle", "experimental", "include", "permissions", "presets", "python",
-    "resources", "run_as", "scripts", "sync", "targets", "variables", "workspace",
+    "artifacts",
+    "bundle",
+    "experimental",
+    "include",
+    "permissions",
+    "presets",
+    "python",
+    "resources",
+    "run_as",
+    "scripts",
+    "sync",
+    "targets",
+    "variables",
+    "workspace",
 }
 _TARGET = {
-    "artifacts", "bundle", "default", "git", "mode", "permissions", "presets", "resources",
-    "run_as", "sync", "variables", "workspace",
+    "artifacts",
+    "bundle",
+    "default",
+    "git",
+    "mode",
+    "permissions",
+    "presets",
+    "resources",
+    "run_as",
+    "sync",
+    "variables",
+    "workspace",
 }
 _BUNDLE = {"databricks_cli_version", "deployment", "engine", "git", "name", "uuid"}
 _VARIABLE = {"default", "description", "lookup", "type"}
 _ARTIFACT = {"build", "dynamic_version", "executable", "files", "path", "type"}
 _SYNC = {"exclude", "include", "paths"}
 _EXPERIMENTAL = {
-    "immutable_folder", "python", "python_wheel_wrapper", "record_deployment_history", "scripts",
-    "skip_artifact_cleanup", "skip_name_prefix_for_schema", "use_legacy_run_as",
+    "immutable_folder",
+    "python",
+    "python_wheel_wrapper",
+    "record_deployment_history",
+    "scripts",
+    "skip_artifact_cleanup",
+    "skip_name_prefix_for_schema",
+    "use_legacy_run_as",
 }
 _CONTEXT = {
     "bundle": {"name", "target", "environment", "git"},
@@ -267,13 +295,17 @@ def _task_paths(bundle: Bundle, folder: Path, where: str, task: Json) -> Iterato
             yield f"{where}: no dbt project in {dbt['project_directory']}"
         if ("warehouse_id" in dbt) == ("profiles_directory" in dbt):
             yield f"{where}: either a warehouse or a profile"
-        elif "profiles_directory" in dbt and not (
-            project / dbt["profiles_directory"] / "profiles.yml"
-        ).is_file():
+        elif (
+            "profiles_directory" in dbt
+            and not (project / dbt["profiles_directory"] / "profiles.yml").is_file()
+        ):
             yield f"{where}: no profiles.yml in {dbt['profiles_directory']}"
     wheels = [lib["whl"] for lib in task.get("libraries", []) if "whl" in lib]
     for wheel in wheels:
-        built = {(bundle.root / a["path"] / "dist").resolve() for a in bundle.config["artifacts"].values()}
+        built = {
+            (bundle.root / a["path"] / "dist").resolve()
+            for a in bundle.config["artifacts"].values()
+        }
         if (folder / wheel).parent.resolve() not in built:
             yield f"{where}: no artifact builds {wheel}"
     if "python_wheel_task" in task:
@@ -343,7 +375,10 @@ def _jobs(bundle: Bundle) -> Iterator[str]:
 
 
 def _cycle(where: str, tasks: Json) -> Iterator[str]:
-    left = {name: {d["task_key"] for d in t.get("depends_on", [])} & set(tasks) for name, t in tasks.items()}
+    left = {
+        name: {d["task_key"] for d in t.get("depends_on", [])} & set(tasks)
+        for name, t in tasks.items()
+    }
     while ready := [name for name, needed in left.items() if not needed & set(left)]:
         for name in ready:
             del left[name]
@@ -365,8 +400,10 @@ def _cron(where: str, schedule: Json) -> Iterator[str]:
         return
     for text, (low, high) in zip(fields, _CRON, strict=True):
         for number in re.split(r"[,/-]", text):
-            fits = number in ("*", "?") or number in _DAYS or (
-                number.isdigit() and low <= int(number) <= high
+            fits = (
+                number in ("*", "?")
+                or number in _DAYS
+                or (number.isdigit() and low <= int(number) <= high)
             )
             if not fits:
                 yield f"{where}: {number} does not fit in {' '.join(fields)}"
@@ -375,7 +412,10 @@ def _cron(where: str, schedule: Json) -> Iterator[str]:
 def _rules(bundle: Bundle) -> Iterator[str]:
     resources = bundle.config["resources"]
     for key, warehouse in resources["sql_warehouses"].items():
-        if warehouse.get("enable_serverless_compute") is not True or warehouse.get("warehouse_type") != "PRO":
+        if (
+            warehouse.get("enable_serverless_compute") is not True
+            or warehouse.get("warehouse_type") != "PRO"
+        ):
             yield f"sql_warehouses.{key}: not serverless"
         if not 1 <= warehouse.get("auto_stop_mins", 0) <= 30:
             yield f"sql_warehouses.{key}: does not stop by itself"
@@ -412,7 +452,10 @@ def _dev(bundle: Bundle) -> Iterator[str]:
     config = bundle.config
     if config.get("mode") != "development":
         yield "dev: mode development gives names their prefix and pauses schedules"
-    if "current_user" not in config["workspace"]["root_path"] and "~" not in config["workspace"]["root_path"]:
+    if (
+        "current_user" not in config["workspace"]["root_path"]
+        and "~" not in config["workspace"]["root_path"]
+    ):
         yield "dev: root_path is not the developer's own"
     for kind, key, body in bundle.resources():
         for trigger in ("schedule", "continuous"):
@@ -427,7 +470,10 @@ def _prod(bundle: Bundle) -> Iterator[str]:
     config = bundle.config
     if config.get("mode") != "production":
         yield "prod: mode production"
-    if not config["workspace"].get("root_path") or "current_user" in config["workspace"]["root_path"]:
+    if (
+        not config["workspace"].get("root_path")
+        or "current_user" in config["workspace"]["root_path"]
+    ):
         yield "prod: root_path is not one fixed place"
     if config.get("git", {}).get("branch") != "main":
         yield "prod: deploys from main only"
@@ -466,11 +512,19 @@ def _sync(bundle: Bundle) -> Iterator[str]:
     for folder in project.get("docs-paths", []):
         needed.append(f"{folder}/x.md")
     needed += [f"{folder}/deep/x.yml" for folder in project.get("model-paths", [])]
-    needed += [f"deploy/{p.relative_to(bundle.root / 'deploy')}" for p in (bundle.root / "deploy").glob("*/*.sql")]
+    needed += [
+        f"deploy/{p.relative_to(bundle.root / 'deploy')}"
+        for p in (bundle.root / "deploy").glob("*/*.sql")
+    ]
     for path in needed:
         if _excluded(path, patterns):
             yield f"sync: leaves out {path}"
-    for path in ("dashboards/fitbit.lvdash.json", "ingestion/cli.py", "local/cli.py", "deploy/azure/main.tf"):
+    for path in (
+        "dashboards/fitbit.lvdash.json",
+        "ingestion/cli.py",
+        "local/cli.py",
+        "deploy/azure/main.tf",
+    ):
         if not _excluded(path, patterns):
             yield f"sync: {path} does not belong in the workspace"
 
@@ -512,4 +566,3 @@ def pinned(bundle: Bundle) -> dict[str, str]:
                 name, _, version = text.partition("==")
                 found[name] = version
     return found
-

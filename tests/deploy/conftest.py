@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-_PARTS = ("databricks.yml", "dbt_project.yml", "profiles.yml", "deploy", "dashboards", ".github", "docs")
+_PARTS = (
+    "databricks.yml",
+    "dbt_project.yml",
+    "profiles.yml",
+    "deploy",
+    "models",
+    "snapshots",
+    "dashboards",
+    ".github",
+    "docs",
+)
 
 
 @pytest.fixture
@@ -28,7 +38,9 @@ def mutant(tmp_path: Path) -> Callable[[str, str, str], Path]:
             for part in _PARTS:
                 source = ROOT / part
                 if source.is_dir():
-                    shutil.copytree(source, copied / part, ignore=shutil.ignore_patterns("dist", ".terraform"))
+                    shutil.copytree(
+                        source, copied / part, ignore=shutil.ignore_patterns("dist", ".terraform")
+                    )
                 elif source.exists():
                     shutil.copy(source, copied / part)
         path = copied / file

@@ -52,10 +52,12 @@ class _Factory:
     def __init__(self, azure: Path) -> None:
         self.module = Module.read(azure)
         self.datasets = {
-            literal(b.body["name"]): b for b in self.module.of("resource", "azurerm_data_factory_custom_dataset")
+            literal(b.body["name"]): b
+            for b in self.module.of("resource", "azurerm_data_factory_custom_dataset")
         }
         self.linked = {
-            literal(b.body["name"]) for b in self.module.of("resource")
+            literal(b.body["name"])
+            for b in self.module.of("resource")
             if b.type.startswith("azurerm_data_factory_linked_service")
         }
         self.runtimes = {
@@ -69,7 +71,9 @@ class _Factory:
 
     def files_used(self, documents: dict[str, Any]) -> Iterator[str]:
         named = {
-            name for b in self.module.of("resource") for s in strings(b.body)
+            name
+            for b in self.module.of("resource")
+            for s in strings(b.body)
             for name in re.findall(r"/pipelines/([\w.]+\.json)", s)
         }
         for name in sorted(documents.keys() - named):
@@ -104,7 +108,8 @@ class _Factory:
             seen = above | {a["name"]: a["type"] for a in activities if a["name"] in before}
             inner = {
                 key: properties[key]
-                for key in ("activities", "ifTrueActivities", "ifFalseActivities") if key in properties
+                for key in ("activities", "ifTrueActivities", "ifFalseActivities")
+                if key in properties
             }
             own = {k: v for k, v in activity.items() if k != "typeProperties"}
             own["typeProperties"] = {k: v for k, v in properties.items() if k not in inner}
@@ -113,7 +118,12 @@ class _Factory:
                 yield from self.activities(block, parameters, seen)
 
     def _one(
-        self, name: str, activity: dict[str, Any], own: dict[str, Any], parameters: set[str], seen: dict[str, str]
+        self,
+        name: str,
+        activity: dict[str, Any],
+        own: dict[str, Any],
+        parameters: set[str],
+        seen: dict[str, str],
     ) -> Iterator[str]:
         if activity["type"] in _POLICY_TYPES:
             policy = activity.get("policy", {})
@@ -121,7 +131,9 @@ class _Factory:
                 yield f"activity {name}: no retries"
             if not re.fullmatch(r"\d\.\d\d:\d\d:\d\d", policy.get("timeout", "")):
                 yield f"activity {name}: no timeout"
-            if activity["type"] == "Copy" and not (policy.get("secureInput") and policy.get("secureOutput")):
+            if activity["type"] == "Copy" and not (
+                policy.get("secureInput") and policy.get("secureOutput")
+            ):
                 yield f"activity {name}: rows may show in the run's log"
         elif activity["type"] not in ("ForEach", "IfCondition"):
             yield f"activity {name}: unknown type {activity['type']}"
@@ -132,8 +144,13 @@ class _Factory:
                 yield f"activity {name}: a secret in the pipeline"
         for reference in _objects(own, "referenceName"):
             yield from self._reference(name, reference)
-        for source in (*_objects(own, "sqlReaderStoredProcedureName"), *_objects(own, "storedProcedureName")):
-            called = source.get("sqlReaderStoredProcedureName") or source.get("storedProcedureName")
+        for source in (
+            *_objects(own, "sqlReaderStoredProcedureName"),
+            *_objects(own, "storedProcedureName"),
+        ):
+            called = source.get(
+                "sqlReaderStoredProcedureName", source.get("storedProcedureName", "")
+            )
             given = set(source.get("storedProcedureParameters", {}))
             procedure = called.replace("[", "").replace("]", "")
             if procedure not in self.procedures:
@@ -156,10 +173,13 @@ class _Factory:
         if target not in known:
             yield f"activity {name}: no {kind} {target} in factory.tf"
         elif kind == "DatasetReference":
-            declared = {key for key, _ in arguments(self.datasets[target].body.get("parameters", {}))}
+            declared = {
+                key for key, _ in arguments(self.datasets[target].body.get("parameters", {}))
+            }
             given = set(reference.get("parameters", {}))
             if declared != given:
-                yield f"activity {name}: dataset {target} takes {sorted(declared)}, given {sorted(given)}"
+                wanted = f"takes {sorted(declared)}, given {sorted(given)}"
+                yield f"activity {name}: dataset {target} {wanted}"
 
 
 def _expression(name: str, text: str, parameters: set[str], seen: dict[str, str]) -> Iterator[str]:
@@ -231,14 +251,18 @@ def _sql(folder: Path) -> Iterator[str]:
         yield "change tracking is not switched on for the database"
     for feed in FILE_FEEDS:
         table = re.search(rf"create table dbo\.{feed.name} \((.*?)\n\);", text, re.S)
-        columns = set(re.findall(r"^    (\w+) ", table[1], re.M)) - {"constraint"} if table else set()
+        columns = (
+            set(re.findall(r"^    (\w+) ", table[1], re.M)) - {"constraint"} if table else set()
+        )
         if columns != {*feed.columns, "modified_at"}:
             yield f"dbo.{feed.name}: columns {sorted(columns)}, the feed has {sorted(feed.columns)}"
         if f"alter table dbo.{feed.name} enable change_tracking" not in text:
             yield f"dbo.{feed.name}: no change tracking"
         if f"'{feed.name}', -1" not in text:
             yield f"etl.watermarks: no first row for {feed.name}"
-        for chosen in re.findall(rf"select\s([^;]*?)\sfrom (?:changetable\(changes )?dbo\.{feed.name}\b", text):
+        for chosen in re.findall(
+            rf"select\s([^;]*?)\sfrom (?:changetable\(changes )?dbo\.{feed.name}\b", text
+        ):
             names = {c.strip().rpartition(".")[2] for c in chosen.split(",")}
             if not set(feed.columns) <= names:
                 yield f"etl.changes: {feed.name} without {sorted(set(feed.columns) - names)}"

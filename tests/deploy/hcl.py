@@ -108,7 +108,7 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def references(value: Any) -> Iterator[tuple[str, ...]]:
-    """("var", "x"), ("azurerm_x", "main", "id"), ("data", "azurerm_y", "z", "id"): indexes left out."""
+    """("var", "x"), ("azurerm_x", "main", "id"), ("data", "azurerm_y", "z", "id"): no indexes."""
     for text in strings(value):
         for expression in _expressions(text):
             bare = re.sub(r'"(?:[^"\\]|\\.)*"', lambda m: _inner(m[0]), expression)

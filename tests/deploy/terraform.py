@@ -19,7 +19,9 @@ SCHEMAS = json.loads((Path(__file__).parent / "schemas/providers.json").read_tex
 _META = {"count", "for_each", "provider", "depends_on", "lifecycle", "connection", "provisioner"}
 
 # Names of arguments that would hold a secret, in any provider.
-_SECRET = re.compile(r"password|secret_value|access_key|account_key|storage_key|client_secret|_sas|service_principal_key|private_key")
+_SECRET = re.compile(
+    r"password|secret_value|access_key|account_key|storage_key|client_secret|_sas|service_principal_key|private_key"
+)
 
 # What "private by default" and "no key" mean, one line a promise: (type, path, wanted).
 PROMISES: list[tuple[str, str, object]] = [
@@ -51,7 +53,11 @@ PROMISES: list[tuple[str, str, object]] = [
     ("azurerm_data_factory_linked_service_azure_sql_database", "use_managed_identity", True),
     ("azurerm_data_factory_linked_service_data_lake_storage_gen2", "use_managed_identity", True),
     ("azurerm_databricks_workspace", "sku", "premium"),
-    ("azurerm_databricks_workspace", "public_network_access_enabled", "${var.workspace_public_access}"),
+    (
+        "azurerm_databricks_workspace",
+        "public_network_access_enabled",
+        "${var.workspace_public_access}",
+    ),
     ("azurerm_databricks_workspace", "default_storage_firewall_enabled", True),
     ("azurerm_databricks_workspace", "custom_parameters.no_public_ip", True),
     ("databricks_storage_credential", "isolation_mode", "ISOLATION_MODE_ISOLATED"),
@@ -108,7 +114,9 @@ def _types(module: Module) -> Iterator[str]:
         yield from _body(block.address, block.body, known["arguments"], top=True)
 
 
-def _body(where: str, body: dict[str, Any], known: dict[str, Any], top: bool = False) -> Iterator[str]:
+def _body(
+    where: str, body: dict[str, Any], known: dict[str, Any], top: bool = False
+) -> Iterator[str]:
     given = set()
     for key, value in arguments(body):
         if top and key in _META:
@@ -178,7 +186,9 @@ def _references(module: Module) -> Iterator[str]:
             yield f"variable {block.name} is never used"
 
 
-def _attribute(where: str, kind: str, path: list[str], declared: set[tuple[str, str, str]]) -> Iterator[str]:
+def _attribute(
+    where: str, kind: str, path: list[str], declared: set[tuple[str, str, str]]
+) -> Iterator[str]:
     type_, name, *attributes = path
     if (kind, type_, name) not in declared:
         yield f"{where}: no {kind} {type_}.{name}"
@@ -219,7 +229,7 @@ def _versions(module: Module) -> Iterator[str]:
         match = re.fullmatch(r"~> (\d+)\.(\d+)", wanted)
         major, minor = version.split(".")[:2]
         if not match or match[1] != major or int(match[2]) > int(minor):
-            yield f"provider {provider}: {wanted or 'no version'} does not admit the checked {version}"
+            yield f"provider {provider}: {wanted or 'none'} does not admit the checked {version}"
     used = {b.type.split("_")[0] for b in module.blocks if b.kind in ("resource", "data")}
     for provider in used - required.keys():
         yield f"provider {provider} is used and not required"
@@ -242,7 +252,11 @@ def _promises(module: Module) -> Iterator[str]:
     for type_, number in INVENTORY.items():
         if len(module.of("resource", type_)) < number:
             yield f"no {type_}"
-    containers = {literal(s) for b in module.of("resource", "azurerm_storage_container") for s in strings(b.body)}
+    containers = {
+        literal(s)
+        for b in module.of("resource", "azurerm_storage_container")
+        for s in strings(b.body)
+    }
     for name in ("metadata", "managed", "landing"):
         if not any(name in text for text in containers):
             yield f"container {name} is missing"
@@ -259,11 +273,22 @@ def _promises(module: Module) -> Iterator[str]:
             yield "variable workspace_public_access: private is the default"
     for block in module.of("resource", "azurerm_network_security_group"):
         for rule in block.body.get("security_rule", []):
-            if literal(rule.get("direction")) == "Inbound" and literal(rule.get("access")) == "Allow":
+            if (
+                literal(rule.get("direction")) == "Inbound"
+                and literal(rule.get("access")) == "Allow"
+            ):
                 yield f"{block.address}: lets something in"
     # What holds data has a private endpoint.
-    endpoints = " ".join(s for b in module.of("locals") for s in strings(b.body.get("private_endpoints", {})))
-    for type_ in ("storage_account", "mssql_server", "eventhub_namespace", "key_vault", "databricks_workspace"):
+    endpoints = " ".join(
+        s for b in module.of("locals") for s in strings(b.body.get("private_endpoints", {}))
+    )
+    for type_ in (
+        "storage_account",
+        "mssql_server",
+        "eventhub_namespace",
+        "key_vault",
+        "databricks_workspace",
+    ):
         if f"azurerm_{type_}." not in endpoints:
             yield f"azurerm_{type_}: no private endpoint"
 
@@ -325,7 +350,7 @@ def _cycles(module: Module) -> Iterator[str]:
 
     def visit(node: str, path: tuple[str, ...]) -> Iterator[str]:
         if state.get(node) == 1:
-            yield f"cycle: {' -> '.join((*path[path.index(node):], node))}"
+            yield f"cycle: {' -> '.join((*path[path.index(node) :], node))}"
         if node in state:
             return
         state[node] = 1

@@ -69,8 +69,8 @@ MUTANTS = [
     (JOBS, "entry_point: fitbit-ingest", "entry_point: ingest", "has no entry point ingest"),
     (JOBS, "package_name: fitbit_ingestion", "package_name: fitbit-lakehouse", "no package fitbit-lakehouse"),
     (JOBS, "../wheel/dist/*.whl", "../wheels/dist/*.whl", "no artifact builds"),
-    (JOBS, "../governance/functions.sql", "../governance/function.sql", "no file ../governance/function.sql"),
-    (JOBS, "              stewards: ${var.stewards_group}\n", "", "functions.sql takes"),
+    (JOBS, "../governance/policies.sql", "../governance/policy.sql", "no file ../governance/policy.sql"),
+    (JOBS, "              stewards: ${var.stewards_group}\n", "", "policies.sql takes"),
     (JOBS, "project_directory: ../..", "project_directory: ..", "no dbt project in .."),
     (JOBS, "            profiles_directory: .\n", "            profiles_directory: profiles\n", "no profiles.yml in profiles"),
     (JOBS, "            profiles_directory: .\n", "            profiles_directory: .\n            warehouse_id: ${resources.sql_warehouses.fitbit.id}\n", "either a warehouse or a profile"),
@@ -104,10 +104,17 @@ def test_dbt_takes_every_command(root: Path, target: str) -> None:
         assert parameters["target"] == target, where
         assert set(parameters["vars"]) == {"http_path", "catalog"}, where
         seen.add(where)
-    assert seen == {"jobs.build.freshness", "jobs.build.build", "jobs.build.docs", "jobs.care.audit"}
+    assert seen == {
+        "jobs.build.freshness",
+        "jobs.build.build",
+        "jobs.build.docs",
+        "jobs.care.audit",
+    }
 
 
-@pytest.mark.parametrize("words", ["dbt biuld", "dbt build --tarjet prod", "dbt docs generate --statik"])
+@pytest.mark.parametrize(
+    "words", ["dbt biuld", "dbt build --tarjet prod", "dbt docs generate --statik"]
+)
 def test_dbt_refuses_a_wrong_command(words: str) -> None:
     with pytest.raises(click.ClickException):
         dbt_parameters(words.split())
@@ -119,22 +126,22 @@ def dbt_parameters(words: list[str]) -> dict[str, Any]:
     group: Any = dbt
     context = group.make_context("dbt", words[1:])
     while isinstance(group, click.Group):
-        name, group, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+        name, group, rest = group.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
         context = group.make_context(name, rest, parent=context)
-    return context.params
+    return dict(context.params)
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_dbt_finds_the_warehouse(root: Path, target: str) -> None:
     """The profile, read by dbt with what a dbt task gives it: a host, a token and --vars."""
     set_from_args(Namespace(PROFILES_DIR=str(root), PROFILE=None), None)
-    set_invocation_context(
-        {"DBT_HOST": "adb-1.azuredatabricks.net", "DBT_ACCESS_TOKEN": "a-token"}
-    )
+    set_invocation_context({"DBT_HOST": "adb-1.azuredatabricks.net", "DBT_ACCESS_TOKEN": "a-token"})
     (command, *_) = [w for _, w in bundle.dbt_commands(Bundle(root, target, VALUES))]
     given = dbt_parameters(command)["vars"]
     profile = load_profile(str(root), given, target_override=target)
-    found = profile.credentials
+    found: Any = profile.credentials
     assert found.type == "databricks"
     assert (found.host, found.token) == ("adb-1.azuredatabricks.net", "a-token")
     assert found.http_path == "/sql/1.0/warehouses/fitbit-id"
@@ -201,7 +208,9 @@ def test_ingestion_refuses_a_mutant(
 
 def test_job_environments_are_what_is_tested(root: Path) -> None:
     """The dbt that runs there is the dbt of the lock file; so is what the wheel needs."""
-    locked = {p["name"]: p["version"] for p in tomllib.loads((root / "uv.lock").read_text())["package"]}
+    locked = {
+        p["name"]: p["version"] for p in tomllib.loads((root / "uv.lock").read_text())["package"]
+    }
     pins = bundle.pinned(Bundle(root, "prod", VALUES))
     assert pins == {name: locked[name] for name in ("dbt-core", "dbt-databricks")}
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
@@ -210,4 +219,3 @@ def test_job_environments_are_what_is_tested(root: Path) -> None:
     assert set(wheel["dependencies"]) == needed
     for key in ("version", "requires-python", "license"):
         assert wheel[key] == project[key]
-

@@ -50,7 +50,9 @@ MUTANTS = [
 
 
 @pytest.mark.parametrize(("file", "old", "new", "fault"), MUTANTS)
-def test_factory_mutant_is_caught(mutant: Mutant, file: str, old: str, new: str, fault: str) -> None:
+def test_factory_mutant_is_caught(
+    mutant: Mutant, file: str, old: str, new: str, fault: str
+) -> None:
     project = mutant(f"deploy/azure/{file}", old, new)
     found = factory.check(project / "deploy/azure")
     assert any(fault in text for text in found), found

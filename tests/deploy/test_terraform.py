@@ -87,7 +87,9 @@ def test_topics_are_those_of_ingestion(root: Path) -> None:
     from ingestion.feeds import KAFKA_FEEDS
 
     (values,) = [
-        body["topics"] for b in Module.read(root / "deploy/azure").of("locals") if "topics" in (body := b.body)
+        body["topics"]
+        for b in Module.read(root / "deploy/azure").of("locals")
+        if "topics" in (body := b.body)
     ]
     assert values == "${toset([" + ", ".join(f'"{f.name}"' for f in KAFKA_FEEDS) + "])}"
 
@@ -110,13 +112,15 @@ def checkov() -> Path:
     """
     name = "checkov-" + hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()[:12]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    home = cache / "fitbit-lakehouse" / f"{name}-py{sys.version_info.major}.{sys.version_info.minor}"
+    home = (
+        cache / "fitbit-lakehouse" / f"{name}-py{sys.version_info.major}.{sys.version_info.minor}"
+    )
     program = home / "bin/checkov"
     if not (home / "complete").exists():
         shutil.rmtree(home, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        pip = [home / "bin/python", "-m", "pip", "install", "--quiet", "--no-deps"]
-        subprocess.run([*pip, "--disable-pip-version-check", "-r", _REQUIREMENTS], check=True)
+        pip = [str(home / "bin/python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "install", "--no-deps", "-r", str(_REQUIREMENTS)], check=True)
         (home / "complete").touch()
     return program
 

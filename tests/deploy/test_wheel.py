@@ -36,14 +36,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     artifact = Bundle(root, "prod").config["artifacts"]["ingestion"]
     copied = tmp_path_factory.mktemp("wheel")
     for part in ("ingestion", artifact["path"]):
-        shutil.copytree(root / part, copied / part, ignore=shutil.ignore_patterns("dist", "__pycache__"))
+        shutil.copytree(
+            root / part, copied / part, ignore=shutil.ignore_patterns("dist", "__pycache__")
+        )
     uv = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{uv}{os.pathsep}{os.environ['PATH']}"}
     subprocess.run(
-        artifact["build"].split(), cwd=copied / artifact["path"], env=environment, check=True, timeout=120
+        artifact["build"].split(),
+        cwd=copied / artifact["path"],
+        env=environment,
+        check=True,
+        timeout=120,
     )
-    (built,) = (copied / artifact["path"] / "dist").glob("*.whl")
-    return built
+    return next(copied.joinpath(artifact["path"], "dist").glob("*.whl"))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,9 @@ def job_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages,) = home.glob("lib/python*/site-packages")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(packages)
-    required = [re.split(r"[<>=~!;\[ ]", r)[0] for r in _metadata(packages).get_all("Requires-Dist", [])]
+    required = [
+        re.split(r"[<>=~!;\[ ]", r)[0] for r in _metadata(packages).get_all("Requires-Dist", [])
+    ]
     for name in [*_RUNTIME, *(_module(r) for r in required)]:
         found = util.find_spec(name)
         if found is None or found.origin is None:
@@ -63,14 +70,16 @@ def job_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             (packages / name).symlink_to(paths[0])
         else:
             origin = Path(found.origin)
-            (packages / (origin.parent.name if origin.name == "__init__.py" else origin.name)).symlink_to(
-                origin.parent if origin.name == "__init__.py" else origin
-            )
+            (
+                packages / (origin.parent.name if origin.name == "__init__.py" else origin.name)
+            ).symlink_to(origin.parent if origin.name == "__init__.py" else origin)
     return home / "bin/python"
 
 
 def _metadata(packages: Path) -> metadata.PackageMetadata:
-    (found,) = [d for d in metadata.distributions(path=[str(packages)]) if d.name == "fitbit_ingestion"]
+    (found,) = [
+        d for d in metadata.distributions(path=[str(packages)]) if d.name == "fitbit_ingestion"
+    ]
     return found.metadata
 
 
@@ -91,7 +100,9 @@ def run(python: Path, *arguments: str, **environment: str) -> subprocess.Complet
 
 def test_wheel_holds_ingestion_and_no_spark(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names if not name.startswith("fitbit_ingestion-")} == {"ingestion"}
+    assert {name.split("/")[0] for name in names if not name.startswith("fitbit_ingestion-")} == {
+        "ingestion"
+    }
     (file,) = [name for name in names if name.endswith("METADATA")]
     assert "pyspark" not in zipfile.ZipFile(wheel).read(file).decode()
 
@@ -104,10 +115,16 @@ def test_help(job_python: Path) -> None:
 
 def test_every_module_loads(job_python: Path, root: Path) -> None:
     """With what a job has, and nothing of the workspace on a laptop."""
-    modules = sorted(f"ingestion.{p.stem}" for p in (root / "ingestion").glob("*.py") if p.stem != "__main__")
+    modules = sorted(
+        f"ingestion.{p.stem}" for p in (root / "ingestion").glob("*.py") if p.stem != "__main__"
+    )
     code = "import sys, " + ", ".join(modules) + "; assert 'local' not in sys.modules"
     done = subprocess.run(
-        [job_python, "-I", "-c", code], capture_output=True, text=True, cwd=job_python.parent, timeout=120
+        [job_python, "-I", "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=job_python.parent,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
 
@@ -122,7 +139,9 @@ def test_a_fault_fails_the_task(job_python: Path) -> None:
 
 def test_settings_of_the_job_are_read(job_python: Path, tmp_path: Path) -> None:
     """All but the last setting: the one that is missing is named, so the others were taken."""
-    settings = {f"FITBIT_INGEST_{key}": str(tmp_path) for key in ("LANDING", "CHECKPOINTS", "LEASES")}
+    settings = {
+        f"FITBIT_INGEST_{key}": str(tmp_path) for key in ("LANDING", "CHECKPOINTS", "LEASES")
+    }
     done = run(job_python, "--continuous", **settings)
     assert done.returncode == 1
     assert "'bootstrap.servers' is missing" in done.stderr

@@ -25,11 +25,12 @@ _MEMBER = re.compile(r"/\*\*(.*?)\*/\s*readonly \w+(\??): ((?:\{[^}]*\}|[^;])+);
 
 
 def schema(bindings: Path, name: str, data: bool) -> dict[str, Any]:
-    """{"arguments": {name: {"required", "block" or "object" or "either"?}}, "attributes": [names]} of a type."""
+    """Of a type: {"arguments": {name: {"required", form?: arguments}}, "attributes": [names]}."""
     provider, _, short = name.partition("_")
     folder = ("data-" + provider + "-" if data else "") + short.replace("_", "-")
     declared = "".join(
-        path.read_text() for path in sorted((bindings / provider / "package/lib" / folder).glob("*.d.ts"))
+        path.read_text()
+        for path in sorted((bindings / provider / "package/lib" / folder).glob("*.d.ts"))
     )
     interfaces = {
         match[1]: {
@@ -43,7 +44,9 @@ def schema(bindings: Path, name: str, data: bool) -> dict[str, Any]:
         }
         for match in _INTERFACE.finditer(declared)
     }
-    class_ = re.search(r"class (\w+) extends cdktf\.Terraform(?:Resource|DataSource) \{(.*)", declared, re.S)
+    class_ = re.search(
+        r"class (\w+) extends cdktf\.Terraform(?:Resource|DataSource) \{(.*)", declared, re.S
+    )
     assert class_, name
     getters = re.findall(r"^    get (\w+)\(\)", class_[2], re.M)
     attributes = {_snake(getter) for getter in getters if not getter.endswith("Input")}

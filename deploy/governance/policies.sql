@@ -1,0 +1,77 @@
+-- Masks and filters that follow the tags which dbt sets from the models' YAML (`databricks_tags`):
+-- a new column tagged personal_data is masked without a line here. Run by the owner of the
+-- catalog after each deployment; every statement may be run again.
+--
+-- Policies bind everyone but those after `except`. The principal that runs dbt is one of them: it
+-- must read what is there, or it would write masked values on.
+--
+-- Parameters: catalog, stewards (group), analysts (group), transform (application id).
+-- DDL admits no parameter markers, so each statement is put together first.
+declare or replace variable statement string;
+
+-- Coaches and the like: which members a person may look at, one row each.
+set variable statement = concat(
+    'create table if not exists `', :catalog, '`.silver.member_access (',
+    'principal string not null comment ''user name of the reader'', ',
+    'user_id string not null comment ''member whose heart rates the reader may see'') ',
+    'comment ''Read by the row filter; kept by the stewards'''
+);
+execute immediate statement;
+
+set variable statement = concat(
+    'grant modify on table `', :catalog, '`.silver.member_access to `', :stewards, '`'
+);
+execute immediate statement;
+
+set variable statement = concat(
+    'create or replace function `', :catalog, '`.silver.hidden_text(value string) returns string ',
+    'comment ''Null, whatever the value'' return cast(null as string)'
+);
+execute immediate statement;
+
+set variable statement = concat(
+    'create or replace function `', :catalog, '`.silver.hidden_date(value date) returns date ',
+    'comment ''Null, whatever the value'' return cast(null as date)'
+);
+execute immediate statement;
+
+set variable statement = concat(
+    'create or replace function `', :catalog, '`.silver.visible_member(member string) returns boolean ',
+    'comment ''Whether the reader was given this member'' ',
+    'return exists (select 1 from `', :catalog, '`.silver.member_access as granted ',
+    'where granted.principal = session_user() and granted.user_id = member)'
+);
+execute immediate statement;
+
+set variable statement = concat(
+    'create or replace policy personal_text on catalog `', :catalog, '` ',
+    'comment ''Names, addresses and MACs are null to all but stewards'' ',
+    'column mask `', :catalog, '`.silver.hidden_text ',
+    'to `account users` except `', :stewards, '`, `', :transform, '` ',
+    'for tables match columns hasTagValue(''personal_data'', ''name'') ',
+    'or hasTagValue(''personal_data'', ''address'') ',
+    'or hasTagValue(''personal_data'', ''mac_address'') as personal ',
+    'on column personal'
+);
+execute immediate statement;
+
+set variable statement = concat(
+    'create or replace policy personal_date on catalog `', :catalog, '` ',
+    'comment ''Birth dates are null to all but stewards'' ',
+    'column mask `', :catalog, '`.silver.hidden_date ',
+    'to `account users` except `', :stewards, '`, `', :transform, '` ',
+    'for tables match columns hasTagValue(''personal_data'', ''birth_date'') as personal ',
+    'on column personal'
+);
+execute immediate statement;
+
+-- Heart rate through the day is the most telling table of gold.
+set variable statement = concat(
+    'create or replace policy members_by_reader on catalog `', :catalog, '` ',
+    'comment ''Analysts see the members they were given'' ',
+    'row filter `', :catalog, '`.silver.visible_member ',
+    'to `', :analysts, '` except `', :stewards, '`, `', :transform, '` ',
+    'for tables match columns hasTagValue(''row_filter'', ''member'') as member ',
+    'using columns (member)'
+);
+execute immediate statement;

@@ -1,0 +1,230 @@
+"""Holds what is deployed to deploy/governance/access.yml: grants, masks, filters, tags, page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.deploy.bundle import Bundle
+
+Json = dict[str, Any]
+_SCHEMA_PRIVILEGES = {"USE_SCHEMA", "CREATE_TABLE", "SELECT", "MODIFY", "APPLY_TAG"}
+
+
+def access(root: Path) -> Json:
+    return yaml.safe_load((root / "deploy/governance/access.yml").read_text())  # type: ignore[no-any-return]
+
+
+def check(root: Path) -> list[str]:
+    rights = access(root)
+    return [
+        *_grants(Bundle(root, "prod"), rights),
+        *_tables(root, rights),
+        *_policies(root, rights),
+        *_columns(root, rights),
+        *_page(root, rights),
+    ]
+
+
+def _grants(bundle: Bundle, rights: Json) -> Iterator[str]:
+    principals = {f"${{var.{p['variable']}}}": name for name, p in rights["principals"].items()}
+
+    def granted(kind: str) -> Iterator[tuple[str, str, set[str]]]:
+        for body in bundle.config["resources"][kind].values():
+            for grant in body.get("grants", []):
+                name = principals.get(grant["principal"])
+                yield body["name"], name or grant["principal"], set(grant["privileges"])
+
+    levels: dict[str, dict[str, Any]] = {}
+    for schema, principal, privileges in granted("schemas"):
+        if principal not in rights["principals"]:
+            yield f"{schema}: {principal} is not in access.yml"
+        if extra := privileges - _SCHEMA_PRIVILEGES:
+            yield f"{schema}: {principal} gets {', '.join(sorted(extra))}"
+        if "USE_SCHEMA" not in privileges:
+            yield f"{schema}: {principal} lacks USE_SCHEMA"
+        level = "write" if "MODIFY" in privileges else "read" if "SELECT" in privileges else "named"
+        levels.setdefault(schema, {})[principal] = level
+    for schema in sorted({*levels, *rights["layers"]}):
+        wanted = {
+            principal: "named" if isinstance(level, list) else level
+            for principal, level in rights["layers"].get(schema, {}).items()
+        }
+        if levels.get(schema, {}) != wanted:
+            yield f"{schema}: granted {levels.get(schema)}, access.yml says {wanted}"
+    entered = {
+        principal for _, principal, privileges in granted("catalogs") if "USE_CATALOG" in privileges
+    }
+    for principal in sorted({p for layer in rights["layers"].values() for p in layer} - entered):
+        yield f"{principal} has no USE_CATALOG"
+    volumes: dict[str, dict[str, str]] = {}
+    for volume, principal, privileges in granted("volumes"):
+        level = "write" if "WRITE_VOLUME" in privileges else "read"
+        volumes.setdefault(volume, {})[principal] = level
+    if volumes != rights["volumes"]:
+        yield f"volumes: granted {volumes}, access.yml says {rights['volumes']}"
+
+
+def statements(path: Path, values: dict[str, str]) -> list[str]:
+    """The statements that a script puts together with `concat` and executes."""
+    text = re.sub(r"^--.*$", "", path.read_text(), flags=re.M)
+    made = re.findall(
+        r"set variable statement = concat\((.*?)\);\nexecute immediate statement;", text, re.S
+    )
+    found = []
+    for body in made:
+        parts = re.findall(r"'((?:[^']|'')*)'|:(\w+)", body)
+        left = re.sub(r"'(?:[^']|'')*'|:\w+|[\s,]", "", body)
+        assert not left, f"{path.name}: {left}"
+        found.append(
+            "".join(values[name] if name else text.replace("''", "'") for text, name in parts)
+        )
+    assert len(found) == text.count("execute immediate"), path.name
+    return found
+
+
+_VALUES = {
+    "catalog": "fitbit",
+    **{name: name for name in ("stewards", "analysts", "operators", "transform")},
+}
+
+
+def _tables(root: Path, rights: Json) -> Iterator[str]:
+    done = {
+        match.groups()
+        for text in statements(root / "deploy/governance/grants.sql", _VALUES)
+        if (match := re.fullmatch(r"grant select on table `fitbit`\.(\w+)\.(\w+) to `(\w+)`", text))
+    }
+    wanted = {
+        (schema, table, principal)
+        for schema, layer in rights["layers"].items()
+        for principal, level in layer.items()
+        if isinstance(level, list)
+        for table in level
+    }
+    for schema, table, principal in sorted(done ^ wanted):
+        yield f"{schema}.{table}: grants.sql and access.yml disagree on {principal}"
+    for schema, table, _ in sorted(wanted):
+        if not (root / f"models/{schema}/{table}.sql").is_file():
+            yield f"{schema}.{table} is no model"
+
+
+_POLICY = re.compile(
+    r"create or replace policy (\w+) on catalog `fitbit` comment '[^']+' "
+    r"(column mask|row filter) `fitbit`\.silver\.(\w+) to (.*?) except (.*?) "
+    r"for tables match columns (.*?) as (\w+) (?:on column|using columns) \(?(\w+)\)?"
+)
+
+
+def _policies(root: Path, rights: Json) -> Iterator[str]:
+    made = statements(root / "deploy/governance/policies.sql", _VALUES)
+    functions = {
+        m[1]: m[2]
+        for text in made
+        if (m := re.match(r"create or replace function `fitbit`\.silver\.(\w+)\(\w+ (\w+)\)", text))
+    }
+    masks: dict[str, str] = {}
+    filters: set[str] = set()
+    for text in made:
+        if not text.startswith("create or replace policy"):
+            continue
+        match = _POLICY.fullmatch(text)
+        if not match:
+            yield f"no policy: {text}"
+            continue
+        name, kind, function, to, excepted, condition, alias, on = match.groups()
+        if function not in functions:
+            yield f"policy {name}: no function {function}"
+        if alias != on:
+            yield f"policy {name}: matches {alias}, acts on {on}"
+        if sorted(re.findall(r"`(\w+)`", excepted)) != sorted(rights["unmasked"]):
+            yield f"policy {name}: excepts {excepted}, access.yml says {rights['unmasked']}"
+        tags = re.findall(r"hasTagValue\('(\w+)', '(\w+)'\)", condition)
+        if re.sub(r"hasTagValue\('\w+', '\w+'\)| or ", "", condition):
+            yield f"policy {name}: condition {condition}"
+        if kind == "column mask":
+            if to != "`account users`":
+                yield f"policy {name}: spares everyone but {to}"
+            masks |= {value: function for key, value in tags if key == "personal_data"}
+        else:
+            filters |= {f"{key}={value}" for key, value in tags}
+    if masks != rights["masks"]:
+        yield f"policies mask {masks}, access.yml says {rights['masks']}"
+    if filters != {"row_filter=member"}:
+        yield f"policies filter by {sorted(filters)}"
+    for value, function in rights["masks"].items():
+        type_ = "date" if value == "birth_date" else "string"
+        if functions.get(function) != type_:
+            yield f"{function} takes {functions.get(function)}, {value} is of type {type_}"
+
+
+def _columns(root: Path, rights: Json) -> Iterator[str]:
+    filtered = set()
+    for path in sorted([*root.glob("models/*/*.yml"), *root.glob("snapshots/*.yml")]):
+        document = yaml.safe_load(path.read_text()) or {}
+        layer = "silver" if path.parent.name in ("staging", "snapshots") else path.parent.name
+        for model in [*document.get("models", []), *document.get("snapshots", [])]:
+            for column in model.get("columns", []):
+                where = f"{layer}.{model['name']}.{column['name']}"
+                tags = column.get("config", {}).get("databricks_tags", {})
+                value = tags.get("personal_data")
+                if tags.get("row_filter") == "member":
+                    filtered.add(f"{layer}.{model['name']}")
+                wanted = rights["personal_columns"].get(column["name"])
+                if wanted and value != wanted:
+                    yield f"{where}: tag personal_data is {value}, not {wanted}"
+                if value is None:
+                    continue
+                if value not in rights["masks"]:
+                    yield f"{where}: nothing masks {value}"
+                elif column.get("data_type") not in (
+                    None,
+                    "date" if value == "birth_date" else "string",
+                ):
+                    yield f"{where}: {rights['masks'][value]} does not fit {column['data_type']}"
+                if layer == "gold" and model["name"] not in rights["personal_in_gold"].get(
+                    value, []
+                ):
+                    yield f"{where}: personal in gold"
+    if filtered != set(rights["row_filtered"]):
+        yield f"tagged row_filter: {sorted(filtered)}, access.yml says {rights['row_filtered']}"
+
+
+def table(rights: Json) -> str:
+    """The table of docs/governance.md."""
+    names = list(rights["principals"])
+    rows = [["", *names], ["---"] * (len(names) + 1)]
+    for layer, given in rights["layers"].items():
+        cells = [
+            ", ".join(f"`{t}`" for t in v) if isinstance(v := given.get(n), list) else v
+            for n in names
+        ]
+        rows.append([f"tables of {layer}", *(c or "" for c in cells)])
+    for volume, given in rights["volumes"].items():
+        rows.append([f"volume {volume}", *(given.get(n, "") for n in names)])
+    readers = {
+        n
+        for layer in ("silver", "gold")
+        for n, v in rights["layers"][layer].items()
+        if v in ("read", "write")
+    }
+    personal = [
+        "value" if n in rights["unmasked"] else "null" if n in readers else "" for n in names
+    ]
+    rows.append(["names, addresses, birth dates, MACs", *personal])
+    heart = [
+        "all" if n in rights["unmasked"] else "those given" if n == "analysts" else ""
+        for n in names
+    ]
+    rows.append(["members in " + ", ".join(f"`{t}`" for t in rights["row_filtered"]), *heart])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _page(root: Path, rights: Json) -> Iterator[str]:
+    page = (root / "docs/governance.md").read_text()
+    if table(rights) not in page:
+        yield f"docs/governance.md: its table is not this one:\n{table(rights)}"

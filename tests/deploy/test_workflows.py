@@ -1,0 +1,77 @@
+"""GitHub's workflows, read without GitHub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.deploy import workflows
+from tests.deploy.test_bundle import dbt_parameters
+
+Mutant = Callable[[str, str, str], Path]
+FOLDER = ".github/workflows"
+
+
+@pytest.fixture
+def makefile(root: Path) -> str:
+    return (root / "Makefile").read_text()
+
+
+def test_workflows_are_sound(root: Path, makefile: str) -> None:
+    assert workflows.check(root, makefile) == []
+    assert workflows.zizmor(root) == []
+    assert workflows.schema(root) == []
+
+
+MUTANTS = [
+    ("checks.yml", "@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "@v7", "is not pinned by commit"),
+    ("checks.yml", "3d3c42e5aac5ba805825da76410c181273ba90b1", "0" * 40, "pinned in two ways"),
+    ("checks.yml", "make test", "make tests", "make tests does not exist"),
+    ("deploy.yml", "vars.DATABRICKS_CLIENT_ID", "secrets.DATABRICKS_CLIENT_ID", "a stored secret"),
+    ("deploy.yml", "vars.DATABRICKS_HOST", "vars.WORKSPACE", "does not say what WORKSPACE is"),
+    ("deploy.yml", "bundle run setup", "bundle run set-up", "no job set-up"),
+    ("deploy.yml", "needs: checks", "needs: check", "needs check, which is not there"),
+    ("deploy.yml", "    environment: ${{ github.ref_type == 'tag' && 'prod' || 'dev' }}\n", "", "a token without an environment"),
+    ("deploy.yml", "    timeout-minutes: 60\n", "", "bundle: no timeout"),
+    ("slim.yml", '"$DATABRICKS_CATALOG" --force', '"fitbit_dev_pr_${{ github.event.number }}" --force', "an expression in a script"),
+    ("slim.yml", "  pull_request:", "  pull_request_target:", "runs foreign code with rights"),
+    ("slim.yml", "permissions: {}\n", "", "no permissions"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "fault"), MUTANTS)
+def test_workflow_mutant_is_caught(
+    mutant: Mutant, makefile: str, file: str, old: str, new: str, fault: str
+) -> None:
+    found = workflows.check(mutant(f"{FOLDER}/{file}", old, new), makefile)
+    assert any(fault in text for text in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("      - run: databricks bundle validate", "      - run: echo ${{ github.head_ref }}\n      - run: databricks bundle validate", "template-injection"),
+        ("          persist-credentials: false\n", "", "artipacked"),
+        ("permissions: {}", "permissions: write-all", "excessive-permissions"),
+    ],
+)  # fmt: skip
+def test_zizmor_catches(mutant: Mutant, old: str, new: str, rule: str) -> None:
+    found = workflows.zizmor(mutant(f"{FOLDER}/deploy.yml", old, new))
+    assert any(rule in line for line in found), found
+
+
+def test_the_schema_catches(mutant: Mutant) -> None:
+    found = workflows.schema(
+        mutant(f"{FOLDER}/deploy.yml", "runs-on: ubuntu-24.04", "run-on: ubuntu-24.04")
+    )
+    assert any("deploy.yml" in line for line in found), found
+
+
+def test_slim_ci_builds_what_changed(root: Path) -> None:
+    (command,) = workflows.dbt_commands(root)
+    given = dbt_parameters(command)
+    assert given["select"] == ("state:modified+",)
+    assert (given["defer"], str(given["state"]), given["target"]) == (True, "state", "dev")
+    assert "'source_catalog'" in (root / "models/staging/sources.yml").read_text()

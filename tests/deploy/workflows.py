@@ -1,0 +1,109 @@
+"""Checks of .github/workflows: pinned, without secrets, and everything they call exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.deploy.bundle import Bundle
+
+_PIN = re.compile(r"^[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+
+
+def check(root: Path, makefile: str) -> list[str]:
+    faults: list[str] = []
+    pins: dict[str, set[str]] = {}
+    page = (root / "docs/deployment.md").read_text()
+    for path in sorted((root / ".github/workflows").glob("*.yml")):
+        text = path.read_text()
+        faults += [f"{path.name}: {fault}" for fault in _one(root, text, makefile, page)]
+        for line in re.findall(r"uses: (.*)", text):
+            pins.setdefault(line.split("@")[0], set()).add(line)
+    faults += [f"{name}: pinned in two ways" for name, lines in pins.items() if len(lines) > 1]
+    return faults
+
+
+def _one(root: Path, text: str, makefile: str, page: str) -> Iterator[str]:
+    for line in re.findall(r"uses: (.*)", text):
+        if not _PIN.match(line):
+            yield f"{line} is not pinned by commit with its version beside it"
+    if "secrets." in text:
+        yield "a stored secret: OIDC needs none"
+    for name in sorted(set(re.findall(r"vars\.(\w+)", text))):
+        if f"`{name}`" not in page:
+            yield f"docs/deployment.md does not say what {name} is"
+    document: dict[Any, Any] = yaml.safe_load(text)
+    triggers = document[True]  # YAML 1.1 reads `on` as a boolean
+    if "permissions" not in document:
+        yield "no permissions: the default is too much"
+    if "pull_request_target" in triggers:
+        yield "pull_request_target runs foreign code with rights"
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
+    jobs = set(Bundle(root, "prod").config["resources"]["jobs"])
+    for key, job in document["jobs"].items():
+        if not job.get("timeout-minutes"):
+            yield f"{key}: no timeout"
+        if "id-token" in job.get("permissions", {}) and not job.get("environment"):
+            yield f"{key}: a token without an environment"
+        for needed in [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", []):
+            if needed not in document["jobs"]:
+                yield f"{key}: needs {needed}, which is not there"
+        for step in job["steps"]:
+            run = step.get("run", "")
+            if "${{" in run:
+                yield f"{key}: an expression in a script; hand it over by env"
+            for target in re.findall(r"\bmake ([\w-]+)", run):
+                if target not in targets:
+                    yield f"{key}: make {target} does not exist"
+            for name in re.findall(r"databricks bundle run (\S+)", run):
+                if name not in jobs:
+                    yield f"{key}: the bundle has no job {name}"
+            for target in re.findall(r"--target (dev|prod|\"\$TARGET\"|\S+)", run):
+                if target not in ("dev", "prod", '"$TARGET"'):
+                    yield f"{key}: no target {target}"
+
+
+def dbt_commands(root: Path) -> Iterator[list[str]]:
+    for path in sorted((root / ".github/workflows").glob("*.yml")):
+        for line in path.read_text().splitlines():
+            if match := re.search(r"uv run --frozen (dbt .*)", line):
+                yield shlex.split(match[1])
+
+
+def zizmor(root: Path) -> list[str]:
+    """Its findings, as `rule at file:line`; it asks nobody."""
+    program = Path(sys.executable).parent / "zizmor"
+    done = subprocess.run(
+        [
+            program,
+            "--offline",
+            "--no-progress",
+            "--persona=auditor",
+            "--format=github",
+            root / ".github",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return [line for line in done.stdout.splitlines() if line.startswith("::")]
+
+
+def schema(root: Path) -> list[str]:
+    """Where a workflow is none by GitHub's schema (check-jsonschema brings it along)."""
+    program = Path(sys.executable).parent / "check-jsonschema"
+    files = sorted((root / ".github/workflows").glob("*.yml"))
+    done = subprocess.run(
+        [program, "--builtin-schema", "vendor.github-workflows", *files],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return [] if done.returncode == 0 else done.stdout.splitlines()
