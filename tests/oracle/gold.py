@@ -367,7 +367,7 @@ def member_activity_rows(
                 sum(v["logout_at"] - v["login_at"] for v in chosen_visits if v["logout_at"])
             )
             row[f"exercise_minutes{suffix}"] = minutes(
-                sum(s["ended_at"] - s["started_at"] for s in chosen_sessions)
+                union_micros((s["started_at"], s["ended_at"]) for s in chosen_sessions)
             )
         days_active = [utc_date(at) for at in logins]
         days_active += [utc_date(s["started_at"]) for s in own_sessions]

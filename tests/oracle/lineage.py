@@ -149,7 +149,7 @@ class Outcomes:
             outcomes[outcome] += 1
             if outcome == "rejected" and reason is not None:
                 rejected[reason] += 1
-            if outcome != "accepted" or item.event is None:
+            if item.event is None:
                 continue
             at = event_time(item.event)
             lateness.append(item.record.ingested_at - at)

@@ -734,8 +734,8 @@ def test_health_counts_reconcile() -> None:
     assert row["rejected_heart_rate_out_of_range"] == 10
     assert row["rejected_wrong_type"] == 0
     assert row["max_lateness_seconds"] == 86_390
-    # Readings 10 to 29 arrive after 86,400 - i seconds.
-    assert (row["late"], row["unowned_readings"], row["newest_event_at"]) == (20, 20, us(29))
+    # Readings 10 to 29, a repeat and a conflict arrive after 86,400 - i seconds.
+    assert (row["late"], row["unowned_readings"], row["newest_event_at"]) == (22, 22, us(29))
     assert row["p50_lateness_seconds"] == Fraction("86380.5")
     assert len(tables["rejected_records"]) == 10
 
