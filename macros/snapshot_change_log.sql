@@ -194,7 +194,7 @@
     from versions
     left join known on versions.{{ names.dbt_scd_id }} = known.{{ names.dbt_scd_id }}
     where known.{{ names.dbt_scd_id }} is null or not ({{ change_log_same(content, 'versions', 'known') }})
-    union all by name
+    union all
     select known.*, 'delete' as dbt_change_type
     from known
     left anti join versions on known.{{ names.dbt_scd_id }} = versions.{{ names.dbt_scd_id }}
