@@ -17,7 +17,7 @@ from kafka.errors import (
 )
 
 from ingestion.config import Config
-from ingestion.feeds import IngestionError
+from ingestion.feeds import IngestionError, Unreachable
 
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 _TIMEOUT_MS = 15_000
@@ -62,7 +62,7 @@ def describe(config: Config, name: str) -> Topic:
             "and ssl.* settings in [kafka]."
         ) from None
     except (KafkaError, OSError) as error:
-        raise IngestionError(
+        raise Unreachable(
             f"Kafka at {servers} does not answer ({type(error).__name__}): check that it runs, "
             "and that 'bootstrap.servers' and 'security.protocol' fit it."
         ) from None

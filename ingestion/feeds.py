@@ -10,6 +10,10 @@ class IngestionError(Exception):
     """A fault that the operator can mend; its text is one or two sentences with the way out."""
 
 
+class Unreachable(IngestionError):
+    """Something outside does not answer; it may again in a while."""
+
+
 @dataclass(frozen=True)
 class KafkaFeed:
     """Records of one topic. The topic's name is the feed's, unless configured."""

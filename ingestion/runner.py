@@ -19,14 +19,14 @@ from pyspark.sql.streaming.query import StreamingQuery
 from ingestion import broker, bronze, checkpoints, jdbc, sessions, sources
 from ingestion.batches import batch_of, lag_of
 from ingestion.config import Config
-from ingestion.feeds import Feed, FileFeed, IngestionError, JdbcFeed, KafkaFeed
+from ingestion.feeds import Feed, FileFeed, IngestionError, JdbcFeed, KafkaFeed, Unreachable
 from ingestion.lease import Lease
 from ingestion.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1
-_LONGEST_PAUSE = 60.0
+_LONGEST_PAUSE_POWER = 6  # of 2 seconds
 _WRITE_SECONDS = 30.0
 # When asked to stop, the end of a micro-batch is awaited for so long. Then it is interrupted: that
 # costs its repetition, no more.
@@ -37,9 +37,7 @@ _FATAL = re.compile(
     r"|data may have been lost|OffsetOutOfRange|AnalysisException|IllegalArgument"
     r"|SCHEMA_MISMATCH|ConcurrentQuery"
 )
-_SPARK_GONE = re.compile(
-    r"StatusCode\.UNAVAILABLE|failed to connect|SESSION_(CLOSED|CHANGED)", re.IGNORECASE
-)
+_SPARK_GONE = re.compile(r"StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -126,6 +124,8 @@ class FeedRun:
         self._config = config
         self._lease = lease
         self._known = known
+        self._started = False
+        self._failures = 0  # in a row
         self._first: dict[int, int] = {}
         self._wishes = wishes
         self._stop = stop
@@ -155,16 +155,15 @@ class FeedRun:
             query = self._start(spark)
             if query is None:
                 return True
+            self._started = True
             self._telemetry.up(self.feed.name, True)
-            try:
-                self._follow(query)
-            finally:
-                self._telemetry.up(self.feed.name, False)
-                if query.isActive:
-                    query.stop()
+            self._follow(query)
             return True
-        except IngestionError:
-            raise
+        except Unreachable as error:
+            # At the first start it is more likely a wrong setting than a broker that restarts.
+            if not self._started:
+                raise
+            return self._pause(str(error))
         except PySparkException as error:
             reason = self._config.redact(_first_line(error))
             if _SPARK_GONE.search(f"{type(error).__name__} {error}"):
@@ -172,20 +171,31 @@ class FeedRun:
                     f"Feed {self.feed.name} lost its Spark session ({reason}): start Spark again "
                     "if it is down, then ingestion; it resumes where it was."
                 ) from None
-            bounded = not self._wishes.continuous and self.restarts >= self._config.max_restarts
-            if bounded or _FATAL.search(str(error)):
-                raise IngestionError(
-                    f"Feed {self.feed.name} cannot go on: {reason}. If its checkpoint "
-                    f"{self._checkpoint} is damaged, remove that folder: the feed resumes from "
-                    "bronze, without loss or repeats."
-                ) from None
-            self.restarts += 1
-            self._telemetry.restart(self.feed.name)
-            pause = min(2.0**self.restarts, _LONGEST_PAUSE)
-            log.warning(
-                "feed=%s restart=%d in=%.0fs: %s", self.feed.name, self.restarts, pause, reason
-            )
-            return self._stop.wait(pause)
+            if _FATAL.search(str(error)):
+                raise IngestionError(self._cannot_go_on(reason)) from None
+            return self._pause(reason)
+        finally:
+            self._telemetry.up(self.feed.name, False)
+
+    def _pause(self, reason: str) -> bool:
+        """Wait before the next start, longer each time; True if asked to stop meanwhile.
+
+        Raises IngestionError if a drain has been restarted often enough.
+        """
+        if not self._wishes.continuous and self.restarts >= self._config.max_restarts:
+            raise IngestionError(self._cannot_go_on(reason))
+        self.restarts += 1
+        self._telemetry.restart(self.feed.name)
+        self._failures += 1
+        pause = 2.0 ** min(self._failures, _LONGEST_PAUSE_POWER)
+        log.warning("feed=%s restart=%d in=%.0fs: %s", self.feed.name, self.restarts, pause, reason)
+        return self._stop.wait(pause)
+
+    def _cannot_go_on(self, reason: str) -> str:
+        return (
+            f"Feed {self.feed.name} cannot go on: {reason}. If its checkpoint {self._checkpoint} "
+            "is damaged, remove that folder: the feed resumes from bronze, without loss or repeats."
+        )
 
     def _pull(self, spark: SparkSession, feed: JdbcFeed) -> None:
         """Pull once or, with `continuous`, again and again."""
@@ -275,6 +285,7 @@ class FeedRun:
         while not query.awaitTermination(_POLL_SECONDS):
             reported = self._report(query, reported)
             if self._lease.is_lost():
+                query.stop()
                 break
             if self._stop.is_set():
                 self._finish_batch(query, reported)
@@ -298,6 +309,7 @@ class FeedRun:
         for progress in query.recentProgress:
             batch = batch_of(self.feed.name, json.loads(progress.json), self._first)
             if batch is not None and batch.number > reported:
+                self._failures = 0
                 reported = batch.number
                 self.rows += batch.rows
                 log.info("%s", batch)

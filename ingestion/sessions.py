@@ -68,7 +68,7 @@ def _attach(remote: str, session_id: str) -> Any:
     if session_id:
         url += f";session_id={session_id}"
     spark: Any = SparkSession.builder.remote(url).create()
-    policy = DefaultPolicy(max_retries=5, initial_backoff=100, max_backoff=2000)
+    policy = DefaultPolicy(max_retries=3, initial_backoff=100, max_backoff=2000)
     spark.client.set_retry_policies([policy])
     return spark
 
