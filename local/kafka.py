@@ -7,6 +7,7 @@ import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 
+from local import class_archive
 from local.home import TOPICS, Home, WorkspaceError
 from local.jars import Jars
 from local.java import Java
@@ -119,6 +120,7 @@ def command(home: Home, java: Java, jars: Jars) -> Command:
             "-XX:+UseSerialGC",
             "-XX:+ExitOnOutOfMemoryError",
             "-Djava.net.preferIPv4Stack=true",
+            *class_archive.options(home, "kafka", java, [str(jar) for jar in jars.kafka_jars()]),
             f"-Dlog4j2.configurationFile=file:{home.run}/kafka-log4j2.properties",
             *("-cp", _class_path(jars)),
             "kafka.Kafka",

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 
+from local import class_archive
 from local.home import Home, WorkspaceError
 
 # Clock ticks are 10 ms; a pid cannot be reused within this time.
@@ -163,20 +164,24 @@ def stop(home: Home, part: str, patience: float = 20.0) -> bool:
 
     Returns whether anything ran. The pid file is gone afterwards.
     """
+    if class_archive.is_due(home, part):
+        patience += class_archive.DUMP_PATIENCE_SECONDS
     running = find(home, part)
     victims: dict[int, psutil.Process] = {}
     if running is not None:
         with suppress(psutil.NoSuchProcess):
             victims[running.pid] = psutil.Process(running.pid)
     # The main process first, so that it can end its workers in order.
-    _end(victims.values(), patience)
+    in_order = _end(victims.values(), patience)
     rest = leftovers(home, part)
     _end(rest, patience)
+    class_archive.keep(home, part, ended_in_order=bool(victims) and in_order)
     _pid_file(home, part).unlink(missing_ok=True)
     return bool(victims or rest)
 
 
-def _end(processes: Iterable[psutil.Process], patience: float) -> None:
+def _end(processes: Iterable[psutil.Process], patience: float) -> bool:
+    """Whether all ended by themselves when asked to."""
     waiting = list(processes)
     for process in waiting:
         _signal(process, kill=False)
@@ -184,6 +189,7 @@ def _end(processes: Iterable[psutil.Process], patience: float) -> None:
     for process in alive:
         _signal(process, kill=True)
     _wait(alive, 10.0)
+    return not alive
 
 
 def _wait(

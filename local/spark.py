@@ -11,6 +11,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from local import class_archive
 from local.home import Home
 from local.jars import Jars, pyspark_folder
 from local.java import Java
@@ -115,14 +116,14 @@ def settings(home: Home) -> dict[str, str]:
     }
 
 
-def prepare(home: Home) -> None:
+def prepare(home: Home, java: Java, jars: Jars) -> None:
     """Write the files that the JVM reads and clear the scratch space of a former one."""
     shutil.rmtree(home.temporary, ignore_errors=True)
     home.temporary.mkdir()
     (home.run / "fair-pools.xml").write_text(_FAIR_POOLS)
     (home.run / "spark-log4j2.properties").write_text(_LOGGING.format(folder=home.logs))
-    argument_file = home.run / "spark.args"
-    argument_file.write_text("".join(f"{_quoted(option)}\n" for option in _options(home)))
+    options = _options(home) + class_archive.options(home, "spark", java, _class_path(jars))
+    (home.run / "spark.args").write_text("".join(f"{_quoted(option)}\n" for option in options))
 
 
 def _options(home: Home) -> list[str]:
@@ -154,24 +155,23 @@ def _quoted(option: str) -> str:
     return '"' + option.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _class_path(jars: Jars) -> list[str]:
+    return [str(pyspark_folder() / "jars" / "*"), *(str(jar) for jar in jars.spark_jars())]
+
+
 def command(home: Home, java: Java, jars: Jars) -> Command:
     """How to start the JVM. The token is in its environment, not in the list of processes."""
-    spark_home = pyspark_folder()
-    class_path = [
-        str(spark_home / "jars" / "*"),
-        *(str(jar) for jar in jars.spark_jars()),
-    ]
     return Command(
         part="spark",
         arguments=(
             str(java.path),
             f"@{home.run}/spark.args",
             "-cp",
-            os.pathsep.join(class_path),
+            os.pathsep.join(_class_path(jars)),
             MAIN_CLASS,
         ),
         environment={
-            "SPARK_HOME": str(spark_home),
+            "SPARK_HOME": str(pyspark_folder()),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_CONNECT_AUTHENTICATE_TOKEN": home.token,
             # The workers of Python functions must be of the clients' Python.

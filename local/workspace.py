@@ -57,14 +57,15 @@ def up(home: Home, progress: Progress = lambda _: None) -> None:
         for part in missing:
             processes.stop(home, part)
         _check_ports(home, missing)
+        # Spark first: it takes the longest.
+        if "spark" in missing:
+            progress("starting Spark")
+            spark.prepare(home, java, jars)
+            processes.start(home, spark.command(home, java, jars), _settings_key(home, "spark"))
         if "kafka" in missing:
             progress("starting Kafka")
             kafka.prepare(home, java, jars)
             processes.start(home, kafka.command(home, java, jars), _settings_key(home, "kafka"))
-        if "spark" in missing:
-            progress("starting Spark")
-            spark.prepare(home)
-            processes.start(home, spark.command(home, java, jars), _settings_key(home, "spark"))
         if "endpoint" in missing:
             progress("starting the SQL endpoint")
             processes.start(home, _endpoint_command(home), _settings_key(home, "endpoint"))
@@ -257,10 +258,12 @@ def _healthy(home: Home) -> bool:
 
 def _create_tables(session: SparkSession) -> None:
     """Schemas, and bronze's tables, empty: so that dbt's sources exist before the first event."""
-    for schema in SCHEMAS:
-        session.sql(f"create schema if not exists {schema}")
     from ingestion.bronze import create_tables
 
+    present = {name for row in session.sql("show schemas").collect() for name in row}
+    for schema in SCHEMAS:
+        if schema not in present:
+            session.sql(f"create schema {schema}")
     create_tables(session)
 
 

@@ -61,7 +61,7 @@ def test_the_workspace_has_topics_schemas_and_bronze(workspace: Workspace) -> No
         admin.close()
     topics = {name: number for name, number in described.items() if not name.startswith("_")}
     assert topics == {"user_info": 2, "bpm": 2, "workout": 2}
-    schemas = {row["databaseName"] for row in workspace.sql("show schemas")}
+    schemas = {name for row in workspace.sql("show schemas") for name in row.values()}
     assert {"bronze", "silver", "gold"} <= schemas
     tables = {row["tableName"] for row in workspace.sql("show tables in bronze")}
     assert {"user_info", "bpm", "workout", "registered_users", "gym_logins"} <= tables
