@@ -22,7 +22,6 @@ def makefile(root: Path) -> str:
 def test_workflows_are_sound(root: Path, makefile: str) -> None:
     assert workflows.check(root, makefile) == []
     assert workflows.zizmor(root) == []
-    assert workflows.schema(root) == []
 
 
 MUTANTS = [
@@ -53,20 +52,15 @@ def test_workflow_mutant_is_caught(
     ("old", "new", "rule"),
     [
         ("      - run: databricks bundle validate", "      - run: echo ${{ github.head_ref }}\n      - run: databricks bundle validate", "template-injection"),
-        ("          persist-credentials: false\n", "", "artipacked"),
+        ("persist-credentials: false", "persist-credentials: true", "artipacked"),
         ("permissions: {}", "permissions: write-all", "excessive-permissions"),
+        ("    steps:", "    step:", "failed to load"),
+        ("        if: github", "        when: github", "failed to load"),
     ],
 )  # fmt: skip
 def test_zizmor_catches(mutant: Mutant, old: str, new: str, rule: str) -> None:
     found = workflows.zizmor(mutant(f"{FOLDER}/deploy.yml", old, new))
     assert any(rule in line for line in found), found
-
-
-def test_the_schema_catches(mutant: Mutant) -> None:
-    found = workflows.schema(
-        mutant(f"{FOLDER}/deploy.yml", "runs-on: ubuntu-24.04", "run-on: ubuntu-24.04")
-    )
-    assert any("deploy.yml" in line for line in found), found
 
 
 def test_slim_ci_builds_what_changed(root: Path) -> None:
