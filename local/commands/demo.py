@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,49 +184,44 @@ def _wait(process: subprocess.Popen[bytes], name: str) -> int:
 
 
 def _results(home: Home) -> None:
+    # The connector and pandas warn on import.
+    warnings.simplefilter("ignore")
+    from databricks.sql import Error
+
+    from local.warehouse import connection
+
+    try:
+        with connection(home) as opened, opened.cursor() as cursor:
+            _show(cursor)
+    except Error as error:
+        raise WorkspaceError(f"The results could not be read: {error}") from error
+
+
+def _show(cursor: Any) -> None:
+    from local.commands.sql import write_rows
+
     for title, statement in (
         ("gold.workout_bpm_summary, the first rows", _WORKOUTS),
         ("gold.gym_summary, the first rows", _VISITS),
-        ("Rows by layer", _counts(home)),
+        ("Rows by layer", _counts(cursor)),
         ("What became of each feed's records (silver.record_outcomes)", _OUTCOMES),
         ("Rejected by reason (silver.rejected_records)", _REJECTED),
     ):
-        print(f"\n{title}", flush=True)
-        _show(home, statement)
+        cursor.execute(statement)
+        print(f"\n{title}")
+        write_rows(cursor, "table")
 
 
-def _show(home: Home, statement: str) -> None:
-    from local.commands.sql import query
-
-    if query(home, statement, "table") != 0:
-        raise WorkspaceError(f"This query failed: {' '.join(statement.split())}")
-    sys.stdout.flush()
-
-
-def _counts(home: Home) -> str:
+def _counts(cursor: Any) -> str:
     """A query for the rows of every table that people look at."""
     parts = []
     for schema in SCHEMAS:
-        tables = [row["tableName"] for row in _rows(home, f"show tables in {schema}")]
-        names = [f"{schema}.{table}" for table in sorted(tables) if not table.startswith("stg_")]
+        cursor.execute(f"show tables in {schema}")
+        tables = sorted(row["tableName"] for row in cursor.fetchall())
+        names = [f"{schema}.{table}" for table in tables if not table.startswith("stg_")]
         # The names come from the catalog.
         parts += [f"select '{name}' as name, count(*) as num_rows from {name}" for name in names]  # noqa: S608
     return " union all ".join(parts)
-
-
-def _rows(home: Home, statement: str) -> list[dict[str, Any]]:
-    """Rows of a query, read from `lakehouse sql --format json`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "local.cli", "sql", "--format", "json", statement],
-        env=_environment(home),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise WorkspaceError(done.stderr.strip() or "A query failed.")
-    rows: list[dict[str, Any]] = json.loads(done.stdout)
-    return rows
 
 
 def _how_to_go_on(home: Home) -> str:

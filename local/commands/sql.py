@@ -50,13 +50,18 @@ def query(home: Home, statement: str, form: str) -> int:
     try:
         with connection(home) as opened, opened.cursor() as cursor:
             cursor.execute(statement)
-            names = [column[0] for column in cursor.description or ()]
-            write = {"table": _table, "csv": _csv, "json": _json}[form]
-            write(names, _rows(cursor))
+            write_rows(cursor, form)
     except Error as error:
         print(f"lakehouse: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def write_rows(cursor: Any, form: str) -> None:
+    """Write the rows of an executed statement to stdout as `table`, `csv` or `json`."""
+    names = [column[0] for column in cursor.description or ()]
+    write = {"table": _table, "csv": _csv, "json": _json}[form]
+    write(names, _rows(cursor))
 
 
 def _rows(cursor: Any) -> Iterator[list[Any]]:
