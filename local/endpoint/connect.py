@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -211,7 +212,9 @@ def to_spark_error(error: Exception) -> SparkError:
     if not isinstance(error, PySparkException):
         return SparkError(str(error))
     message = str(getattr(error, "_message", None) or error)
-    message = message.split("\n\nJVM stacktrace")[0].rstrip()
+    message = message.split("\n\nJVM stacktrace")[0].strip()
+    # Spark adds the whole plan of a query that it could not analyse, with its literals.
+    message = re.sub(r"(SQLSTATE: \w{5}; line \d+ pos \d+);\n.*", r"\1", message, flags=re.DOTALL)
     condition, state = None, None
     try:
         condition, state = error.getCondition(), error.getSqlState()

@@ -21,7 +21,7 @@ from local.endpoint import schema as types
 from local.endpoint.connect import SparkError
 
 # Most bytes of Arrow data in one answer: larger ones only cost memory on both sides.
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 4 << 20
 _CANCELLED = SparkError(
     "[OPERATION_CANCELED] The operation was cancelled. SQLSTATE: HY008",
     "OPERATION_CANCELED",

@@ -832,10 +832,13 @@ def _follow(cursor: Cursor) -> Translation | None:
     if name is None:
         return None
     if cursor.accept("RENAME TO"):
+        start = cursor.index
         to = cursor.name()
         if to is None:
             return None
         target, new = _table_name(name), _table_name(to)
+        # Spark takes a catalog in the new name for a schema.
+        text = cursor.text(0, start) + identifier(*new)
         if len(new) == 1:
             new = (*target[:-1], *new)
         return _run(text, Renamed(target, new))

@@ -101,7 +101,7 @@ def test_views_of_information_schema_are_cut_out() -> None:
         "JOIN system.information_schema.tables ON true WHERE table_schema = 'Gold'"
     )
     assert translation.views == [View("key_column_usage"), View("tables", "tables")]
-    assert translation.only.schemas == {"gold"}
+    assert translation.only.schemas == frozenset({"gold"})
     assert translation.only.tables is None
     assert translation.only.wants("column_name")
     assert not translation.only.wants("comment")
@@ -249,7 +249,6 @@ def test_recorded_only(sql: str, effect: object) -> None:
         ("DROP VIEW gold.v", Dropped(("gold", "v"))),
         ("DROP SCHEMA IF EXISTS lakehouse.gold CASCADE", DroppedSchema(("gold",))),
         ("ALTER TABLE lakehouse.gold.t RENAME TO `u`", Renamed(("gold", "t"), ("gold", "u"))),
-        ("ALTER VIEW gold.t RENAME TO gold.u", Renamed(("gold", "t"), ("gold", "u"))),
         ("ALTER TABLE t DROP COLUMNS (a, b)", DroppedColumns(("t",), ("a", "b"))),
         ("create or replace table gold.t as select 1", Replaced(("gold", "t"))),
     ],
@@ -259,6 +258,12 @@ def test_run_and_followed(sql: str, effect: object) -> None:
     assert translation.answer is None
     assert translation.effects == (effect,)
     assert translation.text() == sql.replace("lakehouse.", "`spark_catalog`.")
+
+
+def test_a_new_name_has_no_catalog() -> None:
+    translation = translate("ALTER VIEW lakehouse.gold.t RENAME TO lakehouse.gold.u")
+    assert translation.text() == "ALTER VIEW `spark_catalog`.gold.t RENAME TO `gold`.`u`"
+    assert translation.effects == (Renamed(("gold", "t"), ("gold", "u")),)
 
 
 def test_create_table_without_what_spark_does_not_know() -> None:

@@ -1,0 +1,3 @@
+{{ config(materialized="ephemeral") }}
+
+select id, upper(name) as name from {{ ref("as_view") }}

@@ -1,0 +1,3 @@
+{{ config(materialized="view", tags=["always"]) }}
+
+select id, name, joined from {{ ref("members") }}
