@@ -1,5 +1,7 @@
--- Nothing is dropped without a word: per feed and arrival date, the records that staging holds are the sum of their outcomes.
-{%- set feeds = {
+-- Nothing is dropped without a word: per feed and arrival date, the records that staging holds are
+-- the sum of their outcomes.
+{{ config(group="silver") }}
+{% set feeds = {
     'user_info': ref('stg_kafka__user_info'),
     'bpm': ref('stg_kafka__bpm'),
     'workout': ref('stg_kafka__workout'),
@@ -8,7 +10,7 @@
 } %}
 with staged as (
 
-    {%- for feed, records in feeds.items() %}
+    {% for feed, records in feeds.items() %}
     select
         '{{ feed }}' as feed,
         cast(ingested_at as date) as arrival_date,
@@ -16,7 +18,7 @@ with staged as (
     from {{ records }}
     group by all
     {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {% endfor %}
 
 )
 

@@ -1,4 +1,5 @@
--- The snapshot computes only the users that changed; it must equal the history computed from the whole log at once.
+-- The snapshot computes only the users that changed; it must equal the history computed from the
+-- whole log at once.
 with states as (
 
     select
@@ -7,7 +8,8 @@ with states as (
         case
             when update_type <> 'delete'
                 then struct(
-                    date_of_birth, sex, gender, first_name, last_name, street_address, city, state, zip_code
+                    date_of_birth, sex, gender, first_name, last_name, street_address, city, state,
+                    zip_code
                 )
         end as profile
     from {{ ref('user_profile_changes') }}
