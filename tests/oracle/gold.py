@@ -223,6 +223,19 @@ def _periods(line: Timeline, length: int) -> Iterable[tuple[int, list[int]]]:
         yield start, indexes
 
 
+def _resting(line: Timeline, indexes: Iterable[int]) -> Fraction | None:
+    """The lowest mean of a half hour (on the clock) that readings cover for 10 minutes or more."""
+    halves: dict[int, list[int]] = defaultdict(list)
+    for i in indexes:
+        halves[line.times[i] - line.times[i] % (HOUR // 2)].append(i)
+    means = [
+        _statistics([line.bpm[i] for i in own])[1]
+        for start, own in halves.items()
+        if sum(_standing(line, i, start + HOUR // 2) for i in own) >= 600 * MICROS
+    ]
+    return min(means, default=None)
+
+
 def hourly_heart_rate_rows(lines: Mapping[str, Timeline]) -> list[Row]:
     rows = []
     for user_id, line in lines.items():
@@ -261,6 +274,7 @@ def daily_heart_rate_rows(
                     "avg_bpm": mean,
                     "max_bpm": highest,
                     "num_readings": len(indexes),
+                    "resting_bpm_estimate": _resting(line, indexes),
                     "covered_minutes": minutes(
                         sum(_standing(line, i, start + DAY) for i in indexes)
                     ),

@@ -637,6 +637,20 @@ def test_hours_and_days_cut_what_stands() -> None:
     assert day["active_zone_minutes"] is None
 
 
+def test_resting_estimate() -> None:
+    def resting(*readings: Record) -> Any:
+        rows = compute([registered("u", "d", "m", 0), *readings])["daily_heart_rates"]
+        return rows[0]["resting_bpm_estimate"]
+
+    # Ten readings a minute apart cover 10 minutes; 50 alone covers one, however low it is.
+    ten = [bpm("d", 60 * i, 60 + i % 2) for i in range(10)]
+    assert resting(*ten, bpm("d", 1800, 50)) == Fraction("60.5")
+    assert resting(*ten[:9], bpm("d", 539, 60)) is None
+    # The lower of two half hours; what the last reading stands is cut at the half hour's end.
+    assert resting(*ten, *(bpm("d", 1800 + 60 * i, 55) for i in range(10))) == 55
+    assert resting(*(bpm("d", 1230 + 60 * i, 55) for i in range(10))) is None
+
+
 def test_occupancy() -> None:
     records: list[Record] = [
         registered("u", "d", "m1", 0),
