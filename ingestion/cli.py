@@ -28,7 +28,10 @@ log = logging.getLogger("ingestion")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 a fault (one line on stderr), 2 wrong usage."""
+    """Returns 0 if all went well. Raises SystemExit with 1 after a fault, 2 for wrong usage.
+
+    It raises because Databricks, which calls it for a wheel task, takes any return for success.
+    """
     parser = argparse.ArgumentParser(prog="fitbit-ingest", description=__doc__)
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings (TOML)")
     add_arguments(parser)
@@ -37,8 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load(os.environ, args.config)
     except IngestionError as error:
         print(error, file=sys.stderr)
-        return 1
-    return ingest(config, args)
+        raise SystemExit(1) from None
+    if code := ingest(config, args):
+        raise SystemExit(code)
+    return 0
 
 
 def job() -> None:
@@ -65,14 +70,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def ingest(config: Config, args: argparse.Namespace) -> int:
-    """Run the feeds; SIGTERM and SIGINT end them after the micro-batch."""
+    """Run the feeds; SIGTERM and SIGINT end them after the micro-batch. Returns the exit code."""
     # Spark's client takes a second to import: not for --help or a wrong setting.
     from ingestion.runner import Wishes, run
 
     _log_to_stderr(config)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    if threading.current_thread() is threading.main_thread():  # a platform may own it
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
     wishes = Wishes(args.continuous, args.accept_data_loss, args.new_topic)
     started = time.monotonic()
     try:
