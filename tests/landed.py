@@ -18,6 +18,7 @@ from kafka.serializer import Serializer
 from local.home import Home
 from tests.cases.case import Case
 from tests.cases.catalog import CASES
+from tests.oracle import compare, compute
 from tests.oracle.load import bronze_query, from_bronze_rows
 from tests.oracle.records import FEEDS, Record
 from tests.support import Workspace, free_base_port
@@ -43,6 +44,19 @@ def read(space: Workspace) -> Landed:
     tables |= {name: space.sql(f"select * from gold.{name}") for name in GOLD}
     records = [r for feed in FEEDS for r in from_bronze_rows(feed, space.sql(bronze_query(feed)))]
     return Landed(tables, records)
+
+
+def differences_from_oracle(landed: Landed, **options: Any) -> list[str]:
+    """Every table of silver and gold against the oracle over the same bronze.
+
+    `options` are those of `compute`. No differences: an empty list.
+    """
+    expected = compute(landed.records, **options)
+    return [
+        line
+        for name in (*SILVER, *GOLD)
+        for line in compare(expected[name], landed.tables[name], name)
+    ]
 
 
 class _Bytes(Serializer):  # type: ignore[misc]
