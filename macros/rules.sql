@@ -1,32 +1,45 @@
 {# The rules that several models share. #}
 
 
-{# Whole years from a birth date to a date; who is born on 29 February has the birthday on 1 March in other years. #}
+{#  Whole years from a birth date to a date; who is born on 29 February has the birthday on 1 March in
+    other years. Null before the birth. #}
 {% macro whole_years(birth_date, on_date) -%}
-    (
-        year({{ on_date }}) - year({{ birth_date }})
-        - if(month({{ on_date }}) * 100 + day({{ on_date }}) < month({{ birth_date }}) * 100 + day({{ birth_date }}), 1, 0)
-    )
+    case
+        when {{ on_date }} >= {{ birth_date }}
+            then year({{ on_date }}) - year({{ birth_date }})
+                - if(
+                    month({{ on_date }}) * 100 + day({{ on_date }})
+                    < month({{ birth_date }}) * 100 + day({{ birth_date }}),
+                    1,
+                    0
+                )
+    end
 {%- endmacro %}
 
 
-{# The age band of an age (see the seed age_bands); unknown age: invalid age. `bands` is the alias of the left-joined seed. #}
+{#  The age band of an age (see the seed age_bands); unknown age: invalid age. `bands` is the alias of
+    the left-joined seed. #}
 {% macro joins_age_band(age, bands) -%}
     {{ age }} >= {{ bands }}.from_age and ({{ bands }}.to_age is null or {{ age }} < {{ bands }}.to_age)
 {%- endmacro %}
 
 
-{# HRmax in beats a minute, as a decimal, by the formula of var hr_max_formula: fox = 220 - age, tanaka = 208 - 0.7 age. #}
+{#  HRmax in beats a minute, as a decimal, by the formula of var hr_max_formula: fox = 220 - age,
+    tanaka = 208 - 0.7 age. #}
 {% macro max_heart_rate(age) -%}
     {%- set formula = var('hr_max_formula') -%}
     {%- if formula == 'fox' -%} cast(220 - {{ age }} as decimal(9, 1))
     {%- elif formula == 'tanaka' -%} cast(208 - 0.7 * {{ age }} as decimal(9, 1))
-    {%- else -%} {% do exceptions.raise_compiler_error('var hr_max_formula is ' ~ formula ~ ': it must be fox or tanaka') %}
+    {%- else -%}
+        {% do exceptions.raise_compiler_error(
+            'var hr_max_formula is ' ~ formula ~ ': it must be fox or tanaka'
+        ) %}
     {%- endif -%}
 {%- endmacro %}
 
 
-{# Microseconds as minutes, rounded half up to 2 decimals; exact, since two decimals of a minute are 600,000 µs. #}
+{#  Microseconds as minutes, rounded half up to 2 decimals; exact, since two decimals of a minute are
+    600,000 µs. #}
 {% macro minutes(microseconds) -%}
     cast(round(cast({{ microseconds }} as decimal(20, 0)) / 60000000, 2) as double)
 {%- endmacro %}
@@ -42,8 +55,8 @@
 {% macro reading_stands_micros() -%} 60000000 {%- endmacro %}
 
 
-{#  The profile versions with the reach that gold gives them: from valid_from up to valid_to, the first one of a user
-    from the beginning of time. A user deleted by then has none. #}
+{#  The profile versions with the reach that gold gives them: from valid_from up to valid_to, the first
+    one of a user from the beginning of time. A user deleted by then has none. #}
 {% macro profile_versions() -%}
     select
         user_id,
@@ -114,12 +127,8 @@ standing as (
 {%- endmacro %}
 
 
-{% macro zone_names() -%}
-    {{ return(['out_of_range', 'fat_burn', 'cardio', 'peak']) }}
-{%- endmacro %}
-
-
-{# <zone>_micros for each zone, and active_zone_micros; for a query that joins the seed heart_rate_zones as `zones`. #}
+{#  <zone>_micros for each zone, and active_zone_micros; for a query that joins the seed
+    heart_rate_zones as `zones`. #}
 {% macro sums_by_zone(microseconds) -%}
     {%- for zone in zone_names() %}
         sum(if(zones.zone = '{{ zone }}', {{ microseconds }}, 0)) as {{ zone }}_micros,

@@ -24,10 +24,11 @@ aged as (
         {{ whole_years('profiles.date_of_birth', 'as_of.as_of_date') }} as age
     from profiles
     cross join as_of
-    -- The profile at the end of that day.
+    -- Like any day, as_of_date uses the profile as of its first instant.
     where
-        (profiles.in_force_from is null or profiles.in_force_from < as_of.as_of_date + interval 1 day)
-        and (profiles.in_force_to is null or profiles.in_force_to >= as_of.as_of_date + interval 1 day)
+        {{ in_interval(
+            'cast(as_of.as_of_date as timestamp)', 'profiles.in_force_from', 'profiles.in_force_to'
+        ) }}
 
 ),
 
