@@ -97,9 +97,9 @@ class Steps:
                 raise
             file.seek(0)
             output = file.read()
-        if code != 0:
-            end = "\n".join(output.splitlines()[-_SHOWN_OF_A_FAULT:])
-            raise WorkspaceError(f"{name} ended with {code}:\n{end}\nAll of it is in {path}.")
+            if code != 0:
+                end = "\n".join(output.splitlines()[-_SHOWN_OF_A_FAULT:])
+                raise WorkspaceError(f"{name} ended with {code}:\n{end}\nAll of it is in {path}.")
         return output
 
 

@@ -1,0 +1,63 @@
+"""The demo: its steps, its results, and what it says when a step fails."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.commands import demo
+from local.home import Home, WorkspaceError
+from tests.landed import Landed
+from tests.support import Workspace
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    found = Home(tmp_path / "home", 20000)
+    found.create()
+    return found
+
+
+def test_a_step_keeps_its_seconds_and_output(home: Home) -> None:
+    steps = demo.Steps(home.logs)
+    script = "import os; print(os.environ['LAKEHOUSE_PORT']); print('PASS=3')"
+    output = steps.command("say", [sys.executable, "-c", script], home, "say.log")
+    assert output.split() == ["20000", "PASS=3"]
+    assert (home.logs / "say.log").read_text() == output
+    assert steps.seconds["say"] > 0
+
+
+def test_a_failing_step_ends_the_demo_with_its_last_lines(home: Home) -> None:
+    steps = demo.Steps(home.logs)
+    script = "import sys; [print('line', n) for n in range(99)]; sys.exit(3)"
+    with pytest.raises(WorkspaceError, match="ended with 3") as fault:
+        steps.command("fail", [sys.executable, "-c", script], home, "fail.log")
+    assert "line 98" in str(fault.value)
+    assert "line 7\n" not in str(fault.value)
+    assert str(home.logs / "fail.log") in str(fault.value)
+    assert "fail" not in steps.seconds
+
+
+def test_the_sample_is_there() -> None:
+    assert demo.SAMPLE.is_file()
+
+
+def test_results_of_a_built_lakehouse(
+    example_workspace: Workspace, landed_example: Landed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The worked example stands for the demo's own day: the queries are the same."""
+    demo._results(example_workspace.home)
+    shown = capsys.readouterr().out
+    assert landed_example.tables["gym_summary"]
+    for part in (
+        "gold.workout_bpm_summary",
+        "gold.gym_summary",
+        "silver.heart_rates",
+        "bronze.bpm",
+        "superseded",
+        "reason",
+    ):
+        assert part in shown
+    assert "stg_" not in shown
