@@ -73,13 +73,15 @@ def trusted(path: Path, last: Commit | None) -> Checkpoint | None:
     return state
 
 
-def is_at(path: Path, latest: Mapping[int, int]) -> bool:
-    """Whether a Kafka checkpoint has read, and committed, up to these offsets."""
+def has_reached(path: Path, offsets: Mapping[int, int]) -> bool:
+    """Whether a Kafka checkpoint has read, and committed, up to these offsets by partition."""
     try:
         state = read(path)
     except Damaged:
         return False
-    return state is not None and state.planned == state.committed and state.position == latest
+    if state is None or state.planned != state.committed:
+        return False
+    return all(state.position.get(p, -1) >= offset for p, offset in offsets.items())
 
 
 def set_aside(path: Path, reason: str) -> None:

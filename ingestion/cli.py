@@ -86,6 +86,9 @@ def ingest(config: Config, args: argparse.Namespace) -> int:
     except IngestionError as error:
         log.error("%s", error)
         return 1
+    except Exception:
+        log.exception("ingestion ended by an unexpected fault")
+        return 1
     counts = " ".join(f"{name}={count}" for name, count in rows.items())
     log.info("done seconds=%.1f %s", time.monotonic() - started, counts)
     return 0
@@ -104,22 +107,22 @@ def _has_files(folder: Path) -> bool:
     return any(path.is_file() for path in folder.rglob("[!._]*"))
 
 
-class _Redact(logging.Filter):
+class _Redacting(logging.Formatter):
+    """Shows no secret, neither in messages nor in stack traces."""
+
+    converter = time.gmtime  # type: ignore[assignment]  # as the standard library's documents it
+
     def __init__(self, config: Config) -> None:
-        super().__init__()
+        super().__init__("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
         self._config = config
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._config.redact(record.getMessage()), ()
-        return True
+    def format(self, record: logging.LogRecord) -> str:
+        return self._config.redact(super().format(record))
 
 
 def _log_to_stderr(config: Config) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    handler.addFilter(_Redact(config))
+    handler.setFormatter(_Redacting(config))
     log.handlers = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False

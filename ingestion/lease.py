@@ -35,12 +35,15 @@ class LeaseHeld(IngestionError):
 
 @dataclass(frozen=True)
 class Record:
-    """What a lease file says. `beat` grows while the owner lives; `since` is for people."""
+    """What a lease file says. `beat` grows while the owner lives; `since` is for people.
+
+    `sessions`: the owner's Spark session, then those of former owners whose queries may still run.
+    """
 
     feed: str
     host: str
     pid: int
-    session_id: str
+    sessions: tuple[str, ...]
     since: str
     beat: int = 0
     revoked: bool = False
@@ -49,8 +52,9 @@ class Record:
 def read(path: Path) -> Record | None:
     """The record of a lease file, or None if there is none that can be read."""
     try:
-        return Record(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        content = json.loads(path.read_text())
+        return Record(**{**content, "sessions": tuple(content["sessions"])})
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
@@ -62,17 +66,14 @@ def write(path: Path, record: Record) -> None:
 
 
 class Lease:
-    """Held from `acquire` to the end of the `with` block, unless it is lost meanwhile.
+    """Held from `acquire` to the end of the `with` block, unless it is lost meanwhile."""
 
-    `orphan` is the session of an owner that ended without giving the lease back.
-    """
-
-    def __init__(self, path: Path, record: Record, lock: int, orphan: str | None) -> None:
-        self.orphan = orphan
+    def __init__(self, path: Path, record: Record, lock: int) -> None:
         self._path = path
         self._record = record
         self._lock = lock
         self._ended = threading.Event()
+        self._writing = threading.Lock()
 
     @property
     def feed(self) -> str:
@@ -80,7 +81,12 @@ class Lease:
 
     @property
     def session_id(self) -> str:
-        return self._record.session_id
+        return self._record.sessions[0]
+
+    @property
+    def orphans(self) -> tuple[str, ...]:
+        """Sessions of owners that ended without giving the lease back."""
+        return self._record.sessions[1:]
 
     @classmethod
     def acquire(cls, folder: Path, feed: str, seconds: float) -> Lease:
@@ -100,12 +106,13 @@ class Lease:
             ):
                 raise LeaseHeld(_held(feed, old))
             now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            record = Record(feed, host, os.getpid(), str(uuid.uuid4()), now)
+            sessions = (str(uuid.uuid4()), *(old.sessions if old else ()))
+            record = Record(feed, host, os.getpid(), sessions, now)
             write(path, record)
         except BaseException:
             os.close(lock)
             raise
-        lease = cls(path, record, lock, old.session_id if old else None)
+        lease = cls(path, record, lock)
         threading.Thread(
             target=lease._beat, args=(seconds / 4,), name=f"lease-{feed}", daemon=True
         ).start()
@@ -114,7 +121,13 @@ class Lease:
     def is_lost(self) -> bool:
         """Whether someone took the heartbeat for dead and revoked the lease or took it over."""
         now = read(self._path)
-        return now is None or now.revoked or now.session_id != self.session_id
+        return now is None or now.revoked or now.sessions[0] != self.session_id
+
+    def forget_orphans(self) -> None:
+        """To be called when their queries have stopped."""
+        with self._writing:
+            self._record = replace(self._record, sessions=self._record.sessions[:1])
+            write(self._path, self._record)
 
     def __enter__(self) -> Self:
         return self
@@ -134,11 +147,12 @@ class Lease:
         while not self._ended.wait(every):
             if self.is_lost():
                 return
-            self._record = replace(self._record, beat=self._record.beat + 1)
-            try:
-                write(self._path, self._record)
-            except OSError as error:  # a full disk: the next beat may succeed
-                log.warning("feed=%s heartbeat failed: %s", self._record.feed, error.strerror)
+            with self._writing:
+                self._record = replace(self._record, beat=self._record.beat + 1)
+                try:
+                    write(self._path, self._record)
+                except OSError as error:  # a full disk: the next beat may succeed
+                    log.warning("feed=%s heartbeat failed: %s", self._record.feed, error.strerror)
 
 
 def _lock(handle: int) -> bool | None:

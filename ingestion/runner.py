@@ -7,6 +7,7 @@ import logging
 import re
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -68,9 +69,10 @@ def run(
             for feed in feeds
         ]
         for lease in leases:
-            if lease.orphan and config.spark_remote:
-                stopped = sessions.stop_queries(config.spark_remote, lease.orphan)
+            for orphan in lease.orphans if config.spark_remote else ():
+                stopped = sessions.stop_queries(config.spark_remote, orphan)
                 log.info("feed=%s taken over, %d orphaned query stopped", lease.feed, stopped)
+            lease.forget_orphans()
         with sessions.session(config.spark_remote) as spark:
             bronze.create_tables(spark, config.catalog or None)
             known = bronze.known_topics(spark, config.catalog)
@@ -126,7 +128,8 @@ class FeedRun:
         self._known = known
         self._started = False
         self._failures = 0  # in a row
-        self._first: dict[int, int] = {}
+        self._first: Mapping[int, int] = {}  # offsets at the start, for the log
+        self._goal: Mapping[int, int] = {}  # offsets that a drain must reach
         self._wishes = wishes
         self._stop = stop
         self._telemetry = telemetry
@@ -253,6 +256,8 @@ class FeedRun:
                 f"{known.topic}). If that is meant, start once with --new-topic: it is read from "
                 "its first record on."
             )
+        if known:
+            checkpoints.set_aside(self._checkpoint, "another topic is read from now on")
         epoch = known.epoch + 1 if known else 0
         self._known = bronze.KnownTopic(topic.name, topic.id, epoch)
         bronze.record_topic(spark, self._config.catalog, self.feed.name, self._known)
@@ -262,7 +267,7 @@ class FeedRun:
         self, spark: SparkSession, topic: broker.Topic, epoch: int, writer_id: str
     ) -> DataFrame | None:
         catalog, feed = self._config.catalog, self.feed.name
-        if not self._wishes.continuous and checkpoints.is_at(self._checkpoint, topic.latest):
+        if not self._wishes.continuous and checkpoints.has_reached(self._checkpoint, topic.latest):
             return None
         last = bronze.last_commit(spark, self._table, writer_id)
         state = checkpoints.trusted(self._checkpoint, last)
@@ -276,7 +281,7 @@ class FeedRun:
             bronze.record_gaps(spark, catalog, feed, topic.name, epoch, gaps)
             checkpoints.set_aside(self._checkpoint, "a loss was accepted")
             resume = bronze.next_offsets(spark, catalog, self.feed.table, epoch)
-        self._first = {**topic.earliest, **resume}
+        self._first, self._goal = {**topic.earliest, **resume}, topic.latest
         return sources.kafka_stream(spark, self._config, topic, epoch=epoch, start=resume)
 
     def _follow(self, query: StreamingQuery) -> None:
@@ -296,6 +301,12 @@ class FeedRun:
             raise IngestionError(
                 f"Feed {self.feed.name}: the lease was revoked, since its heartbeat stood still "
                 "(was the machine suspended?). Start ingestion again; it resumes where it was."
+            )
+        drains = not self._wishes.continuous and not self._stop.is_set()
+        if drains and self._goal and not checkpoints.has_reached(self._checkpoint, self._goal):
+            raise IngestionError(
+                f"Feed {self.feed.name}: the query was stopped from outside before it had read "
+                "all. Start ingestion again; it resumes where it was."
             )
 
     def _report(self, query: StreamingQuery, reported: int) -> int:

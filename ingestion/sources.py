@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame, SparkSession
@@ -12,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from ingestion import files
 from ingestion.broker import Topic
 from ingestion.config import Config
-from ingestion.feeds import EnvelopeFeed, FileFeed
+from ingestion.feeds import EnvelopeFeed, FileFeed, IngestionError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,6 +77,10 @@ def file_stream(
     a lost checkpoint repeats nothing.
     """
     root = f"{config.landing}/{feed.folder}"
+    try:
+        Path(root).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IngestionError(f"Landing folder {root} is not there: create it.") from error
     content = _file_reader(spark, config, root).selectExpr(
         f"substring_index(path, {_quoted(root + '/')}, -1) as source_file",
         "modificationTime as source_modified_at",

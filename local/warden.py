@@ -16,19 +16,11 @@ from pathlib import Path
 from ingestion import lease
 from ingestion.lease import Record
 from local.home import Home
-from local.home import Home
 
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 10.0
 _LOOK_SECONDS = 2.0
-
-
-def start(home: Home) -> Warden:
-    """Start the warden of a workspace, in a daemon thread of this process."""
-    warden = Warden(home.leases, home.connect_url)
-    warden.start()
-    return warden
 
 
 class Warden(threading.Thread):
@@ -83,7 +75,7 @@ class Warden(threading.Thread):
         # Revoked first: an owner that was only slow must not take its query's end for success.
         revoked = replace(record, revoked=True)
         lease.write(path, revoked)
-        stopped = self._stop_queries(self._remote, record.session_id)
+        stopped = sum(self._stop_queries(self._remote, session) for session in record.sessions)
         if lease.read(path) == revoked:  # else a new owner has taken it over meanwhile
             path.unlink(missing_ok=True)
         log.warning("warden: feed %s had no owner, %d query stopped", record.feed, stopped)

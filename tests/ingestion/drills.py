@@ -24,7 +24,8 @@ from tests.support import Workspace
 Header = tuple[str, bytes]
 Record = tuple[bytes | None, bytes | None, list[Header]]
 
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 300.0
+"""Only a hang takes so long; a busy machine may be slow."""
 
 
 class Drills:
@@ -106,7 +107,12 @@ class Drills:
         self, *options: str, check: bool = True, environment: dict[str, str] | None = None
     ) -> str:
         """Run `lakehouse ingest`; returns its log."""
-        done = self.space.run("ingest", *options, check=check, environment=environment)
+        done = self.space.run(
+            *("ingest", *options),
+            check=check,
+            environment=environment,
+            timeout=PATIENCE_SECONDS * 2,
+        )
         assert (done.returncode == 0) == check, done.stderr
         return done.stderr
 

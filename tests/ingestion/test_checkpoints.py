@@ -95,8 +95,9 @@ def test_damaged_files(tmp_path: Path, file: str, content: str | None) -> None:
 
 def test_at_the_end_of_the_topic(tmp_path: Path) -> None:
     path = make(tmp_path / "bpm", 4, 4)
-    assert checkpoints.is_at(path, {0: 50, 1: 0})
-    assert not checkpoints.is_at(path, {0: 51, 1: 0})
-    assert not checkpoints.is_at(path, {0: 50, 1: 0, 2: 0})
+    assert checkpoints.has_reached(path, {0: 50, 1: 0})
+    assert checkpoints.has_reached(path, {0: 49, 1: 0})
+    assert not checkpoints.has_reached(path, {0: 51, 1: 0})
+    assert not checkpoints.has_reached(path, {0: 50, 1: 0, 2: 0})
     (path / "commits" / "4").unlink()
-    assert not checkpoints.is_at(path, {0: 50, 1: 0})
+    assert not checkpoints.has_reached(path, {0: 50, 1: 0})

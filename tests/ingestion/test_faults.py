@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
 import time
 from collections.abc import Callable
@@ -11,18 +13,27 @@ import pytest
 
 from tests.ingestion.drills import Drills, until
 
+pytestmark = pytest.mark.timeout(1800)
+
+KILLS = int(os.environ.get("INGESTION_KILLS", "2"))
+"""How often the ingest process is killed; the soak does it 20 times."""
 # Small micro-batches, so that a kill meets one in its middle.
 SMALL = {"FITBIT_INGEST_MAX_OFFSETS_PER_TRIGGER": "400"}
 
 
 def test_kill_of_the_ingest_process_and_a_second_start(drills: Drills) -> None:
-    drills.produce("bpm", 4_000)
-    for _ in range(2):
+    moment = random.Random(7)
+    with drills.producing("bpm"):
+        for _ in range(KILLS):
+            with drills.ingesting("--feed", "bpm", "--continuous", **SMALL) as ingestion:
+                ingestion.until_batches(2)
+                time.sleep(moment.uniform(0, 2))
+                ingestion.kill()
         with drills.ingesting("--feed", "bpm", "--continuous", **SMALL) as ingestion:
-            ingestion.until_batches(2)
+            ingestion.until_batches(1)
             refused = drills.drain("--feed", "bpm", check=False)
             assert f"Feed bpm is being ingested by process {ingestion.process.pid}" in refused
-            ingestion.kill()
+            assert ingestion.terminate() == 0
     drills.drain("--feed", "bpm")
     drills.assert_bronze("bpm")
 

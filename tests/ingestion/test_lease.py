@@ -47,7 +47,7 @@ def test_a_second_owner_is_refused_and_told_who_has_it(tmp_path: Path, owner: Ow
     with pytest.raises(LeaseHeld, match=rf"bpm.*{process.pid}"):
         Lease.acquire(tmp_path, "bpm", 10)
     with Lease.acquire(tmp_path, "workout", 10) as other:
-        assert other.orphan is None
+        assert other.orphans == ()
 
 
 def test_after_a_kill_the_next_owner_gets_it_at_once_with_the_orphaned_session(
@@ -58,8 +58,16 @@ def test_after_a_kill_the_next_owner_gets_it_at_once_with_the_orphaned_session(
     process.kill()
     process.wait()
     with Lease.acquire(tmp_path, "bpm", 10) as taken:
-        assert taken.orphan == session_id
+        assert taken.orphans == (session_id,)
         assert taken.session_id != session_id
+        # Were this one killed now, the next would still know of the first.
+        record = lease.read(tmp_path / "bpm.json")
+        assert record is not None
+        assert record.sessions == (taken.session_id, session_id)
+        taken.forget_orphans()
+        record = lease.read(tmp_path / "bpm.json")
+        assert record is not None
+        assert record.sessions == (taken.session_id,)
 
 
 def test_a_lease_given_back_leaves_no_orphan(tmp_path: Path) -> None:
@@ -67,7 +75,7 @@ def test_a_lease_given_back_leaves_no_orphan(tmp_path: Path) -> None:
         assert lease.read(tmp_path / "bpm.json") is not None
     assert lease.read(tmp_path / "bpm.json") is None
     with Lease.acquire(tmp_path, "bpm", 10) as again:
-        assert again.orphan is None
+        assert again.orphans == ()
 
 
 def test_the_heartbeat_beats(tmp_path: Path) -> None:
@@ -86,7 +94,7 @@ def test_a_revoked_or_overtaken_lease_is_lost_and_left_alone(tmp_path: Path) -> 
         assert record is not None
         lease.write(path, replace(record, revoked=True))
         assert held.is_lost()
-        newer = replace(record, session_id="another", beat=0)
+        newer = replace(record, sessions=("another",), beat=0)
         lease.write(path, newer)
         assert held.is_lost()
     assert lease.read(path) == newer
@@ -94,7 +102,7 @@ def test_a_revoked_or_overtaken_lease_is_lost_and_left_alone(tmp_path: Path) -> 
 
 def test_an_owner_on_another_host_counts_as_alive_while_its_heart_beats(tmp_path: Path) -> None:
     path = tmp_path / "bpm.json"
-    record = Record("bpm", "elsewhere", 1, "session", "2026-01-01T00:00:00Z")
+    record = Record("bpm", "elsewhere", 1, ("session",), "2026-01-01T00:00:00Z")
     lease.write(path, record)
     ended = threading.Event()
 
@@ -113,13 +121,13 @@ def test_an_owner_on_another_host_counts_as_alive_while_its_heart_beats(tmp_path
         ended.set()
         heart.join()
     with Lease.acquire(tmp_path, "bpm", 0.3) as taken:
-        assert taken.orphan == "session"
+        assert taken.orphans == ("session",)
 
 
 def test_a_damaged_lease_file_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "bpm.json").write_text("{")
     with Lease.acquire(tmp_path, "bpm", 10) as taken:
-        assert taken.orphan is None
+        assert taken.orphans == ()
 
 
 class Stopper:
@@ -138,7 +146,7 @@ def test_the_warden_stops_the_queries_of_a_silent_owner(tmp_path: Path) -> None:
     stopper = Stopper()
     warden = Warden(tmp_path, "sc://x", stop_queries=stopper)
     path = tmp_path / "bpm.json"
-    record = Record("bpm", "here", 1, "session", "2026-01-01T00:00:00Z")
+    record = Record("bpm", "here", 1, ("session", "older"), "2026-01-01T00:00:00Z")
     lease.write(path, record)
     warden.look(now=100.0)
     warden.look(now=109.9)
@@ -153,14 +161,14 @@ def test_the_warden_stops_the_queries_of_a_silent_owner(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["revoked"]
     warden.look(now=122.0)
     warden.look(now=140.0)
-    assert stopper.stopped == ["session"]
+    assert stopper.stopped == ["session", "older"]
     assert not path.exists()
 
 
 def test_the_warden_leaves_a_new_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "bpm.json"
-    old = Record("bpm", "here", 1, "old", "2026-01-01T00:00:00Z")
-    new = replace(old, pid=2, session_id="new")
+    old = Record("bpm", "here", 1, ("old",), "2026-01-01T00:00:00Z")
+    new = replace(old, pid=2, sessions=("new",))
 
     def taken_over_meanwhile(remote: str, session_id: str) -> int:
         lease.write(path, new)
