@@ -1,7 +1,7 @@
 {{ config(unique_key=['user_id', 'date']) }}
 
 with
-{%- if is_incremental() %}
+{% if is_incremental() %}
 profile_changes as (
 
     select distinct user_id
@@ -25,7 +25,7 @@ affected as (
     left semi join profile_changes on days.user_id = profile_changes.user_id
 
 ),
-{%- endif %}
+{% endif %}
 
 owned as (
 
@@ -44,9 +44,9 @@ readings as (
 
     select owned.*
     from owned
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     left semi join affected on owned.user_id = affected.user_id and owned.`date` = affected.`date`
-    {%- endif %}
+    {% endif %}
 
 ),
 
@@ -64,7 +64,9 @@ summaries as (
 
 ),
 
-{{ standing_readings('readings', ['user_id', '`date`'], 'cast(`date` + interval 1 day as timestamp)') }},
+{{ standing_readings(
+    'readings', ['user_id', '`date`'], 'cast(`date` + interval 1 day as timestamp)'
+) }},
 
 profiles as (
 
@@ -82,7 +84,9 @@ with_ages as (
     left join profiles
         on
             summaries.user_id = profiles.user_id
-            and {{ in_interval('cast(summaries.`date` as timestamp)', 'profiles.in_force_from', 'profiles.in_force_to') }}
+            and {{ in_interval(
+                'cast(summaries.`date` as timestamp)', 'profiles.in_force_from', 'profiles.in_force_to'
+            ) }}
 
 ),
 
@@ -111,7 +115,8 @@ zone_minutes as (
 
 ),
 
--- Resting estimate: the lowest mean over the day's half hours (on the clock) that are covered for 10 minutes or more.
+-- Resting estimate: the lowest mean over the day's half hours (on the clock) that are covered for
+-- 10 minutes or more.
 half_hours as (
 
     select
@@ -147,7 +152,9 @@ final as (
         {{ minutes('coverage.covered_micros') }} as covered_minutes,
         {{ zone_minute_columns('zone_minutes', 'with_ages.age') }},
         if(
-            with_ages.age is null, null, {{ minutes('coalesce(zone_minutes.active_zone_micros, 0)') }}
+            with_ages.age is null,
+            null,
+            {{ minutes('coalesce(zone_minutes.active_zone_micros, 0)') }}
         ) as active_zone_minutes,
         with_ages.`date`
     from with_ages

@@ -1,7 +1,7 @@
 {{ config(unique_key=['gym_id', 'hour_at']) }}
 
 with
-{%- if is_incremental() %}
+{% if is_incremental() %}
 changed_visits as (
 
     select
@@ -20,7 +20,7 @@ affected as (
     from changed_visits
 
 ),
-{%- endif %}
+{% endif %}
 
 visits as (
 
@@ -54,11 +54,17 @@ pieces as (
         visit_hours.visitor,
         visit_hours.login_at,
         greatest(visit_hours.login_at, visit_hours.hour_at) as from_at,
-        least(visit_hours.logout_at, visit_hours.hour_at + interval 1 hour) as to_at
+        -- An open visit has no end, and least() would overlook the null.
+        if(
+            visit_hours.logout_at is null,
+            null,
+            least(visit_hours.logout_at, visit_hours.hour_at + interval 1 hour)
+        ) as to_at
     from visit_hours
-    {%- if is_incremental() %}
-    left semi join affected on visit_hours.gym_id = affected.gym_id and visit_hours.hour_at = affected.hour_at
-    {%- endif %}
+    {% if is_incremental() %}
+    left semi join affected
+        on visit_hours.gym_id = affected.gym_id and visit_hours.hour_at = affected.hour_at
+    {% endif %}
     -- [login, logout): one that ends on the hour is not in it.
     where visit_hours.logout_at is null or visit_hours.logout_at > visit_hours.hour_at
 
@@ -76,7 +82,8 @@ totals as (
 
 ),
 
--- A member with two visits at once is one member: at each entry, count the distinct visitors that are inside.
+-- A member with two visits at once is one member: at each entry, count the distinct visitors that
+-- are inside.
 entries as (
 
     select distinct

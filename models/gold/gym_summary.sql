@@ -1,8 +1,9 @@
 {{ config(unique_key=['mac_address', 'gym_id', 'login_at']) }}
 
 with
-{%- if is_incremental() %}
--- Sessions are assigned among all visits of their user; a MAC that nobody owns is a visitor of its own.
+{% if is_incremental() %}
+-- Sessions are assigned among all visits of their user; a MAC that nobody owns is a visitor of its
+-- own.
 affected as (
 
     select coalesce(user_id, mac_address) as visitor_id
@@ -13,7 +14,7 @@ affected as (
     where status = 'completed'
 
 ),
-{%- endif %}
+{% endif %}
 
 visits as (
 
@@ -24,9 +25,9 @@ visits as (
         visits.login_at,
         visits.logout_at
     from {{ ref('gym_visits') }} as visits
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     left semi join affected on coalesce(visits.user_id, visits.mac_address) = affected.visitor_id
-    {%- endif %}
+    {% endif %}
 
 ),
 
@@ -43,7 +44,7 @@ logins as (
             login_at
         from visits
         where user_id is not null
-    )
+    ) as distinct_logins
 
 ),
 
@@ -58,7 +59,8 @@ reaches as (
         least(
             logins.next_login_at,
             timestamp_micros(
-                unix_micros(visits.login_at) + cast({{ var('open_visit_hours') }} * 3600000000 as bigint)
+                unix_micros(visits.login_at)
+                + cast({{ var('open_visit_hours') }} * 3600000000 as bigint)
             )
         ) as open_until
     from visits
@@ -92,8 +94,9 @@ candidates as (
         reaches.gym_id,
         reaches.login_at,
         row_number() over (
-            partition by sessions.user_id, sessions.workout_id, sessions.session_id, sessions.started_at
-            order by reaches.login_at desc, reaches.mac_address, reaches.gym_id
+            partition by
+                sessions.user_id, sessions.workout_id, sessions.session_id, sessions.started_at
+            order by reaches.login_at desc, reaches.mac_address asc, reaches.gym_id asc
         ) as candidate_rank
     from sessions
     inner join reaches
@@ -155,9 +158,11 @@ final as (
         visits.mac_address,
         visits.user_id,
         coalesce(
-            exercise.sessions, cast(array() as array<struct<workout_id: string, session_id: string>>)
+            exercise.sessions,
+            cast(array() as array<struct<workout_id: string, session_id: string>>)
         ) as sessions,
-        {{ minutes(microseconds_between('visits.login_at', 'visits.logout_at')) }} as minutes_in_gym,
+        {{ minutes(microseconds_between('visits.login_at', 'visits.logout_at')) }}
+            as minutes_in_gym,
         {{ minutes('coalesce(exercise.exercise_micros, 0)') }} as minutes_exercising,
         cast(visits.login_at as date) as visit_date,
         visits.login_at,

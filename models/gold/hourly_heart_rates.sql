@@ -1,7 +1,7 @@
 {{ config(unique_key=['user_id', 'hour_at']) }}
 
 with
-{%- if is_incremental() %}
+{% if is_incremental() %}
 affected as (
 
     select
@@ -12,7 +12,7 @@ affected as (
     group by all
 
 ),
-{%- endif %}
+{% endif %}
 
 owned as (
 
@@ -31,9 +31,9 @@ readings as (
 
     select owned.*
     from owned
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     left semi join affected on owned.user_id = affected.user_id and owned.hour_at = affected.hour_at
-    {%- endif %}
+    {% endif %}
 
 ),
 

@@ -45,8 +45,10 @@ visit_sums as (
         count_if({{ in_last_days('visits.visit_date', 28) }}) as logins_28_days,
         count_if({{ in_last_days('visits.visit_date', 14) }}) as logins_14_days,
         sum(visits.gym_micros) as gym_micros,
-        sum(visits.gym_micros) filter (where {{ in_last_days('visits.visit_date', 7) }}) as gym_7_days_micros,
-        sum(visits.gym_micros) filter (where {{ in_last_days('visits.visit_date', 28) }}) as gym_28_days_micros,
+        sum(visits.gym_micros)
+        filter (where {{ in_last_days('visits.visit_date', 7) }}) as gym_7_days_micros,
+        sum(visits.gym_micros)
+        filter (where {{ in_last_days('visits.visit_date', 28) }}) as gym_28_days_micros,
         min(visits.login_at) as first_visit_at,
         max(visits.login_at) as last_visit_at
     from visits
@@ -55,7 +57,8 @@ visit_sums as (
 
 ),
 
--- Sessions of one day that overlap are counted once: each adds what reaches past all that started before it.
+-- Sessions of one day that overlap are counted once: each adds what reaches past all that started
+-- before it.
 sessions as (
 
     select
@@ -87,9 +90,9 @@ session_sums as (
         count_if({{ in_last_days('sessions.workout_date', 14) }}) as workouts_14_days,
         sum(sessions.exercise_micros) as exercise_micros,
         sum(sessions.exercise_micros)
-            filter (where {{ in_last_days('sessions.workout_date', 7) }}) as exercise_7_days_micros,
+        filter (where {{ in_last_days('sessions.workout_date', 7) }}) as exercise_7_days_micros,
         sum(sessions.exercise_micros)
-            filter (where {{ in_last_days('sessions.workout_date', 28) }}) as exercise_28_days_micros
+        filter (where {{ in_last_days('sessions.workout_date', 28) }}) as exercise_28_days_micros
     from sessions
     cross join as_of
     group by all
@@ -110,9 +113,12 @@ final as (
         {{ minutes('coalesce(visit_sums.gym_7_days_micros, 0)') }} as gym_minutes_7_days,
         {{ minutes('coalesce(visit_sums.gym_28_days_micros, 0)') }} as gym_minutes_28_days,
         {{ minutes('coalesce(session_sums.exercise_micros, 0)') }} as exercise_minutes,
-        {{ minutes('coalesce(session_sums.exercise_7_days_micros, 0)') }} as exercise_minutes_7_days,
-        {{ minutes('coalesce(session_sums.exercise_28_days_micros, 0)') }} as exercise_minutes_28_days,
-        coalesce(visit_sums.logins_14_days, 0) + coalesce(session_sums.workouts_14_days, 0) = 0 as is_inactive,
+        {{ minutes('coalesce(session_sums.exercise_7_days_micros, 0)') }}
+            as exercise_minutes_7_days,
+        {{ minutes('coalesce(session_sums.exercise_28_days_micros, 0)') }}
+            as exercise_minutes_28_days,
+        coalesce(visit_sums.logins_14_days, 0) + coalesce(session_sums.workouts_14_days, 0) = 0
+            as is_inactive,
         as_of.as_of_date,
         visit_sums.first_visit_at,
         visit_sums.last_visit_at

@@ -24,7 +24,8 @@ spans as (
         versions.city,
         versions.state,
         coalesce({{ first_day('versions.in_force_from') }}, date '2000-01-01') as from_date,
-        coalesce({{ first_day('versions.in_force_to') }}, date_add(as_of.as_of_date, 366)) as to_date
+        coalesce({{ first_day('versions.in_force_to') }}, date_add(as_of.as_of_date, 366))
+            as to_date
     from versions
     cross join as_of
 

@@ -12,15 +12,30 @@ with outcomes as (
         coalesce(sum(records) filter (where outcome = 'conflict'), 0) as conflicts,
         coalesce(sum(records) filter (where outcome = 'superseded'), 0) as superseded,
         coalesce(sum(records) filter (where outcome = 'erased'), 0) as erased,
-        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'missing_value'), 0) as rejected_missing_value,
-        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'malformed_json'), 0) as rejected_malformed_json,
-        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'not_an_object'), 0) as rejected_not_an_object,
-        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'missing_field'), 0) as rejected_missing_field,
-        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'wrong_type'), 0) as rejected_wrong_type,
-        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'unknown_update_type'), 0) as rejected_unknown_update_type,
-        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'unknown_action'), 0) as rejected_unknown_action,
-        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'timestamp_out_of_range'), 0) as rejected_timestamp_out_of_range,
-        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'heart_rate_out_of_range'), 0) as rejected_heart_rate_out_of_range
+        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'missing_value'), 0)
+            as rejected_missing_value,
+        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'malformed_json'), 0)
+            as rejected_malformed_json,
+        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'not_an_object'), 0)
+            as rejected_not_an_object,
+        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'missing_field'), 0)
+            as rejected_missing_field,
+        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'wrong_type'), 0)
+            as rejected_wrong_type,
+        coalesce(
+            sum(records) filter (where outcome = 'rejected' and reason = 'unknown_update_type'),
+            0
+        ) as rejected_unknown_update_type,
+        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'unknown_action'), 0)
+            as rejected_unknown_action,
+        coalesce(
+            sum(records) filter (where outcome = 'rejected' and reason = 'timestamp_out_of_range'),
+            0
+        ) as rejected_timestamp_out_of_range,
+        coalesce(
+            sum(records) filter (where outcome = 'rejected' and reason = 'heart_rate_out_of_range'),
+            0
+        ) as rejected_heart_rate_out_of_range
     from {{ ref('record_outcomes') }}
     group by all
 

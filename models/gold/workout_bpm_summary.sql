@@ -1,7 +1,7 @@
 {{ config(unique_key=['user_id', 'workout_id', 'session_id', 'started_at']) }}
 
 with
-{%- if is_incremental() %}
+{% if is_incremental() %}
 profile_changes as (
 
     select distinct user_id
@@ -58,7 +58,7 @@ affected as (
     where sessions.status = 'completed'
 
 ),
-{%- endif %}
+{% endif %}
 
 readings as (
 
@@ -72,14 +72,14 @@ readings as (
         sessions.ended_at,
         sessions.measured_at
     from {{ ref('workout_heart_rates') }} as sessions
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     left semi join affected
         on
             sessions.user_id = affected.user_id
             and sessions.workout_id = affected.workout_id
             and sessions.session_id = affected.session_id
             and sessions.started_at = affected.started_at
-    {%- endif %}
+    {% endif %}
 
 ),
 
@@ -122,11 +122,15 @@ with_profiles as (
     left join profiles
         on
             summaries.user_id = profiles.user_id
-            and {{ in_interval('summaries.started_at', 'profiles.in_force_from', 'profiles.in_force_to') }}
+            and {{ in_interval(
+                'summaries.started_at', 'profiles.in_force_from', 'profiles.in_force_to'
+            ) }}
 
 ),
 
-{{ standing_readings('readings', ['user_id', 'workout_id', 'session_id', 'started_at'], 'ended_at') }},
+{{ standing_readings(
+    'readings', ['user_id', 'workout_id', 'session_id', 'started_at'], 'ended_at'
+) }},
 
 zone_minutes as (
 
@@ -155,7 +159,9 @@ recoveries as (
         min_by(
             later.heart_rate_bpm,
             struct(
-                abs({{ microseconds_between('summaries.ended_at', 'later.measured_at') }} - 60000000),
+                abs(
+                    {{ microseconds_between('summaries.ended_at', 'later.measured_at') }} - 60000000
+                ),
                 later.measured_at,
                 later.device_id
             )
@@ -164,7 +170,8 @@ recoveries as (
     inner join {{ ref('heart_rates') }} as later
         on
             summaries.user_id = later.user_id
-            and cast(summaries.ended_at + interval 50 seconds as date) <= cast(later.measured_at as date)
+            and cast(summaries.ended_at + interval 50 seconds as date)
+            <= cast(later.measured_at as date)
             and later.measured_at >= summaries.ended_at + interval 50 seconds
             and later.measured_at <= summaries.ended_at + interval 70 seconds
     group by all
@@ -195,11 +202,14 @@ final as (
     from with_profiles
     left join zone_minutes using (user_id, workout_id, session_id, started_at)
     left join recoveries using (user_id, workout_id, session_id, started_at)
-    left join {{ ref('age_bands') }} as age_bands on {{ joins_age_band('with_profiles.age', 'age_bands') }}
+    left join {{ ref('age_bands') }} as age_bands
+        on {{ joins_age_band('with_profiles.age', 'age_bands') }}
 
 )
 
-{{ reads_changes_of([ref('workout_heart_rates'), ref('workout_sessions'), ref('heart_rates'), ref('user_profile_history')]) }}
+{{ reads_changes_of([
+    ref('workout_heart_rates'), ref('workout_sessions'), ref('heart_rates'), ref('user_profile_history')
+]) }}
 {{ recomputed(
     'old.user_id = affected.user_id and old.workout_id = affected.workout_id'
     ~ ' and old.session_id = affected.session_id and old.started_at = affected.started_at'
