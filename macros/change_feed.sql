@@ -25,19 +25,23 @@
 {# {'silver.heart_rates': 12, ...}: up to which commit this model's table has read its inputs. #}
 {% macro input_marks() -%}
     {% set marks = {} %}
-    {% for row in run_query('show tblproperties ' ~ this).rows if row[0].startswith('fitbit.input.') %}
+    {% for row in run_query('show tblproperties ' ~ this).rows
+        if row[0].startswith('fitbit.input.') %}
         {% do marks.update({row[0][13:]: row[1] | int}) %}
     {% endfor %}
     {{ return(marks) }}
 {%- endmacro %}
 
 
-{#  The commits of `relation` that this model has not read yet, as (after, up_to): it reads (after, up_to].
-    after is none in a full build. Fails when the input was made anew behind this model's back. #}
+{#  The commits of `relation` that this model has not read yet, as (after, up_to): it reads
+    (after, up_to]. after is none in a full build. Fails when the input was made anew behind this
+    model's back. #}
 {% macro unread_commits(relation, is_update=none) -%}
     {% set name = two_part_name(relation) %}
     {% set up_to = current_version(relation) %}
-    {% if not (is_incremental() if is_update is none else is_update) %}{{ return((none, up_to)) }}{% endif %}
+    {% if not (is_incremental() if is_update is none else is_update) %}
+        {{ return((none, up_to)) }}
+    {% endif %}
     {% set after = input_marks().get(name) %}
     {% if after is none or after > up_to %}
         {% do exceptions.raise_compiler_error(
@@ -50,8 +54,9 @@
 {%- endmacro %}
 
 
-{#  What to write behind FROM to read the changes of an input, one row a change, with the input's columns and
-    _change_type (insert, delete, update_preimage, update_postimage). Only for incremental builds. #}
+{#  What to write behind FROM to read the changes of an input, one row a change, with the input's
+    columns and _change_type (insert, delete, update_preimage, update_postimage). Only for incremental
+    builds. #}
 {% macro changes_of(relation) -%}
     {%- if not execute or relation.is_cte -%}
         (select *, 'insert' as _change_type from {{ relation }})
@@ -77,9 +82,9 @@
 {%- endmacro %}
 
 
-{#  What to write behind FROM to read bronze records that staging does not hold yet, with bronze_version (the
-    commit that brought them). Staging only ever appends; its mark is the newest bronze_version that it
-    holds, so rows and mark are one commit, and a record is taken in exactly once. #}
+{#  What to write behind FROM to read bronze records that staging does not hold yet, with bronze_version
+    (the commit that brought them). Staging only ever appends; its mark is the newest bronze_version that
+    it holds, so rows and mark are one commit, and a record is taken in exactly once. #}
 {% macro new_records(relation) -%}
     {%- if not execute or relation.is_cte -%}
         (select *, cast(0 as bigint) as bronze_version from {{ relation }})
@@ -91,7 +96,8 @@
             from {{ relation }} version as of {{ up_to }}
         )
         {%- else -%}
-            {%- set after = run_query('select coalesce(max(bronze_version), -1) from ' ~ this).rows[0][0] | int -%}
+            {%- set newest = run_query('select coalesce(max(bronze_version), -1) from ' ~ this) -%}
+            {%- set after = newest.rows[0][0] | int -%}
             {%- if after > up_to -%}
                 {%- do exceptions.raise_compiler_error(
                     this ~ ' holds ' ~ relation ~ ' up to commit ' ~ after ~ ', but its newest is ' ~ up_to
@@ -103,10 +109,14 @@
             {%- else -%}
         (
             /* changed */
-            select * except (_change_type, _commit_version, _commit_timestamp), _commit_version as bronze_version
+            select
+                * except (_change_type, _commit_version, _commit_timestamp),
+                _commit_version as bronze_version
             from table_changes('{{ two_part_name(relation) }}', {{ after + 1 }}, {{ up_to }})
             -- Reading the target makes two builds at once conflict, instead of taking records in twice.
-            where _change_type = 'insert' and _commit_version > (select coalesce(max(bronze_version), -1) from {{ this }})
+            where
+                _change_type = 'insert'
+                and _commit_version > (select coalesce(max(bronze_version), -1) from {{ this }})
         )
             {%- endif -%}
         {%- endif -%}
@@ -130,8 +140,8 @@
 {%- endmacro %}
 
 
-{#  Strategy recompute: the model's rows are the affected keys, computed whole; a row without built_by is one to
-    remove (see recomputed()). Rows that come out as they were are not touched. #}
+{#  Strategy recompute: the model's rows are the affected keys, computed whole; a row without built_by is
+    one to remove (see recomputed()). Rows that come out as they were are not touched. #}
 {% macro get_incremental_recompute_sql(arg_dict) -%}
     {%- if not found_changes() -%}
     select 'nothing new' as outcome
@@ -152,9 +162,9 @@
 {%- endmacro %}
 
 
-{#  The end of every model of strategy recompute: the rows of `final`, marked with the build that computed them, and in an
-    incremental build the rows to remove: those that the table holds for an affected key and `final` no
-    longer does.
+{#  The end of every model of strategy recompute: the rows of `final`, marked with the build that computed
+    them, and in an incremental build the rows to remove: those that the table holds for an affected key
+    and `final` no longer does.
 
     affected: the CTE of affected keys; on: how its rows (`affected`) match the table's (`old`). #}
 {% macro recomputed(on, affected='affected') -%}
@@ -176,10 +186,11 @@ left anti join final on {% for key in keys %}old.{{ key }} <=> final.{{ key }}{{
 {%- endmacro %}
 
 
-{# Post-hook of every model of strategy recompute: stores up to which commits it has read its inputs. #}
+{# Post-hook of every model of strategy recompute: stores up to which commits it read its inputs. #}
 {% macro remember_inputs() -%}
     {%- if execute -%}
-    {%- set inputs = model.get('inputs_read') or modules.re.findall('input ([\\w.]+)@(\\d+)', model.compiled_code or '') -%}
+    {%- set inputs = model.get('inputs_read')
+        or modules.re.findall('input ([\\w.]+)@(\\d+)', model.compiled_code or '') -%}
     {%- if inputs and not (is_incremental() and not found_changes()) -%}
     alter table {{ this }} set tblproperties (
         {%- for name, version in inputs | unique %}

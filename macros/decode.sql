@@ -26,7 +26,7 @@
 {%- endmacro %}
 
 
-{# The field of a landed file: from the JSON document where the line is one, else from the column. #}
+{# The field of a landed file: from the JSON document where the line is one, else the column. #}
 {% macro file_field(document, column) -%}
     case
         when {{ document }} is not null then {{ json_field(document, '$.' ~ column) }}
@@ -74,7 +74,8 @@
 {%- endmacro %}
 
 
-{# An optional text: numbers become text (whole ones without a fraction), empty text and other types are null. #}
+{#  An optional text: numbers become text (whole ones without a fraction), empty text and other types
+    are null. #}
 {% macro optional_text(field) -%}
     case
         when {{ is_composite(field) }} then null
@@ -85,8 +86,9 @@
 {%- endmacro %}
 
 
-{#  Seconds since the epoch as a timestamp, rounded half up to the microsecond by decimal arithmetic (a 32-bit
-    float would be off by up to 64 s); null outside 2000-01-01 … year 5138, which is out of range anyway. #}
+{#  Seconds since the epoch as a timestamp, rounded half up to the microsecond by decimal arithmetic
+    (a 32-bit float would be off by up to 64 s); null outside 2000-01-01 … year 5138, which is out of
+    range anyway. #}
 {% macro epoch_timestamp(field) -%}
     timestamp_micros(cast(nullif(
         case
@@ -105,13 +107,15 @@
 {%- endmacro %}
 
 
-{#  A birth date in either notation; null if there is no such day, it is after the change, or more than 120 whole
-    years before it. #}
+{#  A birth date in either notation; null if there is no such day, it is after the change, or more than
+    120 whole years before it. #}
 {% macro birth_date(field, changed_at) -%}
     {%- set date -%}
     case
         when {{ field }}.tag = 'STRING' and {{ field }}.text rlike '^[0-9]{2}/[0-9]{2}/[0-9]{4}$'
-            then try_cast(concat_ws('-', right({{ field }}.text, 4), left({{ field }}.text, 2), substr({{ field }}.text, 4, 2)) as date)
+            then try_cast(concat_ws(
+                '-', right({{ field }}.text, 4), left({{ field }}.text, 2), substr({{ field }}.text, 4, 2)
+            ) as date)
         when {{ field }}.tag = 'STRING' and {{ field }}.text rlike '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
             then try_cast({{ field }}.text as date)
     end
@@ -124,9 +128,9 @@
 {%- endmacro %}
 
 
-{#  The first of the reasons of a record, over all its fields: a missing field anywhere comes before a wrong type anywhere.
+{#  The reasons that a record as a whole is rejected for, in their order.
 
-    present: SQL that is true when there is a value at all; text: its trimmed text; document: its JSON document. #}
+    value: the trimmed text of the record's value; document: its JSON document. #}
 {% macro structural_reason(value, document) -%}
     when {{ value }} is null or {{ value }} = '' then 'missing_value'
     when {{ document }} is null then 'malformed_json'

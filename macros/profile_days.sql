@@ -4,7 +4,8 @@
 {%- endmacro %}
 
 
-{# The date on which someone reaches an age; who is born on 29 February does so on 1 March in other years. #}
+{#  The date on which someone reaches an age; who is born on 29 February does so on 1 March in other
+    years. #}
 {% macro birthday(birth_date, age) -%}
     date_add(
         add_months({{ birth_date }}, 12 * ({{ age }})),

@@ -1,5 +1,6 @@
-{#  Snapshot strategy `change_log`: the exact SCD2 history of a change log (CDC), whatever happened to arrive
-    between two runs: several changes per key, late ones, repeats, deletes, new lives, changes taken back.
+{#  Snapshot strategy `change_log`: the exact SCD2 history of a change log (CDC), whatever happened to
+    arrive between two runs: several changes per key, late ones, repeats, deletes, new lives, changes taken
+    back.
 
     For every key that the log's change feed names since the last run, ALL versions are computed from the key's
     whole log and compared with the table; missing versions are inserted, those that differ updated, those no
@@ -25,25 +26,32 @@
     The log must hold all changes of a key, one row each; rows may come, go and change. Other strategies keep
     dbt's own macros. See docs/snapshot.md. #}
 
-{% macro snapshot_change_log_strategy(node, snapshotted_rel, current_rel, model_config, target_exists) %}
+{% macro snapshot_change_log_strategy(
+    node, snapshotted_rel, current_rel, model_config, target_exists
+) %}
     {% set keys = config.get('unique_key') %}
     {% set changed_at = config.get('updated_at') %}
     {% set state = config.get('check_cols') %}
     {% set meta = config.get('meta') or {} %}
     {% if not keys or not changed_at or not state or state is string or not meta.get('log') %}
         {% do exceptions.raise_compiler_error(
-            'snapshot ' ~ node.name ~ ': strategy change_log needs unique_key, updated_at, check_cols (a list) and meta.log'
+            'snapshot ' ~ node.name ~ ': strategy change_log needs unique_key, updated_at, check_cols'
+            ~ ' (a list) and meta.log'
         ) %}
     {% endif %}
     {% if adapter.get_hard_deletes_behavior(config) != 'ignore' %}
         {% do exceptions.raise_compiler_error(
-            'snapshot ' ~ node.name ~ ': strategy change_log reads deletes from the log (meta.deleted_when); hard_deletes must be ignore'
+            'snapshot ' ~ node.name ~ ': strategy change_log reads deletes from the log'
+            ~ ' (meta.deleted_when); hard_deletes must be ignore'
         ) %}
     {% endif %}
     {% set log = ref(meta.log) %}
-    {% set after, up_to = unread_commits(log, target_exists and not var('change_log_full', false)) %}
+    {% set is_update = target_exists and not var('change_log_full', false) %}
+    {% set after, up_to = unread_commits(log, is_update) %}
     {# The post-hook finds here what this run has read. #}
-    {% if after != up_to %}{% do model.update({'inputs_read': [(two_part_name(log), up_to)]}) %}{% endif %}
+    {% if after != up_to %}
+        {% do model.update({'inputs_read': [(two_part_name(log), up_to)]}) %}
+    {% endif %}
     {% do return({
         'unique_key': keys,
         'updated_at': changed_at,
@@ -73,10 +81,11 @@
 {%- endmacro %}
 
 
-{# with-clause ending in `versions`: all versions of the touched keys, as they stand in the table. #}
+{# with-clause ending in `versions`: all versions of the touched keys, as they are in the table. #}
 {% macro change_log_versions(strategy, sql) %}
     {%- set log = strategy.change_log -%}
-    {%- set names = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
+    {%- set names = config.get('snapshot_table_column_names')
+        or get_snapshot_table_column_names() -%}
     {%- set keys = log['keys'] | join(', ') -%}
     with change_log as (
 
@@ -133,7 +142,9 @@
         select
             *,
             {{ log.changed_at }} as {{ names.dbt_valid_from }},
-            lead({{ log.changed_at }}) over (partition by {{ keys }} order by {{ log.changed_at }}) as {{ names.dbt_valid_to }}
+            lead({{ log.changed_at }}) over (
+                partition by {{ keys }} order by {{ log.changed_at }}
+            ) as {{ names.dbt_valid_to }}
         from neighbours
         where not (__state <=> __state_before)
 
@@ -172,7 +183,8 @@
     {{ return(dbt.databricks__snapshot_staging_table(strategy, source_sql, target_relation)) }}
     {%- endif -%}
     {%- set log = strategy.change_log -%}
-    {%- set names = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
+    {%- set names = config.get('snapshot_table_column_names')
+        or get_snapshot_table_column_names() -%}
     {%- set content = log.state + [names.dbt_valid_to] -%}
     {%- if log.after == log.up_to -%}
     select *, cast(null as string) as dbt_change_type from {{ target_relation }} where false
@@ -206,7 +218,8 @@
     {%- if config.get('strategy') != 'change_log' -%}
     {{ return(dbt.databricks__snapshot_merge_sql(target, source, insert_cols)) }}
     {%- endif -%}
-    {%- set names = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
+    {%- set names = config.get('snapshot_table_column_names')
+        or get_snapshot_table_column_names() -%}
     merge into {{ target }} as old
     using {{ source }} as new
     on old.{{ names.dbt_scd_id }} = new.{{ names.dbt_scd_id }}

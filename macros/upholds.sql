@@ -1,7 +1,9 @@
 {#  Generic test: the rules of a table, read in one scan (and one grouping for the key).
-    One row for each broken rule: its name and how many rows break it. No values, so nothing personal in failures.
+    One row for each broken rule: its name and how many rows break it. No values, so nothing personal in
+    failures.
 
-    unique: columns that identify a row (nulls are values); not_null: columns; rules: {name: SQL that holds for each row}. #}
+    unique: columns that identify a row (nulls are values); not_null: columns;
+    rules: {name: SQL that holds for each row}. #}
 {% test upholds(model, unique, not_null=[], rules={}) %}
 with checked as (
 
@@ -13,7 +15,12 @@ with checked as (
         count_if(not coalesce({{ rule }}, false)) as `{{ name }}`,
         {%- endfor %}
         count(*) - (
-            select count(*) from (select distinct {% for column in unique %}`{{ column }}`{{ ', ' if not loop.last }}{% endfor %} from {{ model }})
+            select count(*)
+            from (
+                select distinct
+                    {% for column in unique %}`{{ column }}`{{ ', ' if not loop.last }}{% endfor %}
+                from {{ model }}
+            )
         ) as `{{ unique | join('_') }}_is_unique`
     from {{ model }}
 

@@ -17,11 +17,9 @@ with newest as (
 final as (
 
     select
-        {%- if var('as_of_date') %}
-        date'{{ var('as_of_date') }}' as as_of_date
-        {%- else %}
-        cast(max(event_at) as date) as as_of_date
-        {%- endif %}
+        {{
+            "date'" ~ var('as_of_date') ~ "'" if var('as_of_date') else 'cast(max(event_at) as date)'
+        }} as as_of_date
     from newest
 
 )

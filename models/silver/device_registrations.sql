@@ -1,7 +1,7 @@
 {{ config(unique_key=['kind', 'identifier', 'owned_from']) }}
 
 with
-{%- if is_incremental() %}
+{% if is_incremental() %}
 changes as (
 
     select
@@ -25,7 +25,7 @@ affected as (
     from changes
 
 ),
-{%- endif %}
+{% endif %}
 
 registrations as (
 
@@ -47,10 +47,10 @@ winners as (
         registrations.registered_at,
         max(registrations.user_id) as user_id
     from registrations
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     left semi join affected
         on registrations.kind = affected.kind and registrations.identifier = affected.identifier
-    {%- endif %}
+    {% endif %}
     group by all
 
 ),

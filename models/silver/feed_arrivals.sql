@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
-{%- set feeds = {
+{% set feeds = {
     'user_info': (ref('stg_kafka__user_info'), 'changed_at'),
     'bpm': (ref('stg_kafka__bpm'), 'measured_at'),
     'workout': (ref('stg_kafka__workout'), 'occurred_at'),
@@ -10,7 +10,7 @@
 
 with records as (
 
-    {%- for feed, (records, event_at) in feeds.items() %}
+    {% for feed, (records, event_at) in feeds.items() %}
     select
         '{{ feed }}' as feed,
         {{ event_at }} as event_at,
@@ -18,7 +18,7 @@ with records as (
         {{ microseconds_between(event_at, 'ingested_at') }} / 1e6 as lateness_seconds
     from {{ records }}
     {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {% endfor %}
 
 ),
 

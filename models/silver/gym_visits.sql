@@ -1,7 +1,7 @@
 {{ config(unique_key=['mac_address', 'gym_id', 'login_at']) }}
 
 with
-{%- if is_incremental() %}
+{% if is_incremental() %}
 ownership_changes as (
 
     select
@@ -30,12 +30,15 @@ affected as (
     inner join ownership_changes
         on
             visits.mac_address = ownership_changes.identifier
-            and {{ in_interval('visits.login_at', 'ownership_changes.owned_from', 'ownership_changes.owned_to') }}
+            and {{ in_interval(
+                'visits.login_at', 'ownership_changes.owned_from', 'ownership_changes.owned_to'
+            ) }}
 
 ),
-{%- endif %}
+{% endif %}
 
--- The row of a visit comes again with its logout, and with a later one when that was corrected upward.
+-- The row of a visit comes again with its logout, and with a later one when that was corrected
+-- upward.
 visits as (
 
     select
@@ -44,13 +47,13 @@ visits as (
         records.login_at,
         max(records.logout_at) as logout_at
     from {{ ref('stg_azure_sql__gym_logins') }} as records
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     left semi join affected
         on
             records.mac_address = affected.mac_address
             and records.gym_id = affected.gym_id
             and records.login_at = affected.login_at
-    {%- endif %}
+    {% endif %}
     where records.mac_address is not null
     group by all
 
@@ -86,5 +89,6 @@ final as (
 
 {{ reads_changes_of([ref('stg_azure_sql__gym_logins'), ref('device_registrations')]) }}
 {{ recomputed(
-    'old.mac_address = affected.mac_address and old.gym_id = affected.gym_id and old.login_at = affected.login_at'
+    'old.mac_address = affected.mac_address and old.gym_id = affected.gym_id'
+    ~ ' and old.login_at = affected.login_at'
 ) }}

@@ -1,7 +1,7 @@
 {{ config(unique_key=['device_id', 'measured_at']) }}
 
 with
-{%- if is_incremental() %}
+{% if is_incremental() %}
 ownership_changes as (
 
     select
@@ -28,10 +28,12 @@ affected as (
     inner join ownership_changes
         on
             readings.device_id = ownership_changes.identifier
-            and {{ in_interval('readings.measured_at', 'ownership_changes.owned_from', 'ownership_changes.owned_to') }}
+            and {{ in_interval(
+                'readings.measured_at', 'ownership_changes.owned_from', 'ownership_changes.owned_to'
+            ) }}
 
 ),
-{%- endif %}
+{% endif %}
 
 -- Of several values at one instant the lowest stands.
 readings as (
@@ -41,10 +43,10 @@ readings as (
         records.measured_at,
         min(records.heart_rate_bpm) as heart_rate_bpm
     from {{ ref('stg_kafka__bpm') }} as records
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     left semi join affected
         on records.device_id = affected.device_id and records.measured_at = affected.measured_at
-    {%- endif %}
+    {% endif %}
     where records.device_id is not null
     group by all
 

@@ -1,11 +1,13 @@
 {{ config(materialized='table') }}
 
-{#- Per feed: the typed content that makes two records the same, and what a distinct record is when it did not win. -#}
-{%- set feeds = {
+{#- Per feed: the typed content that makes two records the same. -#}
+{% set feeds = {
     'user_info': {
         'records': ref('stg_kafka__user_info'),
-        'content': ['user_id', 'update_type', 'sex', 'gender', 'first_name', 'last_name', 'street_address', 'city',
-                    'state', 'zip_code', 'date_of_birth', 'changed_at'],
+        'content': [
+            'user_id', 'update_type', 'sex', 'gender', 'first_name', 'last_name', 'street_address',
+            'city', 'state', 'zip_code', 'date_of_birth', 'changed_at',
+        ],
     },
     'bpm': {
         'records': ref('stg_kafka__bpm'),
@@ -26,7 +28,7 @@
 } -%}
 
 with
-{%- for feed, of in feeds.items() %}
+{% for feed, of in feeds.items() %}
 {{ feed }}_valid as (
 
     select
@@ -43,7 +45,7 @@ with
 
 outcomes as (
 
-    {%- for feed, of in feeds.items() %}
+    {% for feed, of in feeds.items() %}
     select
         '{{ feed }}' as feed,
         if(erased_at is not null, 'erased', 'rejected') as outcome,
@@ -52,8 +54,8 @@ outcomes as (
     from {{ of.records }}
     where reject_reason is not null or erased_at is not null
     union all
-    {%- endfor %}
-    {%- for feed in feeds %}
+    {% endfor %}
+    {% for feed in feeds %}
     select
         '{{ feed }}' as feed,
         'repeat' as outcome,
@@ -62,7 +64,7 @@ outcomes as (
     from {{ feed }}_valid
     where not is_first
     union all
-    {%- endfor %}
+    {% endfor %}
     select
         'user_info' as feed,
         if(winners.user_id is null, 'conflict', 'accepted') as outcome,
@@ -70,15 +72,16 @@ outcomes as (
         cast(records.ingested_at as date) as arrival_date
     from user_info_valid as records
     left join {{ ref('user_profile_changes') }} as winners
-        on
-            {%- for column in feeds['user_info'].content %}
-            records.{{ column }} <=> winners.{{ column }}{{ ' and' if not loop.last }}
-            {%- endfor %}
+        on {{ change_log_same(feeds['user_info'].content, 'records', 'winners') }}
     where records.is_first
     union all
     select
         'bpm' as feed,
-        if(heart_rate_bpm > min(heart_rate_bpm) over (partition by device_id, measured_at), 'conflict', 'accepted') as outcome,
+        if(
+            heart_rate_bpm > min(heart_rate_bpm) over (partition by device_id, measured_at),
+            'conflict',
+            'accepted'
+        ) as outcome,
         cast(null as string) as reason,
         cast(ingested_at as date) as arrival_date
     from bpm_valid
@@ -108,10 +111,13 @@ outcomes as (
     select
         'gym_logins' as feed,
         if(
-            logout_at <=> max(logout_at) over (partition by mac_address, gym_id, login_at), 'accepted', 'superseded'
+            logout_at <=> max(logout_at) over (partition by mac_address, gym_id, login_at),
+            'accepted',
+            'superseded'
         ) as outcome,
         if(
-            is_logout_ignored and logout_at <=> max(logout_at) over (partition by mac_address, gym_id, login_at),
+            is_logout_ignored
+            and logout_at <=> max(logout_at) over (partition by mac_address, gym_id, login_at),
             'logout_ignored',
             null
         ) as reason,

@@ -1,6 +1,6 @@
 {{ config(unique_key=['feed', 'record_key']) }}
 
-{%- set feeds = {
+{% set feeds = {
     'user_info': ref('stg_kafka__user_info'),
     'bpm': ref('stg_kafka__bpm'),
     'workout': ref('stg_kafka__workout'),
@@ -9,24 +9,24 @@
 } %}
 
 with
-{%- if is_incremental() %}
+{% if is_incremental() %}
 affected as (
 
-    {%- for feed, records in feeds.items() %}
+    {% for feed, records in feeds.items() %}
     select distinct
         '{{ feed }}' as feed,
         record_key
     from {{ changes_of(records) }}
     where reject_reason is not null
     {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {% endfor %}
 
 ),
-{%- endif %}
+{% endif %}
 
 records as (
 
-    {%- for feed, records in feeds.items() %}
+    {% for feed, records in feeds.items() %}
     select
         '{{ feed }}' as feed,
         record_key,
@@ -41,7 +41,7 @@ records as (
     from {{ records }}
     where reject_reason is not null
     {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {% endfor %}
 
 ),
 
@@ -49,9 +49,10 @@ final as (
 
     select records.*
     from records
-    {%- if is_incremental() %}
-    left semi join affected on records.feed = affected.feed and records.record_key = affected.record_key
-    {%- endif %}
+    {% if is_incremental() %}
+    left semi join affected
+        on records.feed = affected.feed and records.record_key = affected.record_key
+    {% endif %}
 
 )
 

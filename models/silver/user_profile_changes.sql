@@ -1,7 +1,7 @@
 {{ config(unique_key=['user_id', 'changed_at']) }}
 
 with
-{%- if is_incremental() %}
+{% if is_incremental() %}
 affected as (
 
     select distinct
@@ -11,15 +11,16 @@ affected as (
     where user_id is not null
 
 ),
-{%- endif %}
+{% endif %}
 
 records as (
 
     select records.*
     from {{ ref('stg_kafka__user_info') }} as records
-    {%- if is_incremental() %}
-    left semi join affected on records.user_id = affected.user_id and records.changed_at = affected.changed_at
-    {%- endif %}
+    {% if is_incremental() %}
+    left semi join affected
+        on records.user_id = affected.user_id and records.changed_at = affected.changed_at
+    {% endif %}
     where records.user_id is not null
 
 ),
@@ -57,7 +58,8 @@ ranked as (
                 if(update_type = 'delete', 0, 1) asc,
                 first_appearance desc,
                 to_json(struct(
-                    update_type, sex, gender, first_name, last_name, street_address, city, state, zip_code, date_of_birth
+                    update_type, sex, gender, first_name, last_name, street_address, city, state,
+                    zip_code, date_of_birth
                 )) desc
         ) as change_rank
     from distinct_changes

@@ -1,7 +1,9 @@
-{{ config(unique_key=['user_id', 'workout_id', 'session_id', 'started_at', 'device_id', 'measured_at']) }}
+{{ config(
+    unique_key=['user_id', 'workout_id', 'session_id', 'started_at', 'device_id', 'measured_at']
+) }}
 
 with
-{%- if is_incremental() %}
+{% if is_incremental() %}
 reading_changes as (
 
     select distinct
@@ -36,9 +38,10 @@ affected as (
     where sessions.status = 'completed'
 
 ),
-{%- endif %}
+{% endif %}
 
--- A session lies in few days: joined by day, it meets its own days' readings instead of all of its user's.
+-- A session lies in few days: joined by day, it meets its own days' readings instead of all of its
+-- user's.
 session_days as (
 
     select
@@ -51,14 +54,14 @@ session_days as (
             cast(sessions.started_at as date), cast(sessions.ended_at as date), interval 1 day
         )) as session_date
     from {{ ref('workout_sessions') }} as sessions
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     left semi join affected
         on
             sessions.user_id = affected.user_id
             and sessions.workout_id = affected.workout_id
             and sessions.session_id = affected.session_id
             and sessions.started_at = affected.started_at
-    {%- endif %}
+    {% endif %}
     where sessions.status = 'completed'
 
 ),

@@ -1,7 +1,7 @@
 {{ config(unique_key=['user_id', 'workout_id', 'session_id', 'started_at', 'ended_at']) }}
 
 with
-{%- if is_incremental() %}
+{% if is_incremental() %}
 affected as (
 
     select distinct
@@ -12,7 +12,7 @@ affected as (
     where user_id is not null
 
 ),
-{%- endif %}
+{% endif %}
 
 events as (
 
@@ -23,13 +23,13 @@ events as (
         records.action,
         records.occurred_at
     from {{ ref('stg_kafka__workout') }} as records
-    {%- if is_incremental() %}
+    {% if is_incremental() %}
     left semi join affected
         on
             records.user_id = affected.user_id
             and records.workout_id = affected.workout_id
             and records.session_id = affected.session_id
-    {%- endif %}
+    {% endif %}
     where records.user_id is not null
 
 ),
@@ -89,5 +89,6 @@ final as (
 
 {{ reads_changes_of([ref('stg_kafka__workout')]) }}
 {{ recomputed(
-    'old.user_id = affected.user_id and old.workout_id = affected.workout_id and old.session_id = affected.session_id'
+    'old.user_id = affected.user_id and old.workout_id = affected.workout_id'
+    ~ ' and old.session_id = affected.session_id'
 ) }}

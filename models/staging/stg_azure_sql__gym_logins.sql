@@ -24,7 +24,9 @@ documents as (
     select
         *,
         -- Objects keep their JSON types in the raw line; a line of a CSV file is text throughout.
-        case when left(raw_text, 1) = '{' and not is_csv then {{ json_document('raw_text') }} end as document
+        case
+            when left(raw_text, 1) = '{' and not is_csv then {{ json_document('raw_text') }}
+        end as document
     from bronze
 
 ),
@@ -46,8 +48,9 @@ times as (
     select
         *,
         {{ epoch_timestamp('login_field') }} as login_at,
-        case when not {{ is_missing('logout_field') }} and not {{ is_wrong_number('logout_field') }}
-            then {{ epoch_timestamp('logout_field') }}
+        case
+            when not {{ is_missing('logout_field') }} and not {{ is_wrong_number('logout_field') }}
+                then {{ epoch_timestamp('logout_field') }}
         end as stated_logout_at
     from fields
 
@@ -59,7 +62,9 @@ typed as (
         *,
         -- A logout that is no valid time, or not after its login, counts as none; the row stands.
         case
-            when stated_logout_at > login_at and not {{ is_out_of_range('stated_logout_at', 'ingested_at') }}
+            when
+                stated_logout_at > login_at
+                and not {{ is_out_of_range('stated_logout_at', 'ingested_at') }}
                 then stated_logout_at
         end as logout_at
     from times
@@ -75,9 +80,11 @@ judged as (
             when is_unsplit and (raw_text is null or raw_text = '') then 'missing_value'
             when left(raw_text, 1) = '{' and not is_csv and document is null then 'malformed_json'
             when is_unsplit and is_csv then 'malformed_json'
-            when is_unsplit and document is null and {{ json_document('raw_text') }} is null then 'malformed_json'
+            when is_unsplit and document is null and {{ json_document('raw_text') }} is null
+                then 'malformed_json'
             when is_unsplit and document is null then 'not_an_object'
-            when {{ any_of(is_missing, ['mac_address_field', 'gym_field', 'login_field']) }} then 'missing_field'
+            when {{ any_of(is_missing, ['mac_address_field', 'gym_field', 'login_field']) }}
+                then 'missing_field'
             when
                 {{ any_of(is_wrong_id, ['mac_address_field', 'gym_field']) }}
                 or {{ is_wrong_number('login_field') }}
@@ -101,7 +108,8 @@ final as (
         source_file,
         {{ if_valid('lower(' ~ id_of('mac_address_field') ~ ')') }} as mac_address,
         {{ if_valid(id_of('gym_field')) }} as gym_id,
-        {{ if_valid("logout_at is null and not " ~ is_missing('logout_field')) }} as is_logout_ignored,
+        {{ if_valid("logout_at is null and not " ~ is_missing('logout_field')) }}
+            as is_logout_ignored,
         {{ if_valid('login_at') }} as login_at,
         {{ if_valid('logout_at') }} as logout_at,
         source_modified_at,

@@ -14,7 +14,10 @@ with bronze as (
         {{ trimmed('raw') }} as raw_text,
         coalesce(source_file, '') ilike '%.csv%' as is_csv,
         -- What ingestion could not split into columns has none of them.
-        user_id is null and device_id is null and mac_address is null and registration_timestamp is null as is_unsplit
+        user_id is null
+        and device_id is null
+        and mac_address is null
+        and registration_timestamp is null as is_unsplit
     from {{ new_records(source('bronze', 'registered_users')) }}
 
 ),
@@ -24,7 +27,9 @@ documents as (
     select
         *,
         -- Objects keep their JSON types in the raw line; a line of a CSV file is text throughout.
-        case when left(raw_text, 1) = '{' and not is_csv then {{ json_document('raw_text') }} end as document
+        case
+            when left(raw_text, 1) = '{' and not is_csv then {{ json_document('raw_text') }}
+        end as document
     from bronze
 
 ),
@@ -59,11 +64,13 @@ judged as (
             when is_unsplit and (raw_text is null or raw_text = '') then 'missing_value'
             when left(raw_text, 1) = '{' and not is_csv and document is null then 'malformed_json'
             when is_unsplit and is_csv then 'malformed_json'
-            when is_unsplit and document is null and {{ json_document('raw_text') }} is null then 'malformed_json'
+            when is_unsplit and document is null and {{ json_document('raw_text') }} is null
+                then 'malformed_json'
             when is_unsplit and document is null then 'not_an_object'
             when
                 {{ any_of(is_missing, [
-                    'user_id_field', 'device_id_field', 'mac_address_field', 'registration_timestamp_field'
+                    'user_id_field', 'device_id_field', 'mac_address_field',
+                    'registration_timestamp_field',
                 ]) }}
                 then 'missing_field'
             when

@@ -54,12 +54,15 @@ judged as (
         case
             when erased_at is not null then null
             {{ structural_reason('value_text', 'document') }}
-            when {{ is_missing('device_id_field') }} or {{ is_missing('time_field') }} or {{ is_missing('heartrate_field') }}
+            when {{ any_of(is_missing, ['device_id_field', 'time_field', 'heartrate_field']) }}
                 then 'missing_field'
-            when {{ is_wrong_id('device_id_field') }} or {{ is_wrong_number('time_field') }} or {{ is_wrong_number('heartrate_field') }}
+            when
+                {{ is_wrong_id('device_id_field') }}
+                or {{ any_of(is_wrong_number, ['time_field', 'heartrate_field']) }}
                 then 'wrong_type'
             when {{ is_out_of_range('measured_at', 'ingested_at') }} then 'timestamp_out_of_range'
-            when heart_rate_bpm is null or heart_rate_bpm < 30 or heart_rate_bpm > 220 then 'heart_rate_out_of_range'
+            when heart_rate_bpm is null or heart_rate_bpm < 30 or heart_rate_bpm > 220
+                then 'heart_rate_out_of_range'
         end as reject_reason
     from typed
 

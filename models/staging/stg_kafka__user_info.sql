@@ -15,7 +15,9 @@ with bronze as (
         -- A tombstone is a delete of the user in its key, at Kafka's time.
         value is null as is_tombstone,
         {{ trimmed('cast(value as string)') }} as value_text,
-        named_struct('tag', if(key is null, null, 'STRING'), 'text', {{ trimmed('cast(key as string)') }}) as key_field
+        named_struct(
+            'tag', if(key is null, null, 'STRING'), 'text', {{ trimmed('cast(key as string)') }}
+        ) as key_field
     from {{ new_records(source('bronze', 'user_info')) }}
 
 ),
@@ -66,7 +68,8 @@ judged as (
         case
             when erased_at is not null then null
             when is_tombstone and {{ is_missing('key_field') }} then 'missing_field'
-            when is_tombstone and {{ is_out_of_range('changed_at', 'ingested_at') }} then 'timestamp_out_of_range'
+            when is_tombstone and {{ is_out_of_range('changed_at', 'ingested_at') }}
+                then 'timestamp_out_of_range'
             when is_tombstone then null
             {{ structural_reason('value_text', 'document') }}
             when {{ any_of(is_missing, ['user_id_field', 'update_type_field', 'timestamp_field']) }}

@@ -57,7 +57,8 @@ judged as (
             {{ structural_reason('value_text', 'document') }}
             when
                 {{ any_of(is_missing, [
-                    'user_id_field', 'workout_id_field', 'session_id_field', 'timestamp_field', 'action_field'
+                    'user_id_field', 'workout_id_field', 'session_id_field', 'timestamp_field',
+                    'action_field',
                 ]) }}
                 then 'missing_field'
             when

@@ -1,20 +1,21 @@
--- A hole or a repeat in the offsets of a partition is a record lost or counted twice on its way to bronze.
--- Rows from files are left out: their offsets may repeat. Accepted losses are in bronze.ingestion_gaps.
+-- A hole or a repeat in the offsets of a partition is a record lost or counted twice on its way to
+-- bronze. Rows from files are left out: their offsets may repeat. Accepted losses are in
+-- bronze.ingestion_gaps.
 -- var sparse_feeds: feeds of compacted or transactional topics, whose offsets have holes by nature.
 
-with
+with records as (
 
-records as (
     {% for feed in ['user_info', 'bpm', 'workout'] %}
-        select
-            '{{ feed }}' as feed,
-            topic_epoch,
-            `partition`,
-            `offset`
-        from {{ source('bronze', feed) }}
-        where source_file is null
-        {% if not loop.last %}union all{% endif %}
+    select
+        '{{ feed }}' as feed,
+        topic_epoch,
+        `partition`,
+        `offset`
+    from {{ source('bronze', feed) }}
+    where source_file is null
+    {{ 'union all' if not loop.last }}
     {% endfor %}
+
 ),
 
 present as (
@@ -37,7 +38,8 @@ accepted as (
         present.`partition`,
         sum(greatest(
             0,
-            least(gaps.to_offset, present.last_offset + 1) - greatest(gaps.from_offset, present.first_offset)
+            least(gaps.to_offset, present.last_offset + 1)
+            - greatest(gaps.from_offset, present.first_offset)
         )) as offsets
     from present
     inner join {{ source('bronze', 'ingestion_gaps') }} as gaps
@@ -54,7 +56,8 @@ final as (
         present.topic_epoch,
         present.`partition`,
         present.records - present.offsets as repeats,
-        present.last_offset - present.first_offset + 1 - present.offsets - coalesce(accepted.offsets, 0) as missing
+        present.last_offset - present.first_offset + 1
+        - present.offsets - coalesce(accepted.offsets, 0) as missing
     from present
     left join accepted
         on
@@ -67,4 +70,9 @@ select *
 from final
 where
     repeats > 0
-    or (missing > 0 and not array_contains(array('', {{ "'" ~ var('sparse_feeds', []) | join("', '") ~ "'" }}), feed))
+    or (
+        missing > 0
+        and not array_contains(
+            array('', {{ "'" ~ var('sparse_feeds', []) | join("', '") ~ "'" }}), feed
+        )
+    )
