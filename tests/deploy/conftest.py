@@ -1,12 +1,20 @@
-"""A copy of what is deployed, to be broken."""
+"""What is deployed: a copy to be broken, and the wheel where a job would find it."""
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from importlib import metadata, util
 from pathlib import Path
 
 import pytest
+
+from tests.deploy.bundle import Bundle
 
 ROOT = Path(__file__).parents[2]
 _PARTS = (
@@ -50,3 +58,101 @@ def mutant(tmp_path: Path) -> Callable[[str, str, str], Path]:
         return copied
 
     return make
+
+
+# What the Databricks runtime brings along, as far as ingestion imports it.
+_RUNTIME = (
+    "pyspark",
+    "py4j",
+    "pyarrow",
+    "pandas",
+    "numpy",
+    "grpc",
+    "google",
+    "dateutil",
+    "pytz",
+    "six",
+    "tzdata",
+    "typing_extensions",
+)
+
+# How a Python wheel task calls an entry point: the function, without a look at what it returns.
+_TASK = """
+import sys
+from importlib.metadata import distribution
+sys.argv[1:] = sys.argv[2:] if sys.argv[1:2] == ["--"] else sys.argv[1:]
+points = distribution("fitbit_ingestion").entry_points
+(point,) = [p for p in points if p.group == "console_scripts" and p.name == "fitbit-ingest"]
+point.load()()
+"""
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built by the bundle's own command."""
+    artifact = Bundle(ROOT, "prod").config["artifacts"]["ingestion"]
+    copied = tmp_path_factory.mktemp("wheel")
+    for part in ("ingestion", artifact["path"]):
+        shutil.copytree(
+            ROOT / part, copied / part, ignore=shutil.ignore_patterns("dist", "__pycache__")
+        )
+    uv = Path(sys.executable).parent
+    environment = os.environ | {"PATH": f"{uv}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(
+        artifact["build"].split(),
+        cwd=copied / artifact["path"],
+        env=environment,
+        check=True,
+        timeout=120,
+    )
+    return next(copied.joinpath(artifact["path"], "dist").glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def job_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with the wheel, what it requires, and the runtime's packages; no project around."""
+    home = tmp_path_factory.mktemp("job")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
+    (packages,) = home.glob("lib/python*/site-packages")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(packages)
+    required = [
+        re.split(r"[<>=~!;\[ ]", r)[0] for r in _metadata(packages).get_all("Requires-Dist", [])
+    ]
+    for name in [*_RUNTIME, *(_module(r) for r in required)]:
+        found = util.find_spec(name)
+        if found is None or found.origin is None:
+            paths = list(found.submodule_search_locations or []) if found else []
+            assert paths, name
+            (packages / name).symlink_to(paths[0])
+        else:
+            origin = Path(found.origin)
+            (
+                packages / (origin.parent.name if origin.name == "__init__.py" else origin.name)
+            ).symlink_to(origin.parent if origin.name == "__init__.py" else origin)
+    return home / "bin/python"
+
+
+def _metadata(packages: Path) -> metadata.PackageMetadata:
+    (found,) = [
+        d for d in metadata.distributions(path=[str(packages)]) if d.name == "fitbit_ingestion"
+    ]
+    return found.metadata
+
+
+def _module(distribution: str) -> str:
+    return {"kafka-python": "kafka", "prometheus-client": "prometheus_client"}[distribution]
+
+
+def start_task(
+    python: Path, *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Call the wheel's entry point as a job does, with these variables and no others."""
+    return subprocess.run(
+        [python, "-I", "-c", _TASK, "--", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=python.parent,
+        env={"PATH": os.environ["PATH"], **(environment or {})},
+        timeout=timeout,
+    )

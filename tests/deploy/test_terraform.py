@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.deploy import terraform
+from tests.deploy import checkov, terraform
 from tests.deploy.bundle import Bundle
 from tests.deploy.hcl import Module
 
 Mutant = Callable[[str, str, str], Path]
-_REQUIREMENTS = Path(__file__).with_name("checkov.txt")
 
 
 def test_azure_is_sound(root: Path) -> None:
@@ -104,27 +101,6 @@ def test_landing_folder_is_the_volume(root: Path) -> None:
     assert '["landing/${local.catalog}/"]' in (root / "deploy/azure/storage.tf").read_text()
 
 
-@pytest.fixture(scope="module")
-def checkov() -> Path:
-    """checkov in an environment of its own: it pins older versions of what dbt needs.
-
-    Made once per set of pins, in the user's cache.
-    """
-    name = "checkov-" + hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    home = (
-        cache / "fitbit-lakehouse" / f"{name}-py{sys.version_info.major}.{sys.version_info.minor}"
-    )
-    program = home / "bin/checkov"
-    if not (home / "complete").exists():
-        shutil.rmtree(home, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        pip = [str(home / "bin/python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "install", "--no-deps", "-r", str(_REQUIREMENTS)], check=True)
-        (home / "complete").touch()
-    return program
-
-
 CHECKOV_MUTANTS = {
     "CKV_AZURE_190": ("storage.tf", "allow_nested_items_to_be_public   = false", "allow_nested_items_to_be_public   = true"),
     "CKV_AZURE_113": ("sql.tf", "public_network_access_enabled = false", "public_network_access_enabled = true"),
@@ -133,7 +109,7 @@ CHECKOV_MUTANTS = {
 }  # fmt: skip
 
 
-def test_policies(root: Path, checkov: Path, tmp_path: Path) -> None:
+def test_policies(root: Path, tmp_path: Path) -> None:
     """checkov finds nothing in ours, and its rule in each mutant. One run: it takes ten seconds
     to start. The proxy that is not there proves that it asks nobody."""
     ignored = shutil.ignore_patterns(".terraform", "*.tfvars")
@@ -146,7 +122,7 @@ def test_policies(root: Path, checkov: Path, tmp_path: Path) -> None:
     settings = tmp_path / "ours/.checkov.yaml"
     nobody = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     done = subprocess.run(
-        [checkov, "--config-file", settings, "-d", tmp_path, "-o", "json", "--soft-fail"],
+        [checkov.program(), "--config-file", settings, "-d", tmp_path, "-o", "json", "--soft-fail"],
         capture_output=True,
         text=True,
         env=os.environ | nobody,

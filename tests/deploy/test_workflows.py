@@ -55,7 +55,7 @@ def test_workflow_mutant_is_caught(
         ("persist-credentials: false", "persist-credentials: true", "artipacked"),
         ("permissions: {}", "permissions: write-all", "excessive-permissions"),
         ("    steps:", "    step:", "failed to load"),
-        ("        if: github", "        when: github", "failed to load"),
+        ("    runs-on: ubuntu", "    run-on: ubuntu", "failed to load"),
     ],
 )  # fmt: skip
 def test_zizmor_catches(mutant: Mutant, old: str, new: str, rule: str) -> None:
