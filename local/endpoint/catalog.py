@@ -142,9 +142,7 @@ class Catalog:
     def tables(self, only: Only) -> list[Table]:
         """Tables and views, without temporary ones."""
         found: list[Table] = []
-        for schema in self.schemas():
-            if only.schemas is not None and schema.lower() not in only.schemas:
-                continue
+        for schema in self.schemas() if only.schemas is None else sorted(only.schemas):
             pattern = "*"
             if only.tables is not None and len(only.tables) == 1:
                 (pattern,) = only.tables

@@ -73,8 +73,11 @@ class Governance:
         """Apply `edit` to the notes of a table and keep the result."""
         key = (schema.lower(), table.lower())
         with self._lock:
-            notes = self._tables.get(key) or Notes()
+            before = self.table(*key)
+            notes = self.table(*key)
             edit(notes)
+            if notes == before:
+                return
             if notes.empty:
                 self._tables.pop(key, None)
             else:
@@ -103,8 +106,8 @@ class Governance:
             for name, table in list(self._tables):
                 if name == schema.lower():
                     self.forget_table(name, table)
-            self._schema_tags.pop(schema.lower(), None)
-            self._save()
+            if self._schema_tags.pop(schema.lower(), None) is not None:
+                self._save()
 
     def rename_table(self, schema: str, table: str, new_schema: str, new_table: str) -> None:
         old, new = (schema.lower(), table.lower()), (new_schema.lower(), new_table.lower())

@@ -266,7 +266,11 @@ class Service:
         if operation is None:
             return t.TGetOperationStatusResp(_invalid("operation"))
         operation.wait(POLL_SECONDS)
-        return self._status(operation)
+        status = self._status(operation)
+        if operation.state is State.ERROR:
+            # The connector does not close what has failed.
+            operation.close()
+        return status
 
     def _status(self, operation: Operation) -> Any:
         response = t.TGetOperationStatusResp(
@@ -314,6 +318,7 @@ class Service:
         try:
             batches, more, offset = operation.fetch(max_rows, max_bytes)
         except SparkError as error:
+            operation.close()
             return t.TFetchResultsResp(_failed(error), hasMoreRows=False)
         arrow = [
             t.TSparkArrowBatch(batch.serialize().to_pybytes(), batch.num_rows) for batch in batches
