@@ -7,6 +7,7 @@ Delta log is only safe inside one JVM. Everybody else is a client of `Home.conne
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -147,6 +148,7 @@ def _options(home: Home) -> list[str]:
         f"-Dderby.stream.error.file={home.logs}/derby.log",
         f"-Dlog4j2.configurationFile=file:{home.run}/spark-log4j2.properties",
         *(f"-D{key}={value}" for key, value in settings(home).items()),
+        *shlex.split(os.environ.get("LAKEHOUSE_JAVA_OPTIONS", "")),
     ]
 
 

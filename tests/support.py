@@ -51,7 +51,10 @@ class Workspace:
         inherited = {
             k: v for k, v in os.environ.items() if not k.startswith(("DBT_", "LAKEHOUSE_P"))
         }
-        return {**inherited, **self.home.environment()}
+        # A test's JVM lives for minutes: the optimising compiler would take a third of its time and
+        # never pay.
+        quick = {"LAKEHOUSE_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
+        return {**quick, **inherited, **self.home.environment()}
 
     def run(
         self,
