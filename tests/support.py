@@ -60,7 +60,7 @@ class Workspace:
         self,
         *arguments: str | Path,
         check: bool = True,
-        timeout: float = 300,
+        timeout: float = 600,
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run `lakehouse`; raises AssertionError with its output if it fails and `check`."""
