@@ -13,6 +13,7 @@ from tests.landed import (  # noqa: F401 - fixtures
     example_workspace,
     landed_cases,
     landed_example,
+    landed_month,
 )
 from tests.support import Workspace, free_base_port
 

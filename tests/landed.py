@@ -138,3 +138,18 @@ def landed_cases(
     space.run("ingest")
     space.dbt("build")
     return read(space)
+
+
+@pytest.fixture(scope="session")
+def landed_month(example_workspace: Workspace, landed_cases: Landed) -> Landed:
+    """A simulated month with every bad kind of record, on top of the cases, built."""
+    assert landed_cases.records
+    space = example_workspace
+    # A reading every 90 s instead of 8: rows enough for every rule, and a build of a minute.
+    space.run(
+        *("simulate", "--users", "5", "--days", "30", "--seed", "7"),
+        *("--interval", "90", "--dirty", "0.02"),
+    )
+    space.run("ingest")
+    space.dbt("build")
+    return read(space)

@@ -84,6 +84,14 @@ def _bytes(text: str | None) -> bytes | None:
     return str(value).encode("utf-8", "surrogateescape")
 
 
+def _content(line: str, fields: Mapping[str, Any], name: str) -> bytes | None:
+    """Key or value of a parsed envelope; what is no text is taken as it was written."""
+    value = fields.get(name)
+    if value is None or isinstance(value, str):
+        return None if value is None else value.encode("utf-8", "surrogateescape")
+    return _bytes(_members(line)[name])
+
+
 def from_envelopes(
     paths: Iterable[Path],
     *,
@@ -102,16 +110,17 @@ def from_envelopes(
             if not line.strip():
                 continue
             try:
-                members = _members(line)
-                topic = json.loads(members["topic"])
-            except (ValueError, KeyError) as error:
+                fields = json.loads(line)
+                topic = fields["topic"]
+                key, value = (_content(line, fields, name) for name in ("key", "value"))
+            except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(f"{path}:{number} is no envelope") from error
             offsets[topic] = offsets.get(topic, -1) + 1
-            timestamp = json.loads(members.get("timestamp", "null"))
+            timestamp = fields.get("timestamp")
             yield KafkaRecord(
                 feed=(topics or {}).get(topic, topic),
-                key=_bytes(members.get("key")),
-                value=_bytes(members.get("value")),
+                key=key,
+                value=value,
                 timestamp=None if timestamp is None else int(timestamp) * 1000,
                 ingested_at=micros(ingested_at),
                 topic=topic,
