@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import time
 import uuid
 from collections.abc import Mapping
@@ -63,6 +64,10 @@ def trusted(path: Path, last: Commit | None) -> Checkpoint | None:
         state = read(path)
     except Damaged as damage:
         set_aside(path, str(damage))
+        return None
+    if state is not None and state.planned < 0:
+        # Started and ended without a micro-batch. It may hold where bronze ended then.
+        shutil.rmtree(path)
         return None
     if state is not None and not state.fits(last):
         at = f"batch {last.batch_id} of query {last.query_id}" if last else "no batch of the feed"

@@ -281,7 +281,8 @@ class FeedRun:
             bronze.record_gaps(spark, catalog, feed, topic.name, epoch, gaps)
             checkpoints.set_aside(self._checkpoint, "a loss was accepted")
             resume = bronze.next_offsets(spark, catalog, self.feed.table, epoch)
-        self._first, self._goal = {**topic.earliest, **resume}, topic.latest
+        self._first = {**topic.earliest, **resume}
+        self._goal = {p: end for p, end in topic.latest.items() if end > self._first.get(p, 0)}
         return sources.kafka_stream(spark, self._config, topic, epoch=epoch, start=resume)
 
     def _follow(self, query: StreamingQuery) -> None:

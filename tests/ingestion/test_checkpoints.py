@@ -55,6 +55,12 @@ def test_a_first_batch_that_was_not_committed_is_trusted(tmp_path: Path) -> None
     assert checkpoints.trusted(path, None) is not None
 
 
+def test_a_checkpoint_without_a_batch_is_forgotten(tmp_path: Path) -> None:
+    path = make(tmp_path / "bpm", -1, -1)
+    assert checkpoints.trusted(path, Commit(QUERY, 4)) is None
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "last",
     [
