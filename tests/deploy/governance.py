@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ def check(root: Path) -> list[str]:
         *_tables(root, rights),
         *_policies(root, rights),
         *_columns(root, rights),
+        *_dashboard(root, rights),
         *_page(root, rights),
     ]
 
@@ -192,6 +194,21 @@ def _columns(root: Path, rights: Json) -> Iterator[str]:
                     yield f"{where}: personal in gold"
     if filtered != set(rights["row_filtered"]):
         yield f"tagged row_filter: {sorted(filtered)}, access.yml says {rights['row_filtered']}"
+
+
+def _dashboard(root: Path, rights: Json) -> Iterator[str]:
+    """Its readers query with their own rights: gold only, and single members behind the filter."""
+    filtered = {name.partition(".")[2] for name in rights["row_filtered"]}
+    definition = json.loads((root / "dashboards/fitbit.lvdash.json").read_text())
+    for dataset in definition["datasets"]:
+        query = "".join(dataset["queryLines"])
+        made = set(re.findall(r"(\w+)\s+as\s+\(", query, re.I))
+        read = set(re.findall(r"(?:from|join)\s+([\w.`]+)", query, re.I)) - made
+        for name in sorted(read):
+            if not (root / f"models/gold/{name}.sql").is_file():
+                yield f"dashboard, {dataset['name']}: {name} is no table of gold"
+        if dataset["name"].startswith("member_") and not read & filtered:
+            yield f"dashboard, {dataset['name']}: shows single members without the row filter"
 
 
 def table(rights: Json) -> str:

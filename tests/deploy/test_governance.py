@@ -36,6 +36,8 @@ MUTANTS = [
     ("models/gold/gym_summary.yml", "      - name: gym_id\n", "      - name: gym_id\n        config: {databricks_tags: {personal_data: name}}\n", "gold.gym_summary.gym_id: personal in gold"),
     ("models/gold/hourly_heart_rates.yml", "databricks_tags: {row_filter: member}", "databricks_tags: {}", "tagged row_filter"),
     ("deploy/governance/access.yml", "  landing: {ingest: read, transform: write}", "  landing: {ingest: write, transform: write}", "its table is not this one"),
+    ("dashboards/fitbit.lvdash.json", "FROM pipeline_health", "FROM silver.rejected_records", "silver.rejected_records is no table of gold"),
+    ("dashboards/fitbit.lvdash.json", "hourly_heart_rates", "daily_heart_rates", "shows single members without the row filter"),
 ]  # fmt: skip
 
 
