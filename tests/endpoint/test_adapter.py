@@ -72,6 +72,7 @@ def built(
     target: str = request.param
     project = Project(workspace, tmp_path_factory.mktemp("adapter") / target, target)
     try:
+        client.rows(f"DROP SCHEMA IF EXISTS lakehouse.{project.schema} CASCADE")
         project.seed(FIRST)
         project.dbt("build", "--exclude", "tag:second")
         project.seed(SECOND)
