@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SQL_PATHS := $(wildcard models snapshots tests/dbt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down demo test test-setup lint format docs bench soak clean
+.PHONY: help install up down demo test test-drills test-setup lint format docs bench soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,7 +62,10 @@ test-setup: install
 
 # pytest comes last, so that its summary closes the run.
 test: test-setup lint ## all checks and tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not drill"
+
+test-drills: test-setup ## kills, whole months against the oracle, the browser
+	@$(BIN)/python -m pytest -m drill
 
 format: install ## write code as the checks want it
 	@$(BIN)/ruff check --fix .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,11 @@ from tests.landed import (  # noqa: F401 - fixtures
     landed_month,
 )
 from tests.support import Workspace, free_base_port
+
+
+def pytest_configure() -> None:
+    """Asked to end, by a CI's time limit say, the fixtures still take down what they started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +56,31 @@ def fresh_workspace(tmp_path: Path) -> Iterator[Callable[[], Workspace]]:
             return space
 
         yield make
+
+
+# Drills bring up workspaces of their own, kill what runs or build whole months: minutes each. They
+# run by `make test-drills`; the rest is `make test`.
+_DRILLS = (
+    "cases/test_landed_cases.py",
+    "dashboard/",
+    "deploy/test_jobs.py",
+    "endpoint/test_adapter.py",
+    "ingestion/test_audit.py",
+    "ingestion/test_faults.py",
+    "ingestion/test_jdbc.py",
+    "ingestion/test_security.py",
+    "oracle/test_simulated_month.py",
+    "simulator/test_demo.py",
+    "simulator/test_producer.py",
+    "worked_example/test_worked_example.py",
+    "workspace/test_recovery.py",
+    "workspace/test_faults.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the drills by their files."""
+    tests = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(tests).as_posix().startswith(_DRILLS):
+            item.add_marker(pytest.mark.drill)

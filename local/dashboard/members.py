@@ -1,0 +1,270 @@
+"""The members' file: heart rates through the day of the members one asks for. Personal data.
+
+The curve comes by the minute for the newest 7 days of the file and by 15 minutes before that, as
+lowest, mean and highest of the readings; all else is from gold, as it stands there.
+"""
+
+from __future__ import annotations
+
+import datetime
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from local.dashboard import page
+from local.dashboard.sources import Source, plain
+from local.home import WorkspaceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+TITLE = "Members' days – personal data"
+FINE_DAYS = 7
+FINE_MINUTES, COARSE_MINUTES = 1, 15
+
+ZONES = ("out_of_range", "fat_burn", "cardio", "peak")
+Json = dict[str, Any]
+
+_DAYS = """
+SELECT user_id, `date`, min_bpm, avg_bpm, max_bpm, num_readings, resting_bpm_estimate,
+       covered_minutes, out_of_range_minutes, fat_burn_minutes, cardio_minutes, peak_minutes,
+       active_zone_minutes
+FROM daily_heart_rates
+WHERE user_id IN ({members})
+ORDER BY user_id, `date`"""
+_PROFILES = """
+SELECT user_id, from_date, to_date, age, age_band, gender, city, state, max_heart_rate_bpm
+FROM member_profiles
+WHERE user_id IN ({members})"""
+_WORKOUTS = """
+SELECT user_id, workout_date AS date, workout_id, session_id, started_at, ended_at,
+       min_bpm, avg_bpm, max_bpm,
+       (UNIX_MICROS(ended_at) - UNIX_MICROS(started_at)) / 60000000.0D AS minutes
+FROM workout_bpm_summary
+WHERE user_id IN ({members})
+ORDER BY user_id, started_at, workout_id, session_id"""
+_VISITS = """
+SELECT user_id, visit_date AS date, gym_id, login_at, logout_at, minutes_in_gym, minutes_exercising
+FROM gym_summary
+WHERE user_id IN ({members})
+ORDER BY user_id, login_at, gym_id"""
+# minute: first minute of the step, counted from midnight.
+_CURVE = """
+SELECT user_id, `date`, minute - minute % step AS minute,
+       MIN(heart_rate_bpm) AS lowest, AVG(heart_rate_bpm) AS mean, MAX(heart_rate_bpm) AS highest
+FROM (
+  SELECT user_id, heart_rate_bpm, CAST(measured_at AS DATE) AS `date`,
+         HOUR(measured_at) * 60 + MINUTE(measured_at) AS minute,
+         CASE WHEN CAST(measured_at AS DATE) >= CAST(:fine_from AS DATE) THEN 1 ELSE 15 END AS step
+  FROM silver.heart_rates
+  WHERE user_id IN ({members})
+) readings
+GROUP BY user_id, `date`, minute - minute % step
+ORDER BY user_id, `date`, minute"""
+_ZONES = "SELECT zone, from_percent, to_percent FROM silver.heart_rate_zones ORDER BY from_percent"
+_KNOWN = "SELECT user_id FROM member_activity WHERE user_id IN ({members})"
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Steps of all members and days, one after the other, with 4 numbers each.
+
+    minute: first minute of the step; lowest, highest in beats a minute; mean likewise.
+    starts: place of the first step of (member, date); the days follow in that order.
+    """
+
+    steps: Mapping[str, NDArray[np.float64]]
+    starts: Mapping[tuple[str, datetime.date], tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Members:
+    """All that the members' file shows."""
+
+    members: list[Json]
+    zones: list[Json]
+    fine_from: str | None
+    curves: Curves
+
+
+def read(source: Source, ids: Sequence[str]) -> Members:
+    """Raises WorkspaceError for an id that gold does not know."""
+    wanted = list(dict.fromkeys(ids))
+    known = {row["user_id"] for row in _rows(source, _KNOWN, wanted)}
+    unknown = [member for member in wanted if member not in known]
+    if unknown:
+        raise WorkspaceError(
+            f"gold knows no member {', '.join(unknown)}: `lakehouse sql` with "  # noqa: S608
+            '"select user_id from gold.member_activity" lists the ids.'
+        )
+    days = _rows(source, _DAYS, wanted)
+    newest = max((row["date"] for row in days), default=None)
+    fine_from = newest - datetime.timedelta(days=FINE_DAYS - 1) if newest else None
+    curves = _curves(_arrow(source, _CURVE, wanted, fine_from=str(fine_from or "2000-01-01")))
+    spans = _by_member(_rows(source, _PROFILES, wanted))
+    workouts = _by_member(_rows(source, _WORKOUTS, wanted))
+    visits = _by_member(_rows(source, _VISITS, wanted))
+    summaries = _by_member(days)
+    members = [
+        _member(
+            member,
+            summaries.get(member, []),
+            spans.get(member, []),
+            workouts.get(member, []),
+            visits.get(member, []),
+            curves,
+        )
+        for member in wanted
+    ]
+    return Members(
+        members, source.query(_ZONES).rows(), None if newest is None else str(fine_from), curves
+    )
+
+
+def _rows(source: Source, sql: str, ids: Sequence[str]) -> list[Json]:
+    statement, parameters = _with_members(sql, ids)
+    return source.query(statement, parameters).rows()
+
+
+def _arrow(source: Source, sql: str, ids: Sequence[str], **more: str) -> pa.Table:
+    statement, parameters = _with_members(sql, ids)
+    return source.arrow(statement, {**parameters, **more})
+
+
+def _with_members(sql: str, ids: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The statement with a parameter for each id: they come from outside."""
+    parameters = {f"member{number}": member for number, member in enumerate(ids)}
+    return sql.format(members=", ".join(f":{name}" for name in parameters)), parameters
+
+
+def _by_member(rows: Sequence[Json]) -> dict[str, list[Json]]:
+    grouped: dict[str, list[Json]] = {}
+    for row in rows:
+        grouped.setdefault(row["user_id"], []).append(row)
+    return grouped
+
+
+def _curves(table: pa.Table) -> Curves:
+    import numpy as np
+
+    users, dates = table.column("user_id").to_pylist(), table.column("date").to_pylist()
+    starts: dict[tuple[str, datetime.date], tuple[int, int]] = {}
+    for place, key in enumerate(zip(users, dates, strict=True)):
+        first, count = starts.get(key, (place, 0))
+        starts[key] = (first, count + 1)
+    return Curves(
+        {
+            name: np.asarray(table.column(name).to_numpy(), dtype=np.float64)
+            for name in ("minute", "lowest", "mean", "highest")
+        },
+        starts,
+    )
+
+
+def _member(
+    member: str,
+    summaries: Sequence[Json],
+    spans: Sequence[Json],
+    workouts: Sequence[Json],
+    visits: Sequence[Json],
+    curves: Curves,
+) -> Json:
+    """One member as the page takes it; a day is listed if it has readings, workouts or visits."""
+    by_date = {row["date"]: row for row in summaries}
+    dates = sorted({*by_date, *(r["date"] for r in workouts), *(r["date"] for r in visits)})
+    days = []
+    for date in dates:
+        start, count = curves.starts.get((member, date), (0, 0))
+        days.append(
+            {
+                **_without_id(by_date.get(date, {})),
+                **_profile(spans, date),
+                "date": str(date),
+                "start": start,
+                "count": count,
+            }
+        )
+    return {
+        "id": member,
+        "days": days,
+        "workouts": [_without_id(row) for row in workouts],
+        "visits": [_without_id(row) for row in visits],
+    }
+
+
+def _without_id(row: Json) -> Json:
+    return {name: plain(value) for name, value in row.items() if name != "user_id"}
+
+
+def _profile(spans: Sequence[Json], date: datetime.date) -> Json:
+    """Age, band and place as of the day; unknown for days after a deletion."""
+    for span in spans:
+        if span["from_date"] <= date < span["to_date"]:
+            return {
+                name: plain(value)
+                for name, value in span.items()
+                if name not in ("user_id", "from_date", "to_date")
+            }
+    return {"age_band": "invalid age"}
+
+
+def pack(curves: Curves) -> tuple[Json, bytes]:
+    """(layout, bytes): planes of little-endian numbers, one after the other.
+
+    Differences are stored, since they repeat and so compress: of the minute from the step before,
+    of mean and highest from the lowest. A plane has tenths if it needs them, in 16 bits.
+    """
+    import numpy as np
+
+    steps = curves.steps
+    lowest = steps["lowest"]
+    planes = {
+        "minute": np.diff(steps["minute"], prepend=0.0) % 1440,
+        "lowest": lowest,
+        "mean": steps["mean"] - lowest,
+        "highest": steps["highest"] - lowest,
+    }
+    layout: list[Json] = []
+    content = []
+    for name, values in planes.items():
+        whole = bool(np.all(values == np.rint(values))) and (values.max(initial=0) < 256)
+        scale = 1 if whole else 1 if name == "minute" else 10
+        kind = np.uint8 if whole else np.dtype("<u2")
+        stored = np.rint(values * scale).astype(kind).tobytes()
+        layout.append({"name": name, "scale": scale, "bytes": 1 if whole else 2})
+        content.append(stored + b"\0" * (len(stored) % 2))
+    return {"steps": len(lowest), "planes": layout}, b"".join(content)
+
+
+def render(members: Members, *, cache: Path, written_at: datetime.datetime | None = None) -> str:
+    """The members' file as one page."""
+    layout, content = pack(members.curves)
+    about: Json = {
+        "members": members.members,
+        "zones": members.zones,
+        "fineFrom": members.fine_from,
+        "steps": layout,
+    }
+    body = page.asset("members.html")
+    written = f", written {written_at:%Y-%m-%d %H:%M} UTC" if written_at else ""
+    number = len(members.members)
+    texts = {"ABOUT": f"{number} member{'' if number == 1 else 's'}{written}"}
+    for name, text in texts.items():
+        body = body.replace(f"%{name}%", html.escape(text))
+    packed = ("application/octet-stream", "")
+    return page.assemble(
+        title=TITLE,
+        body=body,
+        styles=["common.css", "members.css"],
+        scripts=["elements.js", "charts.js", "members.js"],
+        payloads={
+            "about": (packed[0], page.packed(page.as_json(about).encode())),
+            "curves": (packed[0], page.packed(content)),
+        },
+        cache=cache,
+    )

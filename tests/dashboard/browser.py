@@ -1,0 +1,93 @@
+"""A real Chromium for tests of pages; pages must not reach the network nor write errors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+READY = "name => document.documentElement.dataset.ready === name"
+WIDE, NARROW = (1440, 1000), (400, 860)
+
+
+def executable() -> str:
+    """Path of the browser. Fails with the way out: these tests are never skipped."""
+    named = os.environ.get("CHROMIUM")
+    found = named or next((path for name in _NAMES if (path := shutil.which(name))), None)
+    if not found:
+        raise AssertionError(
+            "No Chromium on PATH: install it (Debian: apt install chromium; `make test` does so "
+            "when it is root there), or set CHROMIUM to its path."
+        )
+    return found
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable(),
+            args=[
+                # Root may not use the sandbox; the pages are our own.
+                *(["--no-sandbox"] if os.geteuid() == 0 else []),
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--no-first-run",
+            ],
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def opened(
+    browser: Any,
+    path: Path,
+    *,
+    tab: str,
+    size: tuple[int, int] = WIDE,
+    theme: str = "light",
+) -> Iterator[Any]:
+    """A page at a tab, drawn. Fails at the end if it asked the network or wrote to the console."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme=theme,
+        timezone_id="America/Los_Angeles",
+        reduced_motion="reduce",
+    )
+    requests: list[str] = []
+    said: list[str] = []
+    try:
+        page = context.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(f"error: {error}"))
+        page.goto(path.as_uri() + f"#{tab}")
+        ready(page, tab)
+        yield page
+        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+        assert said == []
+    finally:
+        context.close()
+
+
+def ready(page: Any, tab: str) -> None:
+    """Wait until all that one sees of a tab is drawn."""
+    page.wait_for_function(READY, arg=tab, timeout=180_000)
+
+
+def overflow(page: Any) -> int:
+    """Pixels by which the page is wider than the window."""
+    wider: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return max(0, wider)

@@ -1,0 +1,60 @@
+"""Pages of fixture gold, written once, and a browser for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.dashboard import render
+from local.dashboard.definition import Definition
+from local.jars import cache_folder
+from tests.dashboard.browser import chromium
+from tests.dashboard.gold import Gold
+
+
+@dataclass(frozen=True)
+class Written:
+    """A page and the gold that it shows."""
+
+    path: Path
+    gold: Gold
+
+
+@pytest.fixture(scope="session")
+def definition() -> Definition:
+    return Definition.read()
+
+
+def _written(folder: Path, definition: Definition, gold: Gold) -> Written:
+    path = folder / "fitbit.html"
+    tables = render.read(definition, gold)
+    path.write_text(render.render(definition, tables, cache=cache_folder()), encoding="utf-8")
+    return Written(path, gold)
+
+
+@pytest.fixture(scope="session")
+def hundred(tmp_path_factory: pytest.TempPathFactory, definition: Definition) -> Written:
+    """A hundred members over ninety days."""
+    return _written(tmp_path_factory.mktemp("hundred"), definition, Gold.of(100, 90))
+
+
+@pytest.fixture(scope="session")
+def one(tmp_path_factory: pytest.TempPathFactory, definition: Definition) -> Written:
+    """One member: every group is smaller than what may be shown."""
+    return _written(tmp_path_factory.mktemp("one"), definition, Gold.of(1, 30))
+
+
+@pytest.fixture(scope="session")
+def nobody(tmp_path_factory: pytest.TempPathFactory, definition: Definition) -> Written:
+    """Gold without a row."""
+    return _written(tmp_path_factory.mktemp("nobody"), definition, Gold.empty())
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    with chromium() as started:
+        yield started
