@@ -68,6 +68,7 @@ _RUNTIME = (
     "pandas",
     "numpy",
     "grpc",
+    "grpc_status",
     "google",
     "dateutil",
     "pytz",
