@@ -76,8 +76,9 @@ def opened(
         page.goto(path.as_uri() + f"#{tab}")
         ready(page, tab)
         yield page
-        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-        assert said == []
+        outside = [url for url in requests if not url.startswith(("file:", "data:"))]
+        assert outside == [], outside
+        assert said == [], said
     finally:
         context.close()
 
