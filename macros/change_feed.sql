@@ -1,13 +1,14 @@
 {#  How a build finds what is new, for every incremental model of the project.
 
-    Every table keeps Delta's change feed. A model reads, of each input, the commits since the ones that
-    it read last (its *mark*, kept in its own table properties), finds the keys they touch, and computes
-    those keys again, whole. Commit versions count up one by one whatever the clock does and in whatever
-    order commits land, so no row is ever overlooked; a key that is computed twice comes out the same, so a
-    run that dies between its merge and its mark only repeats itself.
+    Every table keeps Delta's change feed. A model reads, of each input, the commits since the ones
+    that it read last (its *mark*, kept in its own table properties), finds the keys they touch, and
+    computes those keys again, whole. Commit versions count up one by one whatever the clock does
+    and in whatever order commits land, so no row is ever overlooked; a key that is computed twice
+    comes out the same, so a run that dies between its merge and its mark only repeats itself.
 
-    The marks that a compiled model has read up to stand in its SQL as comments (`input silver.x@12`),
-    from where remember_inputs() stores them once the model's own commit is through. #}
+    The marks that a compiled model has read up to stand in its SQL as comments (`input
+    silver.x@12`), from where remember_inputs() stores them once the model's own commit is through.
+    #}
 
 
 {# 'silver.heart_rates': the name the change feed takes; the catalog is the session's. #}
@@ -55,8 +56,8 @@
 
 
 {#  What to write behind FROM to read the changes of an input, one row a change, with the input's
-    columns and _change_type (insert, delete, update_preimage, update_postimage). Only for incremental
-    builds. #}
+    columns and _change_type (insert, delete, update_preimage, update_postimage). Only for
+    incremental builds. #}
 {% macro changes_of(relation) -%}
     {%- if not execute or relation.is_cte -%}
         (select *, 'insert' as _change_type from {{ relation }})
@@ -82,9 +83,10 @@
 {%- endmacro %}
 
 
-{#  What to write behind FROM to read bronze records that staging does not hold yet, with bronze_version
-    (the commit that brought them). Staging only ever appends; its mark is the newest bronze_version that
-    it holds, so rows and mark are one commit, and a record is taken in exactly once. #}
+{#  What to write behind FROM to read bronze records that staging does not hold yet, with
+    bronze_version (the commit that brought them). Staging only ever appends; its mark is the newest
+    bronze_version that it holds, so rows and mark are one commit, and a record is taken in exactly
+    once. #}
 {% macro new_records(relation) -%}
     {%- if not execute or relation.is_cte -%}
         (select *, cast(0 as bigint) as bronze_version from {{ relation }})
@@ -140,8 +142,9 @@
 {%- endmacro %}
 
 
-{#  Strategy recompute: the model's rows are the affected keys, computed whole; a row without built_by is
-    one to remove (see recomputed()). Rows that come out as they were are not touched. #}
+{#  Strategy recompute: the model's rows are the affected keys, computed whole; a row without
+    built_by is one to remove (see recomputed()). Rows that come out as they were are not touched.
+    #}
 {% macro get_incremental_recompute_sql(arg_dict) -%}
     {%- if not found_changes() -%}
     select 'nothing new' as outcome
@@ -162,9 +165,9 @@
 {%- endmacro %}
 
 
-{#  The end of every model of strategy recompute: the rows of `final`, marked with the build that computed
-    them, and in an incremental build the rows to remove: those that the table holds for an affected key
-    and `final` no longer does.
+{#  The end of every model of strategy recompute: the rows of `final`, marked with the build that
+    computed them, and in an incremental build the rows to remove: those that the table holds for an
+    affected key and `final` no longer does.
 
     affected: the CTE of affected keys; on: how its rows (`affected`) match the table's (`old`). #}
 {% macro recomputed(on, affected='affected') -%}

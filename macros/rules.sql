@@ -1,8 +1,8 @@
 {# The rules that several models share. #}
 
 
-{#  Whole years from a birth date to a date; who is born on 29 February has the birthday on 1 March in
-    other years. Null before the birth. #}
+{#  Whole years from a birth date to a date; who is born on 29 February has the birthday on 1 March
+    in other years. Null before the birth. #}
 {% macro whole_years(birth_date, on_date) -%}
     case
         when {{ on_date }} >= {{ birth_date }}
@@ -17,8 +17,8 @@
 {%- endmacro %}
 
 
-{#  The age band of an age (see the seed age_bands); unknown age: invalid age. `bands` is the alias of
-    the left-joined seed. #}
+{#  The age band of an age (see the seed age_bands); unknown age: invalid age. `bands` is the alias
+    of the left-joined seed. #}
 {% macro joins_age_band(age, bands) -%}
     {{ age }} >= {{ bands }}.from_age and ({{ bands }}.to_age is null or {{ age }} < {{ bands }}.to_age)
 {%- endmacro %}
@@ -38,8 +38,8 @@
 {%- endmacro %}
 
 
-{#  Microseconds as minutes, rounded half up to 2 decimals; exact, since two decimals of a minute are
-    600,000 µs. #}
+{#  Microseconds as minutes, rounded half up to 2 decimals; exact, since two decimals of a minute
+    are 600,000 µs. #}
 {% macro minutes(microseconds) -%}
     cast(round(cast({{ microseconds }} as decimal(20, 0)) / 60000000, 2) as double)
 {%- endmacro %}
@@ -55,8 +55,8 @@
 {% macro reading_stands_micros() -%} 60000000 {%- endmacro %}
 
 
-{#  The profile versions with the reach that gold gives them: from valid_from up to valid_to, the first
-    one of a user from the beginning of time. A user deleted by then has none. #}
+{#  The profile versions with the reach that gold gives them: from valid_from up to valid_to, the
+    first one of a user from the beginning of time. A user deleted by then has none. #}
 {% macro profile_versions() -%}
     select
         user_id,
@@ -80,11 +80,11 @@
 
 {#  CTEs ending in `standing`: how long each reading of a CTE counts for minutes, in stands_micros.
 
-    A reading stands until the same user's next one on any device, 60 s at most, cut at the end of what is summed;
-    at one instant with several devices the least device id counts.
+    A reading stands until the same user's next one on any device, 60 s at most, cut at the end of
+    what is summed; at one instant with several devices the least device id counts.
 
-    readings: CTE with device_id, heart_rate_bpm, measured_at; per: what is summed (session, hour, day);
-    ends_at: the column or expression of its end. #}
+    readings: CTE with device_id, heart_rate_bpm, measured_at; per: what is summed (session, hour,
+    day); ends_at: the column or expression of its end. #}
 {% macro standing_readings(readings, per, ends_at) -%}
 instants as (
 

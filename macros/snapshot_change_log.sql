@@ -1,11 +1,12 @@
-{#  Snapshot strategy `change_log`: the exact SCD2 history of a change log (CDC), whatever happened to
-    arrive between two runs: several changes per key, late ones, repeats, deletes, new lives, changes taken
-    back.
+{#  Snapshot strategy `change_log`: the exact SCD2 history of a change log (CDC), whatever happened
+    to arrive between two runs: several changes per key, late ones, repeats, deletes, new lives,
+    changes taken back.
 
-    For every key that the log's change feed names since the last run, ALL versions are computed from the key's
-    whole log and compared with the table; missing versions are inserted, those that differ updated, those no
-    longer true deleted, in one MERGE. So a run is idempotent, and its result does not depend on how the
-    changes were spread over runs. dbt's own strategies keep one change per key per run.
+    For every key that the log's change feed names since the last run, ALL versions are computed
+    from the key's whole log and compared with the table; missing versions are inserted, those that
+    differ updated, those no longer true deleted, in one MERGE. So a run is idempotent, and its
+    result does not depend on how the changes were spread over runs. dbt's own strategies keep one
+    change per key per run.
 
       snapshots:
         - name: customer_history
@@ -23,8 +24,8 @@
               order_by: seq                        # optional: which of several changes at one instant is the last
               is_current: is_current               # optional: name of a boolean column for open versions
 
-    The log must hold all changes of a key, one row each; rows may come, go and change. Other strategies keep
-    dbt's own macros. See docs/snapshot.md. #}
+    The log must hold all changes of a key, one row each; rows may come, go and change. Other
+    strategies keep dbt's own macros. See docs/snapshot.md. #}
 
 {% macro snapshot_change_log_strategy(
     node, snapshotted_rel, current_rel, model_config, target_exists

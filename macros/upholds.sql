@@ -1,9 +1,9 @@
-{#  Generic test: the rules of a table, read in one scan (and one grouping for the key).
-    One row for each broken rule: its name and how many rows break it. No values, so nothing personal in
+{#  Generic test: the rules of a table, read in one scan (and one grouping for the key). One row for
+    each broken rule: its name and how many rows break it. No values, so nothing personal in
     failures.
 
-    unique: columns that identify a row (nulls are values); not_null: columns;
-    rules: {name: SQL that holds for each row}. #}
+    unique: columns that identify a row (nulls are values); not_null: columns; rules: {name: SQL
+    that holds for each row}. #}
 {% test upholds(model, unique, not_null=[], rules={}) %}
 with checked as (
 
