@@ -1,8 +1,9 @@
 {#  How the text of a source becomes typed values, in one place for all feeds.
 
-    A *field* is named_struct('tag', …, 'text', …): the JSON type as schema_of_variant names it (null when the
-    key is absent, VOID for null) and the value as trimmed text. A column of a CSV file is a field of tag STRING.
-    Types are judged by tag and text, because try_variant_get(…, 'double') takes true and "72d" for numbers. #}
+    A *field* is named_struct('tag', …, 'text', …): the JSON type as schema_of_variant names it
+    (null when the key is absent, VOID for null) and the value as trimmed text. A column of a CSV
+    file is a field of tag STRING. Types are judged by tag and text, because try_variant_get(…,
+    'double') takes true and "72d" for numbers. #}
 
 
 {# Blanks of every kind, and a byte-order mark, go from both ends. #}
@@ -11,9 +12,14 @@
 {%- endmacro %}
 
 
-{# The JSON document in a text; null if it is malformed (a bare NaN and a repeated key are). #}
-{% macro json_document(text) -%}
+{#  The JSON document in a text; null if it is malformed (a bare NaN, a repeated key and bytes that
+    are not UTF-8 are). The bytes are judged before trimming, which would replace the bad ones. #}
+{% macro json_document(text, bytes=none) -%}
+    {%- if bytes -%}
+    case when is_valid_utf8(cast({{ bytes }} as string)) then try_parse_json({{ text }}) end
+    {%- else -%}
     try_parse_json({{ text }})
+    {%- endif -%}
 {%- endmacro %}
 
 
@@ -61,6 +67,7 @@
     (
         {{ is_composite(field) }}
         or {{ field }}.text not rlike '^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$'
+        or abs(try_cast({{ field }}.text as double)) = double('infinity')
     )
 {%- endmacro %}
 
@@ -74,8 +81,8 @@
 {%- endmacro %}
 
 
-{#  An optional text: numbers become text (whole ones without a fraction), empty text and other types
-    are null. #}
+{#  An optional text: numbers become text (whole ones without a fraction), empty text and other
+    types are null. #}
 {% macro optional_text(field) -%}
     case
         when {{ is_composite(field) }} then null
@@ -87,8 +94,8 @@
 
 
 {#  Seconds since the epoch as a timestamp, rounded half up to the microsecond by decimal arithmetic
-    (a 32-bit float would be off by up to 64 s); null outside 2000-01-01 … year 5138, which is out of
-    range anyway. #}
+    (a 32-bit float would be off by up to 64 s); null outside 2000-01-01 … year 5138, which is out
+    of range anyway. #}
 {% macro epoch_timestamp(field) -%}
     timestamp_micros(cast(nullif(
         case
@@ -107,8 +114,8 @@
 {%- endmacro %}
 
 
-{#  A birth date in either notation; null if there is no such day, it is after the change, or more than
-    120 whole years before it. #}
+{#  A birth date in either notation; null if there is no such day, it is after the change, or more
+    than 120 whole years before it. #}
 {% macro birth_date(field, changed_at) -%}
     {%- set date -%}
     case

@@ -125,7 +125,8 @@ half_hours as (
         avg(heart_rate_bpm) as avg_bpm
     from standing
     group by user_id, `date`, floor(unix_micros(measured_at) / 1800000000)
-    having sum(stands_micros) >= 600000000
+    having
+        sum(least(stands_micros, 1800000000 - unix_micros(measured_at) % 1800000000)) >= 600000000
 
 ),
 

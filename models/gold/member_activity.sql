@@ -10,7 +10,7 @@ with as_of as (
 members as (
 
     select user_id
-    from {{ ref('user_profile_history') }}
+    from {{ ref('user_profiles') }}
     union
     select user_id
     from {{ ref('device_registrations') }}

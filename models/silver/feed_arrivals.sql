@@ -42,7 +42,7 @@ arrivals as (
         feed,
         count(*) as received,
         count_if(lateness_seconds > {{ var('late_after_hours') }} * 3600) as late,
-        percentile(greatest(lateness_seconds, 0), array(0.5, 0.95, 0.99)) as lateness_quantiles,
+        percentile(lateness_seconds, array(0.5, 0.95, 0.99)) as lateness_quantiles,
         max(lateness_seconds) as max_lateness_seconds,
         cast(ingested_at as date) as arrival_date,
         max(event_at) as newest_event_at,

@@ -26,7 +26,7 @@ documents as (
 
     select
         *,
-        {{ json_document('value_text') }} as document
+        {{ json_document('value_text', 'value') }} as document
     from bronze
 
 ),
