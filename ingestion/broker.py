@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,30 @@ from ingestion.feeds import IngestionError, Unreachable
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 _TIMEOUT_MS = 15_000
 _REFUSED = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError, AuthorizationError)
+
+
+class _Causes(logging.Handler):
+    """The newest reason why a connection failed.
+
+    The client logs it, tries again, and in the end raises no more than that time is up. Nothing of
+    it goes to a log of ours: its texts may echo what was sent.
+    """
+
+    _newest: BaseException | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        for argument in arguments:
+            if isinstance(argument, BaseException):
+                self._newest = argument
+
+    def pop(self) -> BaseException | None:
+        newest, self._newest = self._newest, None
+        return newest
+
+
+_causes = _Causes(logging.WARNING)
+logging.getLogger("kafka").addHandler(_causes)
 
 
 @dataclass(frozen=True)
@@ -55,13 +80,19 @@ def describe(config: Config, name: str) -> Topic:
             latest = _offsets(admin, name, numbers, OffsetSpec.LATEST)
         finally:
             admin.close()
-    except _REFUSED as error:
-        # Only the kind of error: its text may echo what was sent.
-        raise IngestionError(
-            f"Kafka at {servers} refuses this user ({type(error).__name__}): check the sasl.* "
-            "and ssl.* settings in [kafka]."
-        ) from None
     except (KafkaError, OSError) as error:
+        cause = _causes.pop() or error
+        # Only the kind of error: its text may echo what was sent.
+        if isinstance(cause, _REFUSED):
+            raise IngestionError(
+                f"Kafka at {servers} refuses this user ({type(cause).__name__}): check the sasl.* "
+                "and ssl.* settings in [kafka]."
+            ) from None
+        if "certificate" in str(cause).lower():
+            raise IngestionError(
+                f"The certificate of Kafka at {servers} is not accepted (expired, another name, or "
+                "not signed by 'ssl.truststore.location'): check the ssl.* settings in [kafka]."
+            ) from None
         raise Unreachable(
             f"Kafka at {servers} does not answer ({type(error).__name__}): check that it runs, "
             "and that 'bootstrap.servers' and 'security.protocol' fit it."
@@ -85,6 +116,7 @@ def client_options(kafka: Mapping[str, str]) -> dict[str, Any]:
         "security_protocol": kafka.get("security.protocol", "PLAINTEXT"),
         "request_timeout_ms": _TIMEOUT_MS,
         "bootstrap_timeout_ms": _TIMEOUT_MS,
+        "reconnect_backoff_ms": 1000,  # a wrong password is not tried 15 times
         "ssl_check_hostname": kafka.get("ssl.endpoint.identification.algorithm", "https") != "",
     }
     renamed = {

@@ -69,6 +69,7 @@ def opened(
     requests: list[str] = []
     said: list[str] = []
     try:
+        context.set_default_timeout(180_000)
         page = context.new_page()
         page.on("request", lambda request: requests.append(request.url))
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
@@ -85,7 +86,7 @@ def opened(
 
 def ready(page: Any, tab: str) -> None:
     """Wait until all that one sees of a tab is drawn."""
-    page.wait_for_function(READY, arg=tab, timeout=180_000)
+    page.wait_for_function(READY, arg=tab)
 
 
 def overflow(page: Any) -> int:

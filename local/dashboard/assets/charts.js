@@ -1,6 +1,8 @@
 // A widget's encodings → a Vega-Lite specification in the colours of the theme.
 
 const KINDS = { quantitative: "quantitative", temporal: "temporal", categorical: "nominal" };
+// Axis labels: 2,500 and 26.5M, not 2.5k.
+export const NUMBER = "abs(datum.value) >= 1e6 ? format(datum.value / 1e6, '~r') + 'M' : format(datum.value, ',')";
 const SERIES = "series", VALUE = "value";
 
 const last = /^(invalid|not known|outside|unknown|none)/i;
@@ -106,14 +108,14 @@ export function specification(spec, rows, palette, width) {
     const channel = { field: escaped(it.field), title: it.title };
     if (it.kind === "quantitative") {
       channel.type = "quantitative";
-      channel.axis = { grid: true, domain: false, ticks: false, tickCount: 5, format: percent(axis) ? "~%" : "~s", labelPadding: 4 };
+      channel.axis = { grid: true, domain: false, ticks: false, tickCount: 5, labelPadding: 4, ...(percent(axis) ? { format: "~%" } : { labelExpr: NUMBER }) };
       if (kind === "scatter") channel.scale = { zero: false, nice: true, padding: 12 };
     } else if (it.kind === "temporal") {
       const dates = valuesOf(it.field).sort();
       if (kind === "line" && dates.length > 1) {
         const year = yearOf(dates);
         channel.type = "temporal"; channel.scale = { type: "utc" };
-        channel.axis = { format: year ? "%b %d" : "%b %d, %Y", grid: false, labelOverlap: true, tickCount: Math.max(2, Math.min(dates.length, Math.floor(width / 90))) };
+        channel.axis = { format: year ? "%b %d" : "%b %d, %Y", grid: false, labelOverlap: true, tickCount: Math.max(2, Math.min(dates.length, Math.floor(width / 70))) };
         channel.title = year ? `${it.title}, ${year}` : it.title;
       } else {
         const { axis: settings, year } = dateAxis(dates, width);
@@ -129,7 +131,8 @@ export function specification(spec, rows, palette, width) {
         for (const row of data) if (!row.__order) sums.set(row[it.field], (sums.get(row[it.field]) ?? 0) + row[other]);
         channel.sort = values.sort((a, b) => sums.get(b) - sums.get(a) || byLabel(a, b));
       } else channel.sort = values.sort(byLabel);
-      channel.axis = { labelAngle: axis === "x" && width < 90 * values.length && values.some(value => String(value).length > 5) ? -40 : 0, ticks: false, domain: axis === "x" };
+      // Along the x axis words stand below one another, so that they need no slant.
+      channel.axis = { labelAngle: 0, ticks: false, domain: axis === "x", labelPadding: 5, ...(axis === "x" ? { labelExpr: "split(datum.label, ' ')", labelOverlap: true } : {}) };
     }
     encoding[axis] = channel;
   }
@@ -147,8 +150,9 @@ export function specification(spec, rows, palette, width) {
   }
   if (kind === "line" || kind === "area") {
     const few = valuesOf(axes.x.field).length <= 40;
-    mark = { type: kind, strokeWidth: 2, interpolate: "monotone", point: { filled: true, size: few ? 36 : 60, opacity: few ? 1 : 0 } };
-    if (encoding.color) encoding.strokeDash = { field: encoding.color.field, type: "nominal", sort: encoding.color.sort, scale: { domain: encoding.color.scale.domain, range: [[1, 0], [5, 3], [2, 2], [8, 3, 2, 3], [1, 3]] }, legend: null, title: null };
+    mark = { type: kind, strokeWidth: 2, point: { filled: true, size: few ? 36 : 60, opacity: few ? 1 : 0 } };
+    if (encoding.color) encoding.strokeDash = { field: encoding.color.field, type: "nominal", sort: encoding.color.sort, scale: { domain: encoding.color.scale.domain, range: [[1, 0], [5, 3], [2, 2], [8, 3, 2, 3], [1, 3]] }, title: null };
+    if (encoding.color) encoding.color.legend.symbolType = "stroke";
   } else if (kind === "scatter") {
     mark = { type: "point", filled: true, size: 70, opacity: 0.85, stroke: colors.card, strokeWidth: 1 };
     if (axes.color?.kind === "temporal") {
@@ -159,7 +163,7 @@ export function specification(spec, rows, palette, width) {
     } else if (!encoding.color) encoding.color = { value: paint(palette[0]) };
   } else if (kind === "heatmap") {
     mark = { type: "rect", cornerRadius: 2, stroke: colors.card, strokeWidth: 1.5 };
-    encoding.color = { field: escaped(axes.color.field), type: "quantitative", title: axes.color.title, scale: { range: [colors.low, colors.high], zero: true }, legend: { gradientLength: Math.min(180, width / 2), tickCount: 4, format: "~s" } };
+    encoding.color = { field: escaped(axes.color.field), type: "quantitative", title: axes.color.title, scale: { range: [colors.low, colors.high], zero: true }, legend: { gradientLength: Math.min(180, width / 2), tickCount: 4, format: "," } };
     for (const axis of ["x", "y"]) {
       const order = axes[axis].given.scale?.sort?.orderedValues ?? valuesOf(axes[axis].field).sort(byLabel);
       const numbers = order.every(value => typeof value === "number");

@@ -15,6 +15,9 @@ function small(count) {
   return count === 1 ? "1 group of fewer than 5 members is not shown." : `${count} groups of fewer than 5 members are not shown.`;
 }
 
+/** Times to the minute. */
+const shorter = text => (/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(text) ? text.slice(0, 16) : text);
+
 function textWidget(widget) {
   return element("div", { class: "text" }, ...widget.multilineTextboxSpec.lines.map(line => {
     const heading = line.match(/^(#{1,3})\s+(.*)/);
@@ -47,7 +50,7 @@ function visual(widget) {
   const columnsOf = () => (kind === "table" ? spec.encodings.columns.map(column => ({ field: column.fieldName, title: column.displayName, how: column.format })) : tableColumns(spec, query))
     .map(({ field, title: heading, how }) => ({
       title: heading, number: made.rows.some(row => typeof row[field] === "number"),
-      value: row => row[field], text: row => (row[field] === null && row.__hidden ? "< 5 members" : format(row[field], how)),
+      value: row => row[field], text: row => (row[field] === null && row.__hidden ? "< 5 members" : shorter(format(row[field], how))),
     }));
 
   if (kind === "counter") {

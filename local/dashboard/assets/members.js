@@ -1,6 +1,6 @@
 // A member's day: the heart-rate curve with its zones, workouts and visits, and what gold says of the day.
 import { element, unpacked, themes, tabs, table, empty, draw } from "./elements.js";
-import { format, theme, config, onGround, byLabel } from "./charts.js";
+import { format, theme, config, onGround, byLabel, NUMBER } from "./charts.js";
 
 const ZONES = [
   { zone: "out_of_range", title: "Out of range", color: "#7F8EA0" }, { zone: "fat_burn", title: "Fat burn", color: "#2F7FBF" },
@@ -185,7 +185,7 @@ function comparedPage(box) {
     panel("Gym minutes per member (min)", "h-mid", "w6", [boxes[0]]), panel("Total workout duration per member (min)", "h-mid", "w6", [boxes[1]]),
     panel("Gym logins against workout hours per member", "h-mid", "w6", [boxes[2]]), panel(`Lowest, mean and highest heart rate per workout (bpm), member ${state.member.id}`, "h-mid", "w6", [boxes[3]])));
   const base = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", width: "container", height: "container", background: null, autosize: { type: "fit", contains: "padding" }, config: config(colors) };
-  const length = { type: "quantitative", axis: { domain: false, ticks: false, tickCount: 5, format: "~s" } };
+  const length = { type: "quantitative", axis: { domain: false, ticks: false, tickCount: 5, labelExpr: NUMBER } };
   const bars = (target, name, text, title, color) => {
     const wide = Math.max(2, Math.floor(target.clientWidth / 80)), every = Math.ceil(rows.length / wide);
     chart(target, { ...base, data: { values: rows }, mark: { type: "bar", cornerRadiusEnd: 2, color: paint(color), width: { expr: "min(48, bandwidth('x') * 0.85)" } }, encoding: {

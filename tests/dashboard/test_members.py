@@ -1,0 +1,257 @@
+"""The members' file: what it holds, how it is packed, and how it looks in Chromium."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from local.dashboard import members, page
+from local.dashboard.members import Curves
+from local.home import WorkspaceError
+from local.jars import cache_folder
+from tests.dashboard.browser import NARROW, WIDE, opened, overflow, ready
+from tests.dashboard.conftest import Written
+from tests.dashboard.gold import FIRST_DAY, Gold
+
+# A reading each minute, of whole beats, with what makes a curve hard to pack: noise.
+_READINGS = """
+insert into silver.heart_rates
+select 'd' || user_id, user_id, cast(day as timestamp) + to_minutes(minute),
+       round(72 + 14 * sin(minute / 230.0) + hash(user_id, day, minute) % 23
+             + case when minute between 1080 and 1140 then 55 else 0 end)
+from (select user_id, cast(unnest(generate_series(cast(? as date), cast(? as date), interval 1 day))
+             as date) as day from gold.member_activity where user_id <= ?)
+cross join (select unnest(range(0, 1440)) as minute)
+where minute % 720 > 20
+"""
+# Within minutes, to tell lowest, mean and highest apart.
+_MORE = """
+insert into silver.heart_rates
+select device_id, user_id, measured_at + to_seconds(20), heart_rate_bpm + 7.5
+from silver.heart_rates where user_id = 'm001'
+"""
+
+
+@pytest.fixture(scope="module")
+def gold() -> Gold:
+    filled = Gold.of(100, 90)
+    last = FIRST_DAY + datetime.timedelta(days=89)
+    filled.database.execute(_READINGS, [str(FIRST_DAY), str(last), "m999"])
+    filled.database.execute(_MORE)
+    return filled
+
+
+@pytest.fixture(scope="module")
+def hundred_members(gold: Gold, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    ids = list(gold.query("select user_id from member_activity").column("user_id"))
+    path = tmp_path_factory.mktemp("members") / "fitbit.members.html"
+    text = members.render(members.read(gold, ids), cache=cache_folder())
+    page.write(path, text, private=True)
+    return Written(path, gold)
+
+
+def pick(shown: Any, member: str, day: str) -> None:
+    shown.locator("#member").select_option(member)
+    shown.locator("#day").select_option(day)
+    ready(shown, "day")
+
+
+def steps(shown: Any) -> list[dict[str, float]]:
+    found: list[dict[str, float]] = shown.evaluate(
+        "(() => { const {day} = members.state; return members.stepsOf(day.start, day.count); })()"
+    )
+    return found
+
+
+def curve(gold: Gold, member: str, day: str, minutes: int) -> list[dict[str, float]]:
+    """The curve of a day, straight from the readings."""
+    return gold.query(
+        "select cast(floor((hour(measured_at) * 60 + minute(measured_at)) / :step) as int) * :step"
+        " as minute, min(heart_rate_bpm) as lowest, avg(heart_rate_bpm) as mean,"
+        " max(heart_rate_bpm) as highest from silver.heart_rates"
+        " where user_id = :member and cast(measured_at as date) = :day group by 1 order by 1",
+        {"member": member, "day": day, "step": minutes},
+    ).rows()
+
+
+def test_a_hundred_members_by_ninety_days_stay_small(hundred_members: Written) -> None:
+    assert hundred_members.path.stat().st_size < 10_000_000
+
+
+def test_they_are_drawn_within_three_seconds_of_work(
+    browser: Any, hundred_members: Written
+) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    try:
+        shown = context.new_page()
+        session = context.new_cdp_session(shown)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        shown.goto(hundred_members.path.as_uri())
+        ready(shown, "day")
+        # Seconds in which the page's thread worked: on a machine of its own, the time one waits.
+        metrics = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
+        assert 0 < metrics["TaskDuration"] < 3
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["1440", "400"])
+def test_both_tabs_draw_without_errors_or_network(
+    browser: Any, hundred_members: Written, size: tuple[int, int], theme: str
+) -> None:
+    with opened(browser, hundred_members.path, tab="day", size=size, theme=theme) as shown:
+        assert "Personal data" in shown.locator(".banner").inner_text()
+        assert shown.locator("#page-day .chart svg").count() == 3
+        assert overflow(shown) == 0
+        shown.locator("#tab-compared").click()
+        ready(shown, "compared")
+        assert shown.locator("#page-compared .chart svg").count() == 4
+        assert overflow(shown) == 0
+
+
+@pytest.mark.parametrize(
+    ("day", "minutes"), [("2026-10-31", 1), ("2026-10-25", 1), ("2026-10-24", 15)]
+)
+def test_the_curve_is_that_of_the_readings(
+    browser: Any, hundred_members: Written, day: str, minutes: int
+) -> None:
+    with opened(browser, hundred_members.path, tab="day") as shown:
+        pick(shown, "m001", day)
+        got = steps(shown)
+    wanted = curve(hundred_members.gold, "m001", day, minutes)
+    assert len(got) == len(wanted) > 90
+    for one, two in zip(got, wanted, strict=True):
+        assert one["minute"] == two["minute"]
+        assert one["lowest"] == two["lowest"]
+        assert one["highest"] == pytest.approx(two["highest"], abs=0.051)
+        assert one["mean"] == pytest.approx(two["mean"], abs=0.051)
+
+
+def test_the_day_shows_what_gold_says(browser: Any, hundred_members: Written) -> None:
+    gold = hundred_members.gold
+    visit = gold.query(
+        "select user_id, visit_date, gym_id, minutes_in_gym from gym_summary"
+        " where user_id is not null and minutes_in_gym is not null and size(sessions) > 0"
+        " order by visit_date desc, user_id limit 1"
+    ).rows()[0]
+    day = gold.query(
+        "select d.resting_bpm_estimate as resting, d.cardio_minutes as cardio, p.age_band, p.city"
+        " from daily_heart_rates d join member_profiles p on d.user_id = p.user_id"
+        " where d.user_id = :member and d.`date` = :day",
+        {"member": visit["user_id"], "day": str(visit["visit_date"])},
+    ).rows()[0]
+    with opened(browser, hundred_members.path, tab="day") as shown:
+        pick(shown, visit["user_id"], str(visit["visit_date"]))
+        text = shown.locator("#page-day").inner_text()
+        assert f"{day['resting']:.1f}" in text
+        assert day["age_band"] in text
+        assert day["city"] in text
+        assert visit["gym_id"] in text
+        assert f"{visit['minutes_in_gym']:.1f}" in text
+        label = shown.locator("#page-day .h-day svg").get_attribute("aria-label")
+        assert "1 workouts and 1 visits are marked" in label
+        zones = shown.locator("#page-day .h-low svg").first.get_attribute("aria-label")
+        assert f"Cardio {day['cardio']:.1f} min" in zones
+
+
+def test_days_are_chosen_by_keyboard(browser: Any, hundred_members: Written) -> None:
+    with opened(browser, hundred_members.path, tab="day") as shown:
+        first = shown.locator("#day").input_value()
+        shown.get_by_role("button", name="Earlier").focus()
+        shown.keyboard.press("Enter")
+        ready(shown, "day")
+        assert shown.locator("#day").input_value() < first
+        shown.get_by_role("button", name="Later").focus()
+        shown.keyboard.press("Enter")
+        ready(shown, "day")
+        assert shown.locator("#day").input_value() == first
+
+
+def test_members_compared_are_the_sums_of_gold(browser: Any, hundred_members: Written) -> None:
+    ids = ["m001", "m002", "m003"]
+    three = members.read(hundred_members.gold, ids)
+    path = hundred_members.path.with_name("three.html")
+    path.write_text(members.render(three, cache=cache_folder()), encoding="utf-8")
+    wanted = hundred_members.gold.query(
+        "select user_id, round(sum(minutes_in_gym), 1) as minutes from gym_summary"
+        " where user_id in ('m001', 'm002', 'm003') group by user_id order by user_id"
+    ).rows()
+    with opened(browser, path, tab="day") as shown:
+        shown.locator("#tab-compared").click()
+        ready(shown, "compared")
+        bars = shown.locator("#page-compared section").first.locator(
+            "svg .mark-rect.role-mark path"
+        )
+        heights = bars.evaluate_all("paths => paths.map(path => path.getBBox().height)")
+    scale = heights[0] / wanted[0]["minutes"]
+    assert heights == pytest.approx([row["minutes"] * scale for row in wanted], rel=1e-3)
+
+
+def test_a_member_without_readings_or_profile(browser: Any, tmp_path: Path) -> None:
+    gold = Gold.empty()
+    when = datetime.datetime(2026, 8, 3, 18)
+    gold.insert("member_activity", [{"user_id": "</script>", "logins": 1}])
+    gold.insert(
+        "gym_summary",
+        [
+            {
+                "user_id": "</script>",
+                "gym_id": "Old Mill",
+                "mac_address": "02:00:00:00:00:01",
+                "visit_date": when.date(),
+                "login_at": when,
+                "minutes_exercising": 0.0,
+            }
+        ],
+    )
+    path = tmp_path / "one.html"
+    path.write_text(
+        members.render(members.read(gold, ["</script>"]), cache=cache_folder()), encoding="utf-8"
+    )
+    with opened(browser, path, tab="day") as shown:
+        text = shown.locator("#page-day").inner_text()
+        assert "No readings that day" in text
+        assert "not known" in text
+        assert "Old Mill" in text
+
+
+def test_unknown_members_are_named() -> None:
+    with pytest.raises(WorkspaceError, match="gold knows no member nobody"):
+        members.read(Gold.of(3, 5), ["m001", "nobody"])
+
+
+def test_ids_are_parameters_of_the_statements() -> None:
+    gold = Gold.of(3, 5)
+    with pytest.raises(WorkspaceError):
+        members.read(gold, ["x' or '1' = '1"])
+    assert not any("or '1'" in statement for statement in gold.statements)
+
+
+def test_the_file_is_its_owners_alone(hundred_members: Written) -> None:
+    assert Path(hundred_members.path).stat().st_mode & 0o077 == 0
+
+
+def test_whole_numbers_take_a_byte_and_others_keep_their_tenths() -> None:
+    whole = Curves(
+        {
+            "minute": np.array([0.0, 1.0, 0.0]),
+            "lowest": np.array([60.0, 61.0, 220.0]),
+            "mean": np.array([60.04, 61.0, 220.0]),
+            "highest": np.array([72.0, 61.0, 220.0]),
+        },
+        {},
+    )
+    layout, content = members.pack(whole)
+    assert [(p["name"], p["bytes"], p["scale"]) for p in layout["planes"]] == [
+        ("minute", 2, 1),
+        ("lowest", 1, 1),
+        ("mean", 2, 10),
+        ("highest", 1, 1),
+    ]
+    # Three steps; planes begin at even places.
+    assert len(content) == 6 + 4 + 6 + 4
