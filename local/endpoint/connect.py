@@ -157,10 +157,10 @@ class SparkSession:
         except (PySparkException, grpc.RpcError) as error:
             raise to_spark_error(error) from None
 
-    def interrupt(self, operation_id: str) -> None:
-        """Stop a running statement with its Spark jobs; one that has ended is left alone."""
+    def interrupt(self, operation_id: str) -> bool:
+        """Stop a running statement with its Spark jobs; whether Spark found it running."""
         try:
-            self._client.interrupt_operation(operation_id)
+            return bool(self._client.interrupt_operation(operation_id))
         except (PySparkException, grpc.RpcError) as error:
             raise to_spark_error(error) from None
 

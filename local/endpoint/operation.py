@@ -52,10 +52,13 @@ class Operation:
     def __init__(
         self,
         run: Callable[[Operation], Result],
-        interrupt: Callable[[str], None],
+        interrupt: Callable[[str], bool],
         closed: Callable[[Operation], None],
     ) -> None:
-        """`run` makes the result, `interrupt` stops a Spark operation, `closed` is told once."""
+        """`run` makes the result, `closed` is told once.
+
+        `interrupt` stops a Spark operation and tells whether Spark found it.
+        """
         self.guid = uuid.uuid4().bytes
         self.state = State.RUNNING
         self.error: SparkError | None = None
@@ -102,7 +105,7 @@ class Operation:
             self.state, self.error = State.CANCELED, _CANCELLED
             running, self._spark_operation = self._spark_operation, None
         if running is not None:
-            self._interrupt(running)
+            self._stop(running)
         self._ready.set()
 
     def close(self) -> None:
@@ -113,7 +116,7 @@ class Operation:
             was, self.state = self.state, State.CLOSED
             running, self._spark_operation = self._spark_operation, None
         if running is not None:
-            self._interrupt(running)
+            self._stop(running)
         with self._pull:
             self._batches, self._ahead = iter(()), None
         self._ready.set()
@@ -121,6 +124,12 @@ class Operation:
         self._closed(self)
 
     final_state = State.RUNNING
+
+    def _stop(self, spark_operation: str) -> None:
+        """Interrupt it in Spark, which may only be about to hear of it."""
+        for _ in range(100):
+            if self._interrupt(spark_operation) or self._ready.wait(0.1):
+                return
 
     def fetch(self, max_rows: int, max_bytes: int) -> tuple[list[pa.RecordBatch], bool, int]:
         """Next batches, whether more follow, and the offset of the first row.

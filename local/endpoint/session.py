@@ -134,11 +134,12 @@ class Session:
         operation.start()
         return operation
 
-    def _interrupt(self, spark_operation: str) -> None:
+    def _interrupt(self, spark_operation: str) -> bool:
         try:
-            self._spark.interrupt(spark_operation)
+            return self._spark.interrupt(spark_operation)
         except SparkError as error:
             logger.warning("a statement could not be stopped: %s", error.condition)
+            return True
 
     def _result(
         self, operation: Operation, translation: Translation, arguments: Arguments | None

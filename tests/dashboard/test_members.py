@@ -62,7 +62,7 @@ def pick(shown: Any, member: str, day: str) -> None:
 
 def steps(shown: Any) -> list[dict[str, float]]:
     found: list[dict[str, float]] = shown.evaluate(
-        "(() => { const {day} = members.state; return members.stepsOf(day.start, day.count); })()"
+        "() => members.stepsOf(members.state.day.start, members.state.day.count)"
     )
     return found
 

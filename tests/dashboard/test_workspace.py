@@ -1,0 +1,211 @@
+"""Dashboard, members' file, metrics and docs of a workspace: the worked example and the cases."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.dashboard.definition import Definition
+from local.home import CHECKOUT
+from tests.dashboard.browser import opened, ready
+from tests.dashboard.metrics import statements
+from tests.dashboard.test_page import LESS, TABS, value, visuals
+from tests.landed import Landed
+from tests.support import Workspace
+
+# By metric: its value straight from gold, and how many members it is about, if it is about any.
+GOLD = {
+    "gym_visits": "count(*) as value, count(distinct user_id) as members from gold.gym_summary",
+    "visiting_members": "count(distinct user_id) as value, count(distinct user_id) as members"
+    " from gold.gym_summary",
+    "exercise_minutes_per_visit": "avg(if(minutes_in_gym is null, null, minutes_exercising))"
+    " as value, count(distinct user_id) as members from gold.gym_summary",
+    "inactive_members": "count_if(is_inactive) as value, count_if(is_inactive) as members"
+    " from gold.member_activity",
+    "workouts": "count(*) as value, count(distinct user_id) as members"
+    " from gold.workout_bpm_summary",
+    "median_workout_minutes": "median((unix_micros(ended_at) - unix_micros(started_at)) / 6e7)"
+    " as value, count(distinct user_id) as members from gold.workout_bpm_summary",
+    "mean_workout_bpm": "avg(avg_bpm) as value, count(distinct user_id) as members"
+    " from gold.workout_bpm_summary",
+    "active_zone_minutes": "sum(active_zone_minutes) as value, count(distinct user_id) as members"
+    " from gold.daily_heart_rates",
+    "records_received": "sum(received) as value, null as members from gold.pipeline_health",
+    "records_rejected": "sum(rejected) as value, null as members from gold.pipeline_health",
+}
+
+
+@pytest.fixture(scope="module")
+def space(example_workspace: Workspace, landed_cases: Landed) -> Workspace:
+    assert landed_cases.records
+    return example_workspace
+
+
+@pytest.fixture(scope="module")
+def member(space: Workspace) -> str:
+    """A member with readings and a workout."""
+    rows = space.sql("select max(user_id) as user_id from gold.workout_bpm_summary")
+    return str(rows[0]["user_id"])
+
+
+@pytest.fixture(scope="module")
+def pages(space: Workspace, member: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("pages") / "fitbit.html"
+    done = space.run("dashboard", "--out", out, "--members", member)
+    assert done.stdout.split() == [str(out), str(out.with_name("fitbit.members.html"))]
+    return out
+
+
+@pytest.fixture(scope="module")
+def docs(space: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    out = tmp_path_factory.mktemp("docs")
+    space.run("docs", "--out", out)
+    yield out
+
+
+def test_the_definition_has_no_faults_on_the_workspace(space: Workspace) -> None:
+    assert "no faults" in space.run("dashboard", "--check").stdout
+
+
+def test_counters_agree_with_gold_and_with_their_metrics(
+    space: Workspace, pages: Path, definition: Definition, browser: Any
+) -> None:
+    shown: dict[str, tuple[str, float | None]] = {}
+    with opened(browser, pages, tab=TABS[0]) as page:
+        for tab in TABS:
+            page.locator(f"#tab-{tab}").click()
+            ready(page, tab)
+            for widget in visuals(definition, tab):
+                if widget["spec"]["widgetType"] == "counter":
+                    named = widget["spec"]["frame"]["description"].removeprefix("Metric: ")
+                    rows = page.evaluate("name => dashboard.rows(name)", widget["name"])
+                    shown[named] = (value(page, widget["name"]), next(iter(rows[0].values())))
+    manifest = space.home.root / "dbt" / "target" / "semantic_manifest.json"
+    by_metric = {
+        name: next(iter(space.sql(sql)[0].values()))
+        for name, sql in statements(manifest, list(GOLD)).items()
+    }
+    for name, sql in GOLD.items():
+        wanted = space.sql(f"select {sql}")[0]
+        text, number = shown[name]
+        assert float(by_metric[name]) == pytest.approx(float(wanted["value"]), rel=1e-9), name
+        if wanted["members"] is not None and wanted["members"] < 5:
+            assert (text, number) == (LESS, None), name
+        else:
+            assert number == pytest.approx(float(wanted["value"]), rel=1e-9), name
+
+
+def test_the_members_day_agrees_with_gold(
+    space: Workspace, pages: Path, member: str, browser: Any
+) -> None:
+    path = pages.with_name("fitbit.members.html")
+    assert path.stat().st_mode & 0o077 == 0
+    workout = space.sql(
+        "select * from gold.workout_bpm_summary where user_id = :member"
+        " order by started_at desc limit 1",
+        {"member": member},
+    )[0]
+    day = workout["workout_date"]
+    readings = space.sql(
+        "select count(distinct date_trunc('minute', measured_at)) as minutes,"
+        " min(heart_rate_bpm) as lowest from silver.heart_rates"
+        " where user_id = :member and cast(measured_at as date) = cast(:day as date)",
+        {"member": member, "day": str(day)},
+    )[0]
+    with opened(browser, path, tab="day") as shown:
+        shown.locator("#day").select_option(str(day))
+        ready(shown, "day")
+        text = shown.locator("#page-day").inner_text()
+        found = shown.evaluate(
+            "() => members.stepsOf(members.state.day.start, members.state.day.count)"
+        )
+    assert f"{workout['started_at']:%H:%M}" in text
+    assert f"{workout['avg_bpm']:.1f}" in text
+    if workout["city"]:
+        assert workout["city"] in text
+    assert len(found) == readings["minutes"]
+    assert min(step["lowest"] for step in found) == readings["lowest"]
+
+
+def test_an_unknown_member_ends_in_a_sentence(space: Workspace, tmp_path: Path) -> None:
+    done = space.run("dashboard", "--out", tmp_path / "x.html", "--members", "nobody", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("lakehouse: gold knows no member nobody")
+    assert not list(tmp_path.iterdir())
+
+
+def test_docs_open_as_files(docs: Path, browser: Any) -> None:
+    for name in ("index.html", "lineage.html"):
+        context = browser.new_context()
+        try:
+            page = context.new_page()
+            outside: list[str] = []
+            page.on("request", lambda request, seen=outside: seen.append(request.url))
+            page.goto((docs / name).as_uri())
+            page.wait_for_function("document.body.innerText.includes('gym_summary')")
+            assert [url for url in outside if re.match(r"https?://", url)] == [], name
+        finally:
+            context.close()
+
+
+def test_every_column_is_described(docs: Path) -> None:
+    manifest = json.loads((docs / "artifacts" / "manifest.json").read_text())
+    catalog = json.loads((docs / "artifacts" / "catalog.json").read_text())
+    nodes = {**manifest["nodes"], **manifest["sources"]}
+    missing = []
+    for key, table in {**catalog["nodes"], **catalog["sources"]}.items():
+        described = {
+            name.lower(): column["description"] for name, column in nodes[key]["columns"].items()
+        }
+        if not nodes[key]["description"]:
+            missing.append(key)
+        missing += [f"{key}.{name}" for name in table["columns"] if not described.get(name.lower())]
+    assert catalog["nodes"]
+    assert missing == []
+
+
+def test_the_dashboard_is_an_exposure_with_owner_and_address(docs: Path) -> None:
+    manifest = json.loads((docs / "artifacts" / "manifest.json").read_text())
+    exposure = manifest["exposures"]["exposure.fitbit_lakehouse.fitbit_dashboard"]
+    assert exposure["owner"]["email"]
+    assert exposure["url"].startswith("https://")
+    tables = set(re.findall(r"\b(?:FROM|JOIN) (\w+)", " ".join(_sql(Definition.read()))))
+    refs = {node.split(".")[-1] for node in exposure["depends_on"]["nodes"]}
+    metrics = {key.split(".")[-1] for key in manifest["metrics"]}
+    assert refs == tables | metrics
+
+
+def _sql(definition: Definition) -> list[str]:
+    return [dataset.sql for dataset in definition.datasets]
+
+
+def test_no_personal_value_or_payload_is_in_the_artifacts(space: Workspace, docs: Path) -> None:
+    personal = space.sql(
+        "select first_name, last_name, street_address, zip_code, cast(date_of_birth as string)"
+        " as born from silver.user_profile_history"
+    )
+    # Short words, 'Al' say, stand in any text.
+    values = {str(v) for row in personal for v in row.values() if v is not None and len(str(v)) > 5}
+    macs = space.sql("select distinct mac_address as mac from gold.gym_summary")
+    values |= {row["mac"] for row in macs}
+    payloads = space.sql("select distinct cast(value as string) as v from bronze.user_info")
+    values |= {row["v"] for row in payloads if row["v"] and len(row["v"]) > 12}
+    assert len(values) > 10
+    # What the sources of the project say themselves, in unit tests say, is no leak.
+    own = "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("models", "macros", "snapshots", "seeds", "tests/dbt")
+        for path in (CHECKOUT / folder).rglob("*.*")
+        if path.suffix in (".sql", ".yml", ".csv", ".md")
+    )
+    found = []
+    for path in sorted(docs.rglob("*.*")):
+        if path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            found += [f"{path.name}: {v}" for v in values if v in text and v not in own]
+    assert found == []
