@@ -1,9 +1,15 @@
-"""A real Chromium for tests of pages; pages must not reach the network nor write errors."""
+"""A real Chromium for tests of pages; pages must not reach the network nor write errors.
+
+`python -m tests.dashboard.browser` installs Debian's, where that is possible (`make test-setup`).
+"""
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,16 +20,60 @@ READY = "name => document.documentElement.dataset.ready === name"
 WIDE, NARROW = (1440, 1000), (400, 860)
 
 
+_MISSING = (
+    "No Chromium on PATH for the tests of pages: install it (Debian: `apt install chromium`; "
+    "`make test-setup` does so where it is root on Debian), or set CHROMIUM to the path of a "
+    "Chromium or Chrome."
+)
+# Debian's browser comes without a font.
+_PACKAGES = ("chromium", "fonts-dejavu-core", "fonts-noto-core")
+
+
 def executable() -> str:
     """Path of the browser. Fails with the way out: these tests are never skipped."""
-    named = os.environ.get("CHROMIUM")
-    found = named or next((path for name in _NAMES if (path := shutil.which(name))), None)
+    found = _found()
     if not found:
-        raise AssertionError(
-            "No Chromium on PATH: install it (Debian: apt install chromium; `make test` does so "
-            "when it is root there), or set CHROMIUM to its path."
-        )
+        raise AssertionError(_MISSING)
     return found
+
+
+def _found() -> str | None:
+    named = os.environ.get("CHROMIUM")
+    return named or next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+def install() -> None:
+    """Install Debian's browser if there is none. Exits with the way out where it cannot."""
+    if _found():
+        return
+    if os.geteuid() != 0 or not _is_debian():
+        sys.exit(_MISSING)
+    print("Installing Debian's Chromium for the tests of pages", flush=True)
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (
+        ["update", "-qq"],
+        ["install", "-qq", "--yes", "--no-install-recommends", *_PACKAGES],
+    ):
+        done = subprocess.run(
+            ["apt-get", *arguments],
+            env=quiet,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            sys.exit(f"{done.stdout[-2000:]}\napt-get {arguments[0]} failed. {_MISSING}")
+    if not _found():
+        sys.exit(_MISSING)
+
+
+def _is_debian() -> bool:
+    try:
+        return platform.freedesktop_os_release().get("ID") == "debian"
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -93,3 +143,7 @@ def overflow(page: Any) -> int:
     """Pixels by which the page is wider than the window."""
     wider: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     return max(0, wider)
+
+
+if __name__ == "__main__":
+    install()

@@ -182,22 +182,19 @@ def test_small_groups_are_hidden_whatever_one_filters(
 
 
 def test_bars_are_as_long_as_their_numbers(browser: Any, hundred: Written) -> None:
-    wanted: dict[Any, Any] = dict(
-        hundred.gold.query(  # type: ignore[misc]
-            "select gym_id, sum(minutes_exercising) filter (where minutes_in_gym is not null)"
-            " / sum(minutes_in_gym) as share from gym_summary group by gym_id order by share desc"
-        )
-        .rows()[n]
-        .values()
-        for n in range(4)
-    )
+    shares = hundred.gold.query(
+        "select gym_id, sum(minutes_exercising) filter (where minutes_in_gym is not null)"
+        " / sum(minutes_in_gym) as share from gym_summary group by gym_id order by share desc"
+    ).rows()
+    wanted = {row["gym_id"]: row["share"] for row in shares}
+    assert len(wanted) == 4
     with opened(browser, hundred.path, tab="gym-operations") as page:
         bars = page.locator("#w-exercise-share-by-gym svg .mark-rect.role-mark path").evaluate_all(
             "paths => paths.map(path => path.getBBox()).map(({y, width}) => ({y, width}))"
         )
         labels = page.locator(
             "#w-exercise-share-by-gym svg .mark-text.role-axis-label text"
-        ).all_inner_texts()
+        ).all_text_contents()
     lengths = [bar["width"] for bar in sorted(bars, key=lambda bar: bar["y"])]
     assert [label for label in labels if label in wanted] == list(wanted)
     scale = lengths[0] / next(iter(wanted.values()))

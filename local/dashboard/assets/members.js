@@ -49,6 +49,10 @@ function settle() {
   if (!busy.size) document.documentElement.dataset.ready = state.page;
 }
 
+const DAY = 1440;
+/** Minutes that a step of a day's curve spans. */
+const stepOf = day => (about.fineFrom && day.date >= about.fineFrom ? 1 : 15);
+
 /** Bounds of the zones in beats a minute; none if the age is not known. */
 function bounds(day) {
   if (!day.max_heart_rate_bpm) return [];
@@ -60,7 +64,7 @@ function bounds(day) {
 
 function curve(box, day, workouts, visits) {
   const colors = theme(), paint = hex => onGround(hex, colors.dark);
-  const midnight = Date.parse(`${day.date}T00:00:00Z`), step = day.date >= about.fineFrom ? 1 : 15;
+  const midnight = Date.parse(`${day.date}T00:00:00Z`), step = stepOf(day);
   const steps = stepsOf(day.start, day.count);
   const low = Math.min(40, ...steps.map(({ lowest }) => Math.floor(lowest / 10) * 10)), high = Math.max(180, ...steps.map(({ highest }) => Math.ceil(highest / 10) * 10 + 10));
   // A gap in the readings is a gap in the curve.
@@ -68,18 +72,18 @@ function curve(box, day, workouts, visits) {
   let part = 0;
   steps.forEach((row, i) => {
     if (i && row.minute - steps[i - 1].minute > 3 * step) part++;
-    const time = midnight + (row.minute + step / 2) * 60000;
-    rows.push({ ...row, part, time, at: `${String(Math.floor(row.minute / 60)).padStart(2, "0")}:${String(row.minute % 60).padStart(2, "0")}`, tip: format(row.mean, one), low: format(row.lowest, one), high: format(row.highest, one) });
+    rows.push({ ...row, part, middle: row.minute + step / 2, at: `${String(Math.floor(row.minute / 60)).padStart(2, "0")}:${String(row.minute % 60).padStart(2, "0")}`, tip: format(row.mean, one), low: format(row.lowest, one), high: format(row.highest, one) });
   });
-  const ends = { from: midnight, to: midnight + 86400000 };
-  const bands = bounds(day).map(zone => ({ ...zone, from: clip(zone.from, low, high), to: clip(zone.to, low, high), start: ends.from, end: ends.to })).filter(zone => zone.to > zone.from);
-  const within = (from, to) => ({ start: clip(Date.parse(`${from.replace(" ", "T")}Z`), ends.from, ends.to), end: to ? clip(Date.parse(`${to.replace(" ", "T")}Z`), ends.from, ends.to) : null });
+  const bands = bounds(day).map(zone => ({ ...zone, from: clip(zone.from, low, high), to: clip(zone.to, low, high), start: 0, end: DAY })).filter(zone => zone.to > zone.from);
+  const minute = time => clip((Date.parse(`${time.replace(" ", "T")}Z`) - midnight) / 60000, 0, DAY);
+  const within = (from, to) => ({ start: minute(from), end: to ? minute(to) : null });
   const marks = workouts.map(row => ({ ...within(row.started_at, row.ended_at), top: high, bottom: low, what: `Workout ${row.workout_id}, session ${row.session_id}`, span: `${clock(row.started_at)}–${clock(row.ended_at)}` }));
   const stays = visits.map(row => {
     const span = within(row.login_at, row.logout_at);
-    return { ...span, end: span.end ?? span.start + 5 * 60000, bottom: low, top: low + (high - low) * 0.035, what: `Gym ${row.gym_id}`, span: `${clock(row.login_at)}–${row.logout_at ? clock(row.logout_at) : "open"}` };
+    return { ...span, end: span.end ?? span.start + 5, bottom: low, top: low + (high - low) * 0.035, what: `Gym ${row.gym_id}`, span: `${clock(row.login_at)}–${row.logout_at ? clock(row.logout_at) : "open"}` };
   });
-  const x = { field: "time", type: "temporal", title: "Time of day (UTC)", scale: { type: "utc", domain: [ends.from, ends.to] }, axis: { format: "%H:%M", grid: false, tickCount: box.clientWidth < 500 ? 4 : 12, labelOverlap: true } };
+  // Minutes of the day as numbers: a time scale would take the reader's time zone into account.
+  const x = { field: "middle", type: "quantitative", title: "Time of day (UTC)", scale: { domain: [0, DAY], nice: false }, axis: { values: Array.from({ length: 13 }, (_, i) => i * 120).filter(value => value % (box.clientWidth < 500 ? 360 : 120) === 0), labelExpr: "format(datum.value / 60, '02d') + ':00'", grid: false, labelOverlap: true } };
   const y = { type: "quantitative", title: "Beats a minute", scale: { domain: [low, high], nice: false, zero: false }, axis: { domain: false, ticks: false, tickCount: 7, grid: !bands.length } };
   const spanTip = [{ field: "what", title: "What" }, { field: "span", title: "Time (UTC)" }];
   const layers = [];
@@ -147,7 +151,7 @@ function dayPage(box, choose) {
   const { member, day } = state;
   if (!day) { box.replaceChildren(empty("This member has no readings, workouts or visits.")); settle(); return; }
   const workouts = member.workouts.filter(row => row.date === day.date), visits = member.visits.filter(row => row.date === day.date);
-  const step = about.fineFrom && day.date >= about.fineFrom ? 1 : 15;
+  const step = stepOf(day);
   const fact = (title, value, more = "") => element("div", { class: "fact" }, element("h2", {}, title), element("div", { class: "value" }, value), element("div", { class: "more" }, more));
   const curveBox = element("div", { class: "chart" }), zoneBox = element("div", { class: "chart" }), daysBox = element("div", { class: "chart" });
   const place = [day.city, day.state].filter(Boolean).join(", ");
