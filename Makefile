@@ -73,9 +73,8 @@ format: install ## write code as the checks want it
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix --nocolor $(SQL_PATHS)
 
-docs: up ## dbt's documentation pages
-	@$(BIN)/dbt docs generate --static
-	@echo "Open target/static_index.html"
+docs: up ## models, columns, lineage and freshness as pages
+	@$(BIN)/lakehouse docs
 
 bench: install ## how fast it is (see bench/)
 	@$(BIN)/python -m bench

@@ -62,7 +62,7 @@ def fresh_workspace(tmp_path: Path) -> Iterator[Callable[[], Workspace]]:
 # run by `make test-drills`; the rest is `make test`.
 _DRILLS = (
     "cases/test_landed_cases.py",
-    "dashboard/",
+    "dashboard/test_workspace.py",
     "deploy/test_jobs.py",
     "endpoint/test_adapter.py",
     "ingestion/test_audit.py",

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     home = Home.from_environment()
     if args.check:
         return check(home)
-    out = args.out or home.root / "dashboard" / "fitbit.html"
+    out = args.out or default_path(home)
     written = write(home, out.expanduser().absolute(), args.members)
     for path in written:
         print(path)
@@ -58,6 +58,11 @@ def run(args: argparse.Namespace) -> int:
         for path in written:
             webbrowser.open(path.as_uri())
     return 0
+
+
+def default_path(home: Home) -> Path:
+    """Where the dashboard goes if nobody says where."""
+    return home.root / "dashboard" / "fitbit.html"
 
 
 def write(home: Home, out: Path, members: list[str]) -> list[Path]:

@@ -1,4 +1,4 @@
-"""`lakehouse demo`: a simulated day through Kafka, bronze, silver and gold, and what came of it."""
+"""`lakehouse demo`: a simulated day through Kafka to gold, what came of it, dashboard and docs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import warnings
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,8 +54,10 @@ def register(subparsers: Subparsers) -> None:
         help="a simulated day and the sample from Kafka to gold, with the results",
         description=f"Starts the workspace, publishes a day of {MEMBERS} simulated members and one "
         "real one, ingests, runs `dbt build` and shows the results. A second run publishes the "
-        "same events again: they are counted as repeats and change nothing.",
+        "same events again: they are counted as repeats and change nothing. Ends with the "
+        "dashboard and the documentation as files.",
     )
+    parser.add_argument("--open", action="store_true", help="open the files in the browser")
     parser.set_defaults(run=run)
 
 
@@ -103,9 +106,10 @@ class Steps:
         return output
 
 
-def run(_: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """The whole demo. Raises WorkspaceError if a step fails."""
     from local import workspace
+    from local.commands import dashboard, docs
 
     started = time.monotonic()
     home = Home.from_environment()
@@ -129,6 +133,10 @@ def run(_: argparse.Namespace) -> int:
     built = [line for line in output.splitlines() if "PASS=" in line]
     with steps.step("read the results"):
         _results(home)
+    with steps.step("write the dashboard"):
+        pages = dashboard.write(home, dashboard.default_path(home), [])
+    with steps.step("write the docs"):
+        pages += docs.write(home, docs.default_folder(home))
     print("\nSeconds by step")
     for name, seconds in steps.seconds.items():
         print(f"  {name:<24}{seconds:7.1f}")
@@ -138,6 +146,12 @@ def run(_: argparse.Namespace) -> int:
     memory = sum(part.memory_bytes for part in workspace.status(home))
     print(f"Memory of the workspace: {memory / 2**30:.1f} GiB")
     print(_how_to_go_on(home))
+    print("\nOpen in a browser:")
+    for page in pages:
+        print(f"  {page}")
+    if args.open:
+        for page in pages:
+            webbrowser.open(page.as_uri())
     return 0
 
 
@@ -233,7 +247,8 @@ def _how_to_go_on(home: Home) -> str:
             "Look further:",
             f'  {lakehouse} sql "table gold.daily_heart_rates"',
             f"  {lakehouse} simulate --users 5 --days 2 --seed 2 --dirty 0.01",
-            f"  {lakehouse} ingest && {dbt} build",
+            f"  {lakehouse} ingest && {dbt} build && {lakehouse} dashboard",
+            f"  {lakehouse} dashboard --members ID…  # single members' days: personal data",
             f"  {lakehouse} down",
             f"Logs are in {home.logs}.",
         ]

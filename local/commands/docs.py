@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import html
+import json
 import os
 import shutil
 import subprocess
 import sys
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.home import CHECKOUT, Home, WorkspaceError
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _SHOWN_OF_A_FAULT = 20
+_ENTITIES = CHECKOUT / "docs" / "images" / "entities.svg"
+_STATES = {"pass": "fresh", "warn": "late", "error": "too late"}
 
 
 def register(subparsers: Subparsers) -> None:
@@ -25,7 +29,8 @@ def register(subparsers: Subparsers) -> None:
         "docs",
         help="write dbt's documentation and the column lineage as files",
         description="Runs `dbt docs generate --static` and dbt-colibri (without telemetry) on the "
-        "workspace, which must be up, and writes index.html and lineage.html.",
+        "workspace, which must be up, and writes index.html, lineage.html (column by column) and "
+        "freshness.html (of the sources).",
     )
     parser.add_argument(
         "--out",
@@ -40,7 +45,7 @@ def register(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the files and print their paths."""
     home = Home.from_environment()
-    out = (args.out or home.root / "docs").expanduser().absolute()
+    out = (args.out or default_folder(home)).expanduser().absolute()
     written = write(home, out)
     for path in written:
         print(path)
@@ -49,21 +54,26 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def default_folder(home: Home) -> Path:
+    """Where the pages go if nobody says where."""
+    return home.root / "docs"
+
+
 def write(home: Home, out: Path) -> list[Path]:
-    """Write index.html and lineage.html to a folder; returns their paths.
+    """Write the pages to a folder; returns their paths, the one to begin with first.
 
     dbt's artifacts stay beside them, in artifacts/. Raises WorkspaceError if a program fails.
     """
     artifacts, lineage = out / "artifacts", out / "artifacts" / "lineage"
     programs = Path(sys.executable).parent
-    _run(
-        home,
-        [
-            *(str(programs / "dbt"), "--no-use-colors", "docs", "generate", "--static"),
-            *("--project-dir", str(CHECKOUT), "--profiles-dir", str(CHECKOUT)),
-            *("--target-path", str(artifacts), "--log-path", str(home.logs / "docs")),
-        ],
-    )
+    project = [
+        *("--project-dir", str(CHECKOUT), "--profiles-dir", str(CHECKOUT)),
+        *("--target-path", str(artifacts), "--log-path", str(home.logs / "docs")),
+    ]
+    dbt = [str(programs / "dbt"), "--no-use-colors"]
+    _run(home, [*dbt, "docs", "generate", "--static", *project])
+    # It ends with 1 for a source that is too late, too: that is what the page is to tell.
+    _run(home, [*dbt, "source", "freshness", *project], codes=(0, 1))
     _run(
         home,
         [
@@ -75,12 +85,52 @@ def write(home: Home, out: Path) -> list[Path]:
     try:
         shutil.copyfile(artifacts / "static_index.html", out / "index.html")
         shutil.copyfile(lineage / "index.html", out / "lineage.html")
+        shutil.copyfile(_ENTITIES, out / _ENTITIES.name)
+        sources = json.loads((artifacts / "sources.json").read_text(encoding="utf-8"))
+        (out / "freshness.html").write_text(_freshness(sources), encoding="utf-8")
     except OSError as error:
         raise WorkspaceError(f"{error.filename}: {error.strerror}.") from error
-    return [out / "index.html", out / "lineage.html"]
+    return [out / "index.html", out / "lineage.html", out / "freshness.html"]
 
 
-def _run(home: Home, command: list[str]) -> None:
+def _freshness(sources: dict[str, Any]) -> str:
+    """A page of what `dbt source freshness` found."""
+    from local.dashboard.page import asset
+
+    heads = ("Source", "Newest arrival (UTC)", "Hours ago", "Late after", "Too late after", "State")
+    rows = [_source(each) for each in sources["results"]]
+    cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in sorted(rows)]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>Freshness of the sources</title><style>{asset('common.css')}</style></head>"
+        "<body><main><h1>Freshness of the sources</h1>"
+        f"<p>As of {html.escape(sources['metadata']['generated_at'][:16].replace('T', ' '))} UTC. "
+        '<a href="index.html">Models and columns</a></p>'
+        '<div class="widget"><div class="table"><table><thead><tr>'
+        + "".join(f"<th>{head}</th>" for head in heads)
+        + "</tr></thead><tbody>"
+        + "".join(f"<tr>{row}</tr>" for row in cells)
+        + "</tbody></table></div></div></main></body></html>\n"
+    )
+
+
+def _source(result: dict[str, Any]) -> list[str]:
+    """Cells of a source; one without a row has neither arrival nor state."""
+    name = ".".join(result["unique_id"].split(".")[-2:])
+    criteria = result.get("criteria") or {}
+    limits = [
+        f"{limit['count']} {limit['period']}s" if limit else "–"
+        for limit in (criteria.get("warn_after"), criteria.get("error_after"))
+    ]
+    if "max_loaded_at" not in result or result["max_loaded_at"] is None:
+        return [name, "none yet", "–", *limits, "no rows"]
+    arrived = result["max_loaded_at"][:16].replace("T", " ")
+    hours = f"{result['max_loaded_at_time_ago_in_s'] / 3600:.1f}"
+    return [name, arrived, hours, *limits, _STATES.get(result["status"], result["status"])]
+
+
+def _run(home: Home, command: list[str], codes: tuple[int, ...] = (0,)) -> None:
     """Run a program in the checkout; raises WorkspaceError with the end of its output."""
     done = subprocess.run(
         command,
@@ -98,7 +148,7 @@ def _run(home: Home, command: list[str]) -> None:
         errors="replace",
         check=False,
     )
-    if done.returncode != 0:
+    if done.returncode not in codes:
         end = "\n".join(done.stdout.splitlines()[-_SHOWN_OF_A_FAULT:])
         name = Path(command[0]).name
         raise WorkspaceError(f"{name} ended with {done.returncode} (is `lakehouse up`?):\n{end}")

@@ -108,6 +108,8 @@ class Gold:
         tree = sqlglot.parse_one(sql, read="databricks")
         for mark in list(tree.find_all(sqlglot.exp.Placeholder)):
             mark.replace(sqlglot.exp.convert((parameters or {})[mark.name]))
+        for table in tree.find_all(sqlglot.exp.Table):
+            table.set("catalog", None)
         cursor = self.database.cursor()
         cursor.execute("use gold").execute(tree.sql("duckdb"))
         return cursor.fetch_arrow_table()

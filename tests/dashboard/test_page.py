@@ -28,6 +28,15 @@ def visuals(definition: Definition, tab: str) -> list[Json]:
     ]
 
 
+def counters(definition: Definition, tab: str) -> list[tuple[str, str]]:
+    """(widget, metric) of a page's counters."""
+    return [
+        (widget["name"], widget["spec"]["frame"]["description"].removeprefix("Metric: "))
+        for widget in visuals(definition, tab)
+        if widget["spec"]["widgetType"] == "counter"
+    ]
+
+
 def differences(
     page: Any, written: Written, definition: Definition, tab: str, filters: dict[str, str]
 ) -> list[str]:
@@ -109,10 +118,8 @@ def test_counters_show_what_gold_holds(
         for tab in TABS:
             page.locator(f"#tab-{tab}").click()
             ready(page, tab)
-            for widget in visuals(definition, tab):
-                if widget["spec"]["widgetType"] == "counter":
-                    text = value(page, widget["name"])
-                    shown[widget["name"]] = float(text.replace(",", ""))
+            for name, _ in counters(definition, tab):
+                shown[name] = float(value(page, name).replace(",", ""))
     wanted = {name: float(hundred.gold.query(sql).values[0][0]) for name, sql in COUNTERS.items()}
     assert shown == wanted
 

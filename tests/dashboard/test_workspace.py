@@ -39,6 +39,8 @@ GOLD = {
     "records_rejected": "sum(rejected) as value, null as members from gold.pipeline_health",
 }
 
+DOCS = ("index.html", "lineage.html", "freshness.html")
+
 
 @pytest.fixture(scope="module")
 def space(example_workspace: Workspace, landed_cases: Landed) -> Workspace:
@@ -64,7 +66,8 @@ def pages(space: Workspace, member: str, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def docs(space: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     out = tmp_path_factory.mktemp("docs")
-    space.run("docs", "--out", out)
+    done = space.run("docs", "--out", out)
+    assert done.stdout.split() == [str(out / name) for name in DOCS]
     yield out
 
 
@@ -140,14 +143,14 @@ def test_an_unknown_member_ends_in_a_sentence(space: Workspace, tmp_path: Path) 
 
 
 def test_docs_open_as_files(docs: Path, browser: Any) -> None:
-    for name in ("index.html", "lineage.html"):
+    for name, word in zip(DOCS, ("gym_summary", "gym_summary", "bronze.gym_logins"), strict=True):
         context = browser.new_context()
         try:
             page = context.new_page()
             outside: list[str] = []
             page.on("request", lambda request, seen=outside: seen.append(request.url))
             page.goto((docs / name).as_uri())
-            page.wait_for_function("document.body.innerText.includes('gym_summary')")
+            page.wait_for_function("word => document.body.innerText.includes(word)", arg=word)
             assert [url for url in outside if re.match(r"https?://", url)] == [], name
         finally:
             context.close()

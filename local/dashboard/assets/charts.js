@@ -115,7 +115,7 @@ export function specification(spec, rows, palette, width) {
       if (kind === "line" && dates.length > 1) {
         const year = yearOf(dates);
         channel.type = "temporal"; channel.scale = { type: "utc" };
-        channel.axis = { format: year ? "%b %d" : "%b %d, %Y", grid: false, labelOverlap: true, tickCount: Math.max(2, Math.min(dates.length, Math.floor(width / 70))) };
+        channel.axis = { format: year ? "%b %d" : "%b %d, %Y", grid: false, labelOverlap: true, labelSeparation: 10, tickCount: Math.max(2, Math.min(dates.length, Math.floor(width / 70))) };
         channel.title = year ? `${it.title}, ${year}` : it.title;
       } else {
         const { axis: settings, year } = dateAxis(dates, width);
@@ -163,7 +163,7 @@ export function specification(spec, rows, palette, width) {
     } else if (!encoding.color) encoding.color = { value: paint(palette[0]) };
   } else if (kind === "heatmap") {
     mark = { type: "rect", cornerRadius: 2, stroke: colors.card, strokeWidth: 1.5 };
-    encoding.color = { field: escaped(axes.color.field), type: "quantitative", title: axes.color.title, scale: { range: [colors.low, colors.high], zero: true }, legend: { gradientLength: Math.min(180, width / 2), tickCount: 4, format: "," } };
+    encoding.color = { field: escaped(axes.color.field), type: "quantitative", title: axes.color.title, scale: { range: [colors.low, colors.high], zero: true }, legend: { gradientLength: Math.min(180, width / 2), tickCount: 4, labelExpr: NUMBER } };
     for (const axis of ["x", "y"]) {
       const order = axes[axis].given.scale?.sort?.orderedValues ?? valuesOf(axes[axis].field).sort(byLabel);
       const numbers = order.every(value => typeof value === "number");

@@ -90,9 +90,9 @@ function curve(box, day, workouts, visits) {
   if (bands.length) {
     layers.push({ data: { values: bands }, mark: { type: "rect", opacity: colors.dark ? 0.24 : 0.13 }, encoding: { x: { ...x, field: "start" }, x2: { field: "end" }, y: { ...y, field: "from" }, y2: { field: "to" }, color: { field: "color", type: "nominal", scale: null } } });
   }
-  layers.push({ data: { values: marks }, mark: { type: "rect", opacity: colors.dark ? 0.2 : 0.13, color: colors.ink }, encoding: { x: { ...x, field: "start" }, x2: { field: "end" }, y: { ...y, field: "bottom" }, y2: { field: "top" }, tooltip: spanTip } });
-  layers.push({ data: { values: marks }, mark: { type: "text", align: "left", baseline: "top", dx: 3, dy: 3, fontSize: 11, fontWeight: 600, color: colors.ink, text: "Workout" }, encoding: { x: { ...x, field: "start" }, y: { ...y, field: "top" } } });
-  layers.push({ data: { values: stays }, mark: { type: "rect", color: paint(GREEN), cornerRadius: 2 }, encoding: { x: { ...x, field: "start" }, x2: { field: "end" }, y: { ...y, field: "bottom" }, y2: { field: "top" }, tooltip: spanTip } });
+  if (marks.length) layers.push({ data: { values: marks }, mark: { type: "rect", opacity: colors.dark ? 0.2 : 0.13, color: colors.ink }, encoding: { x: { ...x, field: "start" }, x2: { field: "end" }, y: { ...y, field: "bottom" }, y2: { field: "top" }, tooltip: spanTip } });
+  if (marks.length) layers.push({ data: { values: marks }, mark: { type: "text", align: "left", baseline: "top", dx: 3, dy: 3, fontSize: 11, fontWeight: 600, color: colors.ink, text: "Workout" }, encoding: { x: { ...x, field: "start" }, y: { ...y, field: "top" } } });
+  if (stays.length) layers.push({ data: { values: stays }, mark: { type: "rect", color: paint(GREEN), cornerRadius: 2 }, encoding: { x: { ...x, field: "start" }, x2: { field: "end" }, y: { ...y, field: "bottom" }, y2: { field: "top" }, tooltip: spanTip } });
   const tip = [{ field: "at", title: step === 1 ? "Minute (UTC)" : "15 minutes from (UTC)" }, { field: "low", title: "Lowest, bpm" }, { field: "tip", title: "Mean, bpm" }, { field: "high", title: "Highest, bpm" }];
   layers.push({ data: { values: rows }, mark: { type: "area", opacity: colors.dark ? 0.5 : 0.32, color: paint(BLUE) }, encoding: { x, y: { ...y, field: "lowest" }, y2: { field: "highest" }, detail: { field: "part" } } });
   layers.push({ data: { values: rows }, mark: { type: "line", strokeWidth: 1.5, color: paint(BLUE) }, encoding: { x, y: { ...y, field: "mean" }, detail: { field: "part" } } });
@@ -101,8 +101,9 @@ function curve(box, day, workouts, visits) {
   if (day.resting_bpm_estimate !== null && day.resting_bpm_estimate !== undefined) {
     layers.push({ data: { values: [{ value: day.resting_bpm_estimate }] }, mark: { type: "rule", strokeDash: [6, 4], strokeWidth: 1.5, color: paint(ORANGE) }, encoding: { y: { ...y, field: "value" } } });
   }
-  for (const zone of bands) {
-    layers.push({ data: { values: [zone] }, mark: { type: "text", align: "right", baseline: "middle", dx: -4, fontSize: 10.5, color: colors.quiet, text: zone.title }, encoding: { x: { ...x, field: "end" }, y: { ...y, field: "label", type: "quantitative" } }, transform: [{ calculate: "(datum.from + datum.to) / 2", as: "label" }] });
+  // At the foot of its band, where the curve seldom is; a rim keeps the name readable where it is.
+  for (const rim of [{ stroke: colors.card, strokeWidth: 3, strokeOpacity: 0.7 }, {}]) {
+    if (bands.length) layers.push({ data: { values: bands }, mark: { type: "text", align: "right", baseline: "bottom", dx: -4, dy: -3, fontSize: 10.5, color: colors.quiet, ...rim }, encoding: { x: { ...x, field: "end" }, y: { ...y, field: "from" }, text: { field: "title" } } });
   }
   const count = bands.length ? "with heart-rate zones" : "without zones, since the age is not known";
   chart(box, { $schema: "https://vega.github.io/schema/vega-lite/v6.json", layer: layers, width: "container", height: "container", background: null, autosize: { type: "fit", contains: "padding" }, config: config(colors), resolve: { axis: { x: "shared", y: "shared" } } },

@@ -1,0 +1,102 @@
+"""What dbt's manifest says: metrics that counters show, descriptions, entities."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestion import bronze
+from local.dashboard.definition import Definition, Json
+from local.home import CHECKOUT
+from tests.dashboard.browser import opened, ready
+from tests.dashboard.conftest import Written
+from tests.dashboard.metrics import statements
+from tests.dashboard.test_page import TABS, counters
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with dbt's manifests; parsing refuses metrics that are not valid."""
+    folder = tmp_path_factory.mktemp("dbt")
+    subprocess.run(
+        [
+            *(Path(sys.executable).with_name("dbt"), "--quiet", "--warn-error", "parse"),
+            *("--no-partial-parse", "--project-dir", CHECKOUT, "--profiles-dir", CHECKOUT),
+            *("--target-path", folder, "--log-path", folder),
+        ],
+        check=True,
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def manifest(parsed: Path) -> Json:
+    read: Json = json.loads((parsed / "manifest.json").read_text(encoding="utf-8"))
+    return read
+
+
+def test_there_are_ten_metrics_at_most_and_each_is_described(manifest: Json) -> None:
+    metrics = manifest["metrics"].values()
+    assert 0 < len(metrics) <= 10
+    assert [metric["name"] for metric in metrics if not metric["description"]] == []
+
+
+def test_counters_show_their_metrics(
+    browser: Any, hundred: Written, definition: Definition, parsed: Path
+) -> None:
+    shown = {}
+    with opened(browser, hundred.path, tab=TABS[0]) as page:
+        for tab in TABS:
+            page.locator(f"#tab-{tab}").click()
+            ready(page, tab)
+            for widget, metric in counters(definition, tab):
+                rows = page.evaluate("name => dashboard.rows(name)", widget)
+                shown[metric] = next(iter(rows[0].values()))
+    sql = statements(parsed / "semantic_manifest.json", list(shown))
+    wanted = {name: float(hundred.gold.query(sql[name]).values[0][0]) for name in shown}
+    assert shown == pytest.approx(wanted, rel=1e-9)
+
+
+def test_everything_is_described(manifest: Json) -> None:
+    nodes = [*manifest["nodes"].values(), *manifest["sources"].values()]
+    missing = [
+        name
+        for node in nodes
+        if node["resource_type"] in ("model", "seed", "snapshot", "source")
+        for name, text in [
+            (node["name"], node["description"]),
+            *((f"{node['name']}.{c['name']}", c["description"]) for c in node["columns"].values()),
+        ]
+        if not text
+    ]
+    assert missing == []
+    # An enforced contract lists every column.
+    gold = [n for n in nodes if n["resource_type"] == "model" and n["schema"] == "gold"]
+    assert len(gold) > 7
+    assert [n["name"] for n in gold if not n["contract"]["enforced"]] == []
+
+
+def test_sources_have_the_columns_of_bronze(manifest: Json) -> None:
+    tables = {table.name: table.columns for table in bronze.TABLES}
+    for source in manifest["sources"].values():
+        assert set(source["columns"]) == set(tables[source["name"]]), source["name"]
+
+
+def test_the_diagram_shows_tables_and_columns_that_are_there(manifest: Json) -> None:
+    columns = {node["name"]: set(node["columns"]) for node in manifest["nodes"].values()}
+    diagram = (CHECKOUT / "docs/images/entities.svg").read_text(encoding="utf-8")
+    boxes = re.findall(r"<g>(.*?)</g>", diagram, re.S)
+    shown = {}
+    for box in boxes:
+        (table,) = re.findall(r'class="on"[^>]*>(\w+)<', box)
+        texts = re.findall(r'code"[^>]*>([^<]+)<', box)
+        shown[table] = {name for text in texts for name in text.split(", ")} - {"…"}
+    assert {name for name, found in shown.items() if not found <= columns[name]} == set()
+    gold = {n["name"] for n in manifest["nodes"].values() if n["schema"] == "gold"}
+    assert gold - shown.keys() <= {"dates"}
