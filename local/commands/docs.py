@@ -71,9 +71,10 @@ def write(home: Home, out: Path) -> list[Path]:
         *("--target-path", str(artifacts), "--log-path", str(home.logs / "docs")),
     ]
     dbt = [str(programs / "dbt"), "--no-use-colors"]
-    _run(home, [*dbt, "docs", "generate", "--static", *project])
-    # It ends with 1 for a source that is too late, too: that is what the page is to tell.
+    # First, since it leaves a manifest without the compiled SQL that the lineage is read from. It
+    # ends with 1 for a source that is too late, too: that is what the page is to tell.
     _run(home, [*dbt, "source", "freshness", *project], codes=(0, 1))
+    _run(home, [*dbt, "docs", "generate", "--static", *project])
     _run(
         home,
         [

@@ -143,8 +143,11 @@ def test_an_unknown_member_ends_in_a_sentence(space: Workspace, tmp_path: Path) 
 
 
 def test_docs_open_as_files(docs: Path, browser: Any) -> None:
-    for name, word in zip(DOCS, ("gym_summary", "gym_summary", "bronze.gym_logins"), strict=True):
+    for name, word in zip(
+        DOCS, ("Fitbit lakehouse", "user_profile_history", "bronze.gym_logins"), strict=True
+    ):
         context = browser.new_context()
+        context.set_default_timeout(180_000)
         try:
             page = context.new_page()
             outside: list[str] = []
@@ -154,6 +157,24 @@ def test_docs_open_as_files(docs: Path, browser: Any) -> None:
             assert [url for url in outside if re.match(r"https?://", url)] == [], name
         finally:
             context.close()
+
+
+def test_the_lineage_goes_from_source_columns_to_gold(docs: Path) -> None:
+    found = json.loads((docs / "artifacts/lineage/colibri-manifest.json").read_text())
+    parents: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for edge in found["lineage"]["edges"]:
+        to, of = (
+            (edge[node].split(".")[-1], edge[column].lower())
+            for node, column in (("target", "targetColumn"), ("source", "sourceColumn"))
+        )
+        if edge["sourceColumn"]:
+            parents.setdefault(to, set()).add(of)
+    reached, fresh = set(), {("daily_heart_rates", "max_bpm")}
+    while fresh:
+        reached |= fresh
+        fresh = {of for to in fresh for of in parents.get(to, ())} - reached
+    assert ("heart_rates", "heart_rate_bpm") in reached
+    assert ("bpm", "value") in reached
 
 
 def test_every_column_is_described(docs: Path) -> None:

@@ -77,13 +77,13 @@ function curve(box, day, workouts, visits) {
   const bands = bounds(day).map(zone => ({ ...zone, from: clip(zone.from, low, high), to: clip(zone.to, low, high), start: 0, end: DAY })).filter(zone => zone.to > zone.from);
   const minute = time => clip((Date.parse(`${time.replace(" ", "T")}Z`) - midnight) / 60000, 0, DAY);
   const within = (from, to) => ({ start: minute(from), end: to ? minute(to) : null });
-  const marks = workouts.map(row => ({ ...within(row.started_at, row.ended_at), top: high, bottom: low, what: `Workout ${row.workout_id}, session ${row.session_id}`, span: `${clock(row.started_at)}–${clock(row.ended_at)}` }));
+  const marks = workouts.map(row => ({ number: row.number, ...within(row.started_at, row.ended_at), top: high, bottom: low, what: `Workout ${row.workout_id}, session ${row.session_id}`, span: `${clock(row.started_at)}–${clock(row.ended_at)}` }));
   const stays = visits.map(row => {
     const span = within(row.login_at, row.logout_at);
     return { ...span, end: span.end ?? span.start + 5, bottom: low, top: low + (high - low) * 0.035, what: `Gym ${row.gym_id}`, span: `${clock(row.login_at)}–${row.logout_at ? clock(row.logout_at) : "open"}` };
   });
   // Minutes of the day as numbers: a time scale would take the reader's time zone into account.
-  const x = { field: "middle", type: "quantitative", title: "Time of day (UTC)", scale: { domain: [0, DAY], nice: false }, axis: { values: Array.from({ length: 13 }, (_, i) => i * 120).filter(value => value % (box.clientWidth < 500 ? 360 : 120) === 0), labelExpr: "format(datum.value / 60, '02d') + ':00'", grid: false, labelOverlap: true } };
+  const x = { field: "middle", type: "quantitative", title: "Time of day (UTC)", scale: { domain: [0, DAY], nice: false, padding: 0 }, axis: { values: Array.from({ length: 13 }, (_, i) => i * 120).filter(value => value % (box.clientWidth < 500 ? 360 : 120) === 0), labelExpr: "format(datum.value / 60, '02d') + ':00'", grid: false, labelOverlap: true } };
   const y = { type: "quantitative", title: "Beats a minute", scale: { domain: [low, high], nice: false, zero: false }, axis: { domain: false, ticks: false, tickCount: 7, grid: !bands.length } };
   const spanTip = [{ field: "what", title: "What" }, { field: "span", title: "Time (UTC)" }];
   const layers = [];
@@ -91,7 +91,7 @@ function curve(box, day, workouts, visits) {
     layers.push({ data: { values: bands }, mark: { type: "rect", opacity: colors.dark ? 0.24 : 0.13 }, encoding: { x: { ...x, field: "start" }, x2: { field: "end" }, y: { ...y, field: "from" }, y2: { field: "to" }, color: { field: "color", type: "nominal", scale: null } } });
   }
   if (marks.length) layers.push({ data: { values: marks }, mark: { type: "rect", opacity: colors.dark ? 0.2 : 0.13, color: colors.ink }, encoding: { x: { ...x, field: "start" }, x2: { field: "end" }, y: { ...y, field: "bottom" }, y2: { field: "top" }, tooltip: spanTip } });
-  if (marks.length) layers.push({ data: { values: marks }, mark: { type: "text", align: "left", baseline: "top", dx: 3, dy: 3, fontSize: 11, fontWeight: 600, color: colors.ink, text: "Workout" }, encoding: { x: { ...x, field: "start" }, y: { ...y, field: "top" } } });
+  if (marks.length) layers.push({ data: { values: marks }, mark: { type: "text", align: "left", baseline: "top", dx: 2, dy: 3, fontSize: 11, fontWeight: 600, color: colors.ink }, encoding: { x: { ...x, field: "start" }, y: { ...y, field: "top" }, text: { field: "number" } } });
   if (stays.length) layers.push({ data: { values: stays }, mark: { type: "rect", color: paint(GREEN), cornerRadius: 2 }, encoding: { x: { ...x, field: "start" }, x2: { field: "end" }, y: { ...y, field: "bottom" }, y2: { field: "top" }, tooltip: spanTip } });
   const tip = [{ field: "at", title: step === 1 ? "Minute (UTC)" : "15 minutes from (UTC)" }, { field: "low", title: "Lowest, bpm" }, { field: "tip", title: "Mean, bpm" }, { field: "high", title: "Highest, bpm" }];
   layers.push({ data: { values: rows }, mark: { type: "area", opacity: colors.dark ? 0.5 : 0.32, color: paint(BLUE) }, encoding: { x, y: { ...y, field: "lowest" }, y2: { field: "highest" }, detail: { field: "part" } } });
@@ -117,7 +117,7 @@ function legend(day, step) {
     swatch(`border-color:${paint(BLUE)}`, `Mean of ${step === 1 ? "a minute" : "15 minutes"}`, "line"),
     swatch(`background:${paint(BLUE)}66`, "Lowest to highest"),
     day.resting_bpm_estimate ? swatch(`border-color:${paint(ORANGE)}`, `Resting, estimate (${format(day.resting_bpm_estimate, one)} bpm)`, "line dashed") : null,
-    swatch(`background:${paint(GREEN)}`, "In the gym"), swatch(`background:${colors.ink}33`, "Workout"));
+    swatch(`background:${paint(GREEN)}`, "In the gym"), swatch(`background:${colors.ink}33`, "Workout, numbered as below"));
 }
 
 function zoneMinutes(box, day) {
@@ -151,7 +151,7 @@ const columns = (...named) => named.map(([title, name, how, number = true]) => (
 function dayPage(box, choose) {
   const { member, day } = state;
   if (!day) { box.replaceChildren(empty("This member has no readings, workouts or visits.")); settle(); return; }
-  const workouts = member.workouts.filter(row => row.date === day.date), visits = member.visits.filter(row => row.date === day.date);
+  const workouts = member.workouts.filter(row => row.date === day.date).map((row, i) => ({ ...row, number: i + 1 })), visits = member.visits.filter(row => row.date === day.date);
   const step = stepOf(day);
   const fact = (title, value, more = "") => element("div", { class: "fact" }, element("h2", {}, title), element("div", { class: "value" }, value), element("div", { class: "more" }, more));
   const curveBox = element("div", { class: "chart" }), zoneBox = element("div", { class: "chart" }), daysBox = element("div", { class: "chart" });
@@ -168,7 +168,7 @@ function dayPage(box, choose) {
       panel(`Heart rate through the day (bpm, by ${step === 1 ? "minute" : "15 minutes"})`, "h-day", "w12", [legend(day, step), curveBox]),
       panel("Minutes per heart-rate zone (min)", "h-low", "w6", [zoneBox]),
       panel("Active-zone minutes per day (min; choose a day)", "h-low", "w6", [daysBox]),
-      panel("Workouts (bpm)", "", "w6", [workouts.length ? table(columns(["Workout", "workout_id", undefined, false], ["Session", "session_id", undefined, false], ["Start", "started_at", clock, false], ["End", "ended_at", clock, false], ["Minutes", "minutes", one], ["Lowest", "min_bpm", none], ["Mean", "avg_bpm", one], ["Highest", "max_bpm", none]), workouts) : empty("No workouts that day")]),
+      panel("Workouts (bpm)", "", "w6", [workouts.length ? table(columns(["No.", "number", none, false], ["Workout", "workout_id", undefined, false], ["Session", "session_id", undefined, false], ["Start", "started_at", clock, false], ["End", "ended_at", clock, false], ["Minutes", "minutes", one], ["Lowest", "min_bpm", none], ["Mean", "avg_bpm", one], ["Highest", "max_bpm", none]), workouts) : empty("No workouts that day")]),
       panel("Gym visits (min)", "", "w6", [visits.length ? table(columns(["Gym", "gym_id", undefined, false], ["Login", "login_at", clock, false], ["Logout", "logout_at", clock, false], ["In the gym", "minutes_in_gym", one], ["Exercising", "minutes_exercising", one]), visits) : empty("No visits that day")])));
   document.getElementById("spoken").textContent = `Member ${member.id}, ${day.date}${place ? `, ${place}` : ""}`;
   if (day.count) curve(curveBox, day, workouts, visits);
