@@ -71,10 +71,11 @@ def write(home: Home, out: Path) -> list[Path]:
         *("--target-path", str(artifacts), "--log-path", str(home.logs / "docs")),
     ]
     dbt = [str(programs / "dbt"), "--no-use-colors"]
-    # First, since it leaves a manifest without the compiled SQL that the lineage is read from. It
-    # ends with 1 for a source that is too late, too: that is what the page is to tell.
+    # It ends with 1 for a source that is too late, too: that is what the page is to tell.
     _run(home, [*dbt, "source", "freshness", *project], codes=(0, 1))
     _run(home, [*dbt, "docs", "generate", "--static", *project])
+    # The lineage is that of whole models, not of what an incremental run adds to them.
+    _run(home, [*dbt, "compile", "--full-refresh", *project])
     _run(
         home,
         [

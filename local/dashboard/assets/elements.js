@@ -16,8 +16,10 @@ export const payload = id => JSON.parse(document.getElementById(id).textContent)
 
 /** Bytes of a gzipped payload in base64. */
 export async function unpacked(id) {
-  const text = document.getElementById(id).textContent;
-  const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+  const text = atob(document.getElementById(id).textContent);
+  // A loop, since Uint8Array.from takes half a second for megabytes.
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).arrayBuffer();
 }
