@@ -86,8 +86,9 @@
 {#  What to write behind FROM to read bronze records that staging does not hold yet, with
     bronze_version (the commit that brought them). Staging only ever appends; its mark is the newest
     bronze_version that it holds, so rows and mark are one commit, and a record is taken in exactly
-    once. #}
-{% macro new_records(relation) -%}
+    once. With --vars 'retry_rejected: true' the records it rejected are read as well, to be judged
+    anew; `key` is what identifies a row of `bronze`. #}
+{% macro new_records(relation, key='bronze.record_id') -%}
     {%- if not execute or relation.is_cte -%}
         (select *, cast(0 as bigint) as bronze_version from {{ relation }})
     {%- else -%}
@@ -106,11 +107,21 @@
                     ~ ': bronze was made anew. Build everything from it: lakehouse rebuild.'
                 ) -%}
             {%- endif -%}
-            {%- if after == up_to -%}
+            {%- if after == up_to and not var('retry_rejected') -%}
         (select *, cast(0 as bigint) as bronze_version from {{ relation }} where false)
             {%- else -%}
         (
             /* changed */
+            {% if var('retry_rejected') -%}
+            select
+                bronze.*,
+                rejected.bronze_version
+            from {{ relation }} as bronze
+            inner join {{ this }} as rejected on {{ key }} = rejected.record_key
+            where rejected.reject_reason is not null
+            {{ 'union all' if after < up_to }}
+            {%- endif -%}
+            {%- if after < up_to %}
             select
                 * except (_change_type, _commit_version, _commit_timestamp),
                 _commit_version as bronze_version
@@ -119,6 +130,7 @@
             where
                 _change_type = 'insert'
                 and _commit_version > (select coalesce(max(bronze_version), -1) from {{ this }})
+            {%- endif %}
         )
             {%- endif -%}
         {%- endif -%}
@@ -134,7 +146,13 @@
 
 {# Strategy new_records: appends; says nothing to Delta when nothing is new. #}
 {% macro get_incremental_new_records_sql(arg_dict) -%}
-    {%- if found_changes() -%}
+    {%- if found_changes() and var('retry_rejected') -%}
+    merge into {{ arg_dict['target_relation'] }} as old
+    using {{ arg_dict['temp_relation'] }} as new
+    on old.record_key = new.record_key
+    when matched and not (old.reject_reason <=> new.reject_reason) then update set *
+    when not matched then insert *
+    {%- elif found_changes() -%}
     insert into {{ arg_dict['target_relation'] }} by name select * from {{ arg_dict['temp_relation'] }}
     {%- else -%}
     select 'nothing new' as outcome

@@ -52,8 +52,11 @@ class Workspace:
             k: v for k, v in os.environ.items() if not k.startswith(("DBT_", "LAKEHOUSE_P"))
         }
         # A test's JVM lives for minutes: the optimising compiler would take a third of its time and
-        # never pay.
-        quick = {"LAKEHOUSE_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
+        # never pay. Without it Java makes the code cache too small for Spark, and then compiles the
+        # same methods over and over.
+        quick = {
+            "LAKEHOUSE_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+        }
         return {**quick, **inherited, **self.home.environment()}
 
     def run(
@@ -74,14 +77,22 @@ class Workspace:
         timeout: float = 900,
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run dbt on the checkout; target and logs go below the home, in `dbt/`."""
-        folder = self.home.root / "dbt"
-        command = [
+        """Run dbt on the checkout."""
+        return self._run(self.dbt_command(*arguments), check, timeout, environment or {})
+
+    @property
+    def dbt_folder(self) -> Path:
+        """Where dbt's target and logs go."""
+        return self.home.root / "dbt"
+
+    def dbt_command(self, *arguments: str) -> list[str]:
+        """The command line that runs dbt on the checkout."""
+        folder = self.dbt_folder
+        return [
             *(str(_BIN / "dbt"), *arguments),
             *("--project-dir", str(CHECKOUT), "--profiles-dir", str(CHECKOUT)),
             *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
         ]
-        return self._run(command, check, timeout, environment or {})
 
     def _run(
         self,

@@ -13,7 +13,7 @@ with bronze as (
         erased_at,
         bronze_version,
         {{ trimmed('cast(value as string)') }} as value_text
-    from {{ new_records(source('bronze', 'bpm')) }}
+    from {{ new_records(source('bronze', 'bpm'), key=record_key('bronze')) }}
 
 ),
 
@@ -61,7 +61,10 @@ judged as (
                 or {{ any_of(is_wrong_number, ['time_field', 'heartrate_field']) }}
                 then 'wrong_type'
             when {{ is_out_of_range('measured_at', 'ingested_at') }} then 'timestamp_out_of_range'
-            when heart_rate_bpm is null or heart_rate_bpm < 30 or heart_rate_bpm > 220
+            when
+                heart_rate_bpm is null
+                or heart_rate_bpm < {{ var('min_heart_rate_bpm') }}
+                or heart_rate_bpm > {{ var('max_heart_rate_bpm') }}
                 then 'heart_rate_out_of_range'
         end as reject_reason
     from typed

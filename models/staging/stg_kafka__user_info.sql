@@ -18,7 +18,7 @@ with bronze as (
         named_struct(
             'tag', if(key is null, null, 'STRING'), 'text', {{ trimmed('cast(key as string)') }}
         ) as key_field
-    from {{ new_records(source('bronze', 'user_info')) }}
+    from {{ new_records(source('bronze', 'user_info'), key=record_key('bronze')) }}
 
 ),
 

@@ -13,7 +13,7 @@ with bronze as (
         erased_at,
         bronze_version,
         {{ trimmed('cast(value as string)') }} as value_text
-    from {{ new_records(source('bronze', 'workout')) }}
+    from {{ new_records(source('bronze', 'workout'), key=record_key('bronze')) }}
 
 ),
 

@@ -1,0 +1,106 @@
+"""Records of which each late one makes a row disappear, in every table that can lose one."""
+
+from __future__ import annotations
+
+from tests.worlds.world import EPOCH, Entry, Records
+
+_WORLD = 900
+_W = f"w{_WORLD}-"
+_T = EPOCH + 86_400
+# When the two batches arrive, in hours as `sequence.land` counts: on days of their own.
+BEFORE_HOUR, AFTER_HOUR = 240, 264
+_BEFORE_DATE = "2026-03-20"
+
+
+def _at(offset: int) -> str:
+    return f"timestamp_seconds({_T + offset})"
+
+
+#: By table: a condition that rows meet before the late records and none does after.
+GONE = {
+    "silver.device_registrations": f"identifier = '{_W}d1' and owned_from = {_at(7200)}",
+    "silver.user_profile_changes": f"user_id = '{_W}u3' and update_type = 'new'",
+    "silver.user_profile_history": f"user_id = '{_W}u1' and valid_from = {_at(100)}",
+    "silver.user_profiles": f"user_id = '{_W}u3'",
+    "silver.user_bins": f"user_id = '{_W}u3'",
+    "silver.heart_rates": f"user_id = '{_W}u1' and measured_at = {_at(4000)}",
+    "silver.gym_visits": f"mac_address = '{_W}m2' and logout_at is null",
+    "silver.workout_sessions": f"user_id = '{_W}u1' and status = 'orphan_stop'",
+    "silver.workout_heart_rates": f"user_id = '{_W}u1' and started_at = {_at(600)}",
+    "silver.record_outcomes": f"feed = 'bpm' and arrival_date = '{_BEFORE_DATE}'"
+    " and outcome = 'accepted' and records = 5",
+    "gold.workout_bpm_summary": f"user_id = '{_W}u1' and started_at = {_at(600)}",
+    "gold.gym_summary": f"mac_address = '{_W}m2' and minutes_in_gym is null",
+    "gold.hourly_heart_rates": f"user_id = '{_W}u1' and hour_at = {_at(3600)}",
+    "gold.daily_heart_rates": f"user_id = '{_W}u1' and date = '2026-03-04'",
+    "gold.gym_hourly_occupancy": f"gym_id = '{_W}g2' and visits = 0",
+    "gold.member_activity": f"user_id = '{_W}u3'",
+    "gold.pipeline_health": f"feed = 'bpm' and arrival_date = '{_BEFORE_DATE}' and accepted = 5",
+}
+
+
+class _Made(Records):
+    def registration(self, user: str, device: str, mac: str, at: int) -> Entry:
+        columns = {"user_id": _W + user, "device_id": _W + device, "mac_address": _W + mac}
+        time = {"registration_timestamp": str(_T + at)}
+        return self.row("registered_users", {**columns, **time})
+
+    def change(self, user: str, kind: str, at: int, city: str = "Reno") -> Entry:
+        payload = {"user_id": _W + user, "update_type": kind, "timestamp": _T + at}
+        image = {"first_name": "Ann", "address": {"city": city}}
+        return self.message("user_info", _W + user, {**payload, **image}, _T + at)
+
+    def event(self, workout: int, action: str, at: int) -> Entry:
+        ids = {"user_id": f"{_W}u1", "workout_id": workout, "session_id": 1}
+        payload = {**ids, "action": action, "timestamp": _T + at}
+        return self.message("workout", f"{_W}u1", payload, _T + at)
+
+    def reading(self, device: str, at: int, rate: int) -> Entry:
+        payload = {"device_id": _W + device, "time": _T + at, "heartrate": rate}
+        return self.message("bpm", _W + device, payload, _T + at)
+
+    def login(self, mac: str, gym: str, at: int, logout: int | None) -> Entry:
+        columns = {"mac_address": _W + mac, "gym": _W + gym, "login": str(_T + at)}
+        end = {"logout": "" if logout is None else str(_T + logout)}
+        return self.row("gym_logins", {**columns, **end})
+
+
+def batches() -> tuple[list[Entry], list[Entry]]:
+    """What is there first, and the late records."""
+    make = _Made(_WORLD)
+    before = [
+        make.registration("u1", "d1", "m1", -3600),
+        make.registration("u2", "d1", "m2", 7200),
+        make.registration("u1", "d2", "m4", -3600),
+        make.change("u1", "new", -1000, "Reno"),
+        make.change("u1", "update", 100, "Ames"),
+        make.change("u2", "new", -1000),
+        make.change("u3", "new", -1000),
+        make.event(1, "start", 600),
+        make.event(1, "stop", 1200),
+        make.event(2, "stop", 5000),
+        make.reading("d1", 700, 80),
+        make.reading("d1", 800, 90),
+        make.reading("d1", 4000, 100),
+        make.reading("d1", 4010, 101),
+        make.reading("d2", 2 * 86_400, 60),
+        make.login("m1", "g1", 500, 1500),
+        make.login("m2", "g2", 7300, None),
+    ]
+    after = [
+        # d1 went to its next owner earlier: one interval less, an hour less for the former one.
+        make.registration("u2", "d1", "m3", 3600),
+        # d2 had a next owner, before its only reading.
+        make.registration("u2", "d2", "m5", 0),
+        # The city changed earlier: the later change changes nothing.
+        make.change("u1", "update", 50, "Ames"),
+        # A delete beats what else there is of that instant.
+        make.change("u3", "delete", -1000),
+        # Of two starts the first is left open; a stop finds its start.
+        make.event(1, "start", 900),
+        make.event(2, "start", 4400),
+        # The lower reading of an instant stands.
+        make.reading("d1", 800, 85),
+        make.login("m2", "g2", 7300, 8000),
+    ]
+    return before, after

@@ -1,0 +1,161 @@
+"""Worlds landed in batches, in any order, with repeats, builds in between and builds killed.
+
+After each sequence every table must be what the oracle computes from bronze, and what `lakehouse
+rebuild` makes of it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ingestion import bronze, sessions
+from local import processes
+from tests.landed import differences_from_oracle, read
+from tests.oracle.records import FEEDS
+from tests.support import Workspace
+from tests.worlds.world import Entry
+
+# Tests of the models run elsewhere; here the content counts.
+BUILD = ("build", "--exclude-resource-type", "test", "unit_test")
+_FIRST_ARRIVAL = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Kill `part` (`dbt` or `spark`) as soon as dbt sends a statement with this text."""
+
+    part: str
+    statement: str
+
+
+# At each kind of write that a build makes.
+KILLS = (
+    Kill("dbt", "merge into `lakehouse`.`silver`.`heart_rates`"),
+    Kill("spark", "merge into `lakehouse`.`silver`.`user_profile_history`"),
+    Kill("dbt", "insert into `lakehouse`.`silver`.`stg_kafka__workout`"),
+    Kill("dbt", "alter table `lakehouse`.`silver`.`heart_rates` set tblproperties"),
+    Kill("dbt", "merge into `lakehouse`.`silver`.`device_registrations`"),
+    Kill("spark", "insert into `lakehouse`.`silver`.`stg_kafka__bpm`"),
+    Kill("spark", "merge into `lakehouse`.`gold`.`daily_heart_rates`"),
+    Kill("spark", "alter table `lakehouse`.`silver`.`gym_visits` set tblproperties"),
+    Kill("dbt", "table `lakehouse`.`gold`.`member_activity`"),
+    Kill("spark", "table `lakehouse`.`silver`.`record_outcomes`"),
+)
+
+
+def batches(worlds: Sequence[Sequence[Entry]], count: int, rng: random.Random) -> list[list[Entry]]:
+    """The worlds' records in `count` batches, in any order, some of them repeated."""
+    found: list[list[Entry]] = [[] for _ in range(count)]
+    for entries in worlds:
+        for number, entry in enumerate(entries):
+            first = rng.randrange(count)
+            found[first].append(entry)
+            if rng.random() < 0.15:
+                found[rng.randrange(first, count)].append(entry.again(number))
+    for batch in found:
+        rng.shuffle(batch)
+    return found
+
+
+def land(space: Workspace, batch: Sequence[Entry], hour: int) -> None:
+    """Append a batch to bronze as ingestion would: one commit a feed, `hour` hours on."""
+    arrival = {"ingested_at": _FIRST_ARRIVAL + timedelta(hours=hour)}
+    with sessions.session(space.home.connect_url) as spark:
+        bronze.create_tables(spark)
+        for feed in FEEDS:
+            rows = [{**entry.columns, **arrival} for entry in batch if entry.feed == feed]
+            if rows:
+                schema = spark.table(f"bronze.{feed}").schema
+                names = schema.fieldNames()
+                frame = spark.createDataFrame([[row[n] for n in names] for row in rows], schema)
+                frame.writeTo(f"bronze.{feed}").append()
+
+
+def build(space: Workspace, kill: Kill | None = None) -> None:
+    """`dbt build`; with a kill, once up to there and then again to the end.
+
+    Raises AssertionError if a build fails that was not killed, or ends before its kill.
+    """
+    if kill is not None:
+        _build_killed(space, kill)
+        space.run("up")
+    space.dbt(*BUILD)
+
+
+def _build_killed(space: Workspace, kill: Kill) -> None:
+    log = space.dbt_folder / "logs" / "dbt.log"
+    log.unlink(missing_ok=True)
+    running = subprocess.Popen(
+        space.dbt_command(*BUILD),
+        env=space.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not log.exists() or kill.statement not in log.read_text(errors="replace"):
+            assert running.poll() is None, f"the build ended without a {kill.statement}"
+            time.sleep(0.02)
+        if kill.part == "spark":
+            spark = processes.find(space.home, "spark")
+            assert spark is not None
+            os.kill(spark.pid, signal.SIGKILL)
+            running.wait(timeout=300)
+    finally:
+        running.kill()
+        running.wait(timeout=60)
+
+
+def build_twice_at_once(space: Workspace) -> list[str]:
+    """Two builds started together, then one more; the errors of those of the two that failed."""
+    commands = [
+        [*space.dbt_command(*BUILD), "--target-path", str(space.home.root / f"dbt{number}")]
+        for number in range(2)
+    ]
+    with ExitStack() as stack:
+        both = [
+            stack.enter_context(
+                subprocess.Popen(command, env=space.environment, stdout=subprocess.PIPE, text=True)
+            )
+            for command in commands
+        ]
+        with ThreadPoolExecutor(2) as pool:
+            outputs = list(pool.map(lambda one: one.communicate(timeout=900)[0], both))
+    build(space)
+    return [o for one, o in zip(both, outputs, strict=True) if one.returncode]
+
+
+def differences_from_rebuild(space: Workspace) -> list[str]:
+    """Tables whose content is another after `lakehouse rebuild`, which this runs."""
+    before = space.run("audit", "--content").stdout.splitlines()
+    space.run("rebuild", "--", *BUILD[1:])
+    after = space.run("audit", "--content").stdout.splitlines()
+    return sorted(set(before) ^ set(after))
+
+
+def run(
+    space: Workspace,
+    worlds: Sequence[Sequence[Entry]],
+    *,
+    count: int,
+    seed: int,
+    kills: Sequence[Kill | None] = (),
+    hour: int = 0,
+) -> list[str]:
+    """Land the worlds in `count` batches, each built (and killed, by `kills`); what is wrong then.
+
+    `hour` is that of the first arrival; use later ones for later sequences in one workspace.
+    """
+    rng = random.Random(f"{seed}/order")
+    for number, batch in enumerate(batches(worlds, count, rng)):
+        land(space, batch, hour + number)
+        build(space, kills[number] if number < len(kills) else None)
+    return differences_from_oracle(read(space))
