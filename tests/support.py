@@ -54,9 +54,7 @@ class Workspace:
         # A test's JVM lives for minutes: the optimising compiler would take a third of its time and
         # never pay. Without it Java makes the code cache too small for Spark, and then compiles the
         # same methods over and over.
-        quick = {
-            "LAKEHOUSE_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
-        }
+        quick = {"LAKEHOUSE_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"}
         return {**quick, **inherited, **self.home.environment()}
 
     def run(

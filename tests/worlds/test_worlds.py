@@ -15,6 +15,8 @@ from tests.support import Workspace, free_base_port
 from tests.worlds import corrections, sequence
 from tests.worlds.world import world
 
+pytestmark = pytest.mark.timeout(3600)
+
 SEED = 20260301
 WORLDS = range(1, 26)
 # Behind the second batch dbt dies, behind the third Spark does.
