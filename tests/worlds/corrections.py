@@ -1,4 +1,8 @@
-"""Records of which each late one makes a row disappear, in every table that can lose one."""
+"""Records of which each late one makes a row disappear, in every table that can lose one.
+
+`rejected_records`, `record_outcomes` and `pipeline_health` tell of arrivals, which no later one
+undoes.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,8 @@ from tests.worlds.world import EPOCH, Entry, Records
 _WORLD = 900
 _W = f"w{_WORLD}-"
 _T = EPOCH + 86_400
-# When the two batches arrive, in hours as `sequence.land` counts: on days of their own.
-BEFORE_HOUR, AFTER_HOUR = 240, 264
-_BEFORE_DATE = "2026-03-20"
+# When the late records arrive, in hours as `sequence.land` counts: on a day of their own.
+AFTER_HOUR = 240
 
 
 def _at(offset: int) -> str:
@@ -27,19 +30,20 @@ GONE = {
     "silver.gym_visits": f"mac_address = '{_W}m2' and logout_at is null",
     "silver.workout_sessions": f"user_id = '{_W}u1' and status = 'orphan_stop'",
     "silver.workout_heart_rates": f"user_id = '{_W}u1' and started_at = {_at(600)}",
-    "silver.record_outcomes": f"feed = 'bpm' and arrival_date = '{_BEFORE_DATE}'"
-    " and outcome = 'accepted' and records = 5",
     "gold.workout_bpm_summary": f"user_id = '{_W}u1' and started_at = {_at(600)}",
     "gold.gym_summary": f"mac_address = '{_W}m2' and minutes_in_gym is null",
     "gold.hourly_heart_rates": f"user_id = '{_W}u1' and hour_at = {_at(3600)}",
     "gold.daily_heart_rates": f"user_id = '{_W}u1' and date = '2026-03-04'",
     "gold.gym_hourly_occupancy": f"gym_id = '{_W}g2' and visits = 0",
     "gold.member_activity": f"user_id = '{_W}u3'",
-    "gold.pipeline_health": f"feed = 'bpm' and arrival_date = '{_BEFORE_DATE}' and accepted = 5",
 }
 
 
 class _Made(Records):
+    def __init__(self, number: int, first: int = 0) -> None:
+        super().__init__(number)
+        self.made = first
+
     def registration(self, user: str, device: str, mac: str, at: int) -> Entry:
         columns = {"user_id": _W + user, "device_id": _W + device, "mac_address": _W + mac}
         time = {"registration_timestamp": str(_T + at)}
@@ -65,10 +69,10 @@ class _Made(Records):
         return self.row("gym_logins", {**columns, **end})
 
 
-def batches() -> tuple[list[Entry], list[Entry]]:
-    """What is there first, and the late records."""
+def before() -> list[Entry]:
+    """What is there first."""
     make = _Made(_WORLD)
-    before = [
+    return [
         make.registration("u1", "d1", "m1", -3600),
         make.registration("u2", "d1", "m2", 7200),
         make.registration("u1", "d2", "m4", -3600),
@@ -87,7 +91,12 @@ def batches() -> tuple[list[Entry], list[Entry]]:
         make.login("m1", "g1", 500, 1500),
         make.login("m2", "g2", 7300, None),
     ]
-    after = [
+
+
+def after() -> list[Entry]:
+    """The late records."""
+    make = _Made(_WORLD, first=100)
+    return [
         # d1 went to its next owner earlier: one interval less, an hour less for the former one.
         make.registration("u2", "d1", "m3", 3600),
         # d2 had a next owner, before its only reading.
@@ -103,4 +112,3 @@ def batches() -> tuple[list[Entry], list[Entry]]:
         make.reading("d1", 800, 85),
         make.login("m2", "g2", 7300, 8000),
     ]
-    return before, after

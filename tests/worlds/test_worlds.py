@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from local.home import Home
-from tests.landed import GOLD, SILVER, differences_from_oracle, read
+from tests.landed import GOLD, SILVER, Landed, differences_from_oracle, read
 from tests.oracle.records import FEEDS
-from tests.support import Workspace, free_base_port
+from tests.support import Workspace
 from tests.worlds import corrections, sequence
 from tests.worlds.world import world
 
@@ -21,26 +19,22 @@ SEED = 20260301
 WORLDS = range(1, 26)
 # Behind the second batch dbt dies, behind the third Spark does.
 KILLS = (None, *sequence.KILLS[:2])
-REPRODUCE = f"python -m bench.soak --seed {SEED} --worlds {len(WORLDS)} --sequences 1"
+REPRODUCE = f"pytest tests/worlds (its seed is {SEED})"
 
 _TABLES = (*(f"silver.{name}" for name in SILVER), *(f"gold.{name}" for name in GOLD))
 
 
 @pytest.fixture(scope="module")
-def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """A workspace with the worlds landed in three batches, two of whose builds were killed."""
-    space = Workspace(Home(tmp_path_factory.mktemp("worlds").resolve(), free_base_port()))
-    try:
-        space.run("up")
-        yield space
-    finally:
-        space.down()
+def space(example_workspace: Workspace, landed_month: Landed) -> Workspace:
+    """The workspace with the worked example, the cases and the month, on top of which all comes."""
+    assert landed_month.records
+    return example_workspace
 
 
 def test_any_order_with_builds_in_between_and_killed_gives_what_the_oracle_says(
     space: Workspace,
 ) -> None:
-    worlds = [world(number, SEED) for number in WORLDS]
+    worlds = [*(world(number, SEED) for number in WORLDS), corrections.before()]
     found = sequence.run(space, worlds, count=len(KILLS), seed=SEED, kills=KILLS)
     assert found == [], f"reproduce with: {REPRODUCE}"
 
@@ -65,29 +59,25 @@ def test_a_build_with_nothing_new_changes_nothing(space: Workspace) -> None:
             assert newest(table)["version"] == version, f"{table} was written to"
 
 
-def test_a_rebuild_gives_the_same_tables(space: Workspace) -> None:
-    assert sequence.differences_from_rebuild(space) == [], f"reproduce with: {REPRODUCE}"
-
-
-def test_two_builds_at_once_then_late_records_that_make_rows_disappear(space: Workspace) -> None:
-    before, after = corrections.batches()
-
+def test_two_builds_at_once_and_late_records_that_make_rows_disappear(space: Workspace) -> None:
     def matching() -> dict[str, int]:
         return {
             table: space.sql(f"select count(*) as n from {table} where {condition}")[0]["n"]
             for table, condition in corrections.GONE.items()
         }
 
-    sequence.land(space, before, corrections.BEFORE_HOUR)
-    # Two builds at once: whoever commits second to a table fails with Delta's own message, and
-    # the next build puts right what was left.
+    assert [table for table, count in matching().items() if not count] == []
+    sequence.land(space, corrections.after(), corrections.AFTER_HOUR)
+    # Whoever commits second to a table fails with Delta's own message, and the next build puts
+    # right what was left.
     for errors in sequence.build_twice_at_once(space):
         assert "DELTA_CONCURRENT" in errors or "DELTA_METADATA_CHANGED" in errors, errors
-    assert [table for table, count in matching().items() if not count] == []
-    sequence.land(space, after, corrections.AFTER_HOUR)
-    sequence.build(space)
     assert [table for table, count in matching().items() if count] == []
     assert differences_from_oracle(read(space)) == []
+
+
+def test_a_rebuild_gives_the_same_tables(space: Workspace) -> None:
+    assert sequence.differences_from_rebuild(space) == [], f"reproduce with: {REPRODUCE}"
 
 
 def test_records_once_rejected_are_taken_in_when_their_rule_is_relaxed(space: Workspace) -> None:
@@ -99,14 +89,13 @@ def test_records_once_rejected_are_taken_in_when_their_rule_is_relaxed(space: Wo
     assert space.sql(counted)[0]["n"] > 0
     assert space.sql(taken)[0]["n"] == 0
     relaxed = json.dumps({"max_heart_rate_bpm": 221, "retry_rejected": True})
-    for _ in range(2):
-        space.dbt(*sequence.BUILD, "--vars", relaxed)
-        assert space.sql(counted)[0]["n"] == 0
-        assert space.sql(taken)[0]["n"] > 0
-        assert space.sql(f"{rejected} where reason <> 'heart_rate_out_of_range'") == others
-        outcomes = space.sql(
-            "select sum(received) as n, sum(accepted + rejected + repeats + conflicts + superseded"
-            " + erased) as parts from gold.pipeline_health"
-        )[0]
-        records = sum(space.sql(f"select count(*) as n from bronze.{f}")[0]["n"] for f in FEEDS)
-        assert outcomes["n"] == outcomes["parts"] == records
+    space.dbt(*sequence.BUILD, "--vars", relaxed)
+    assert space.sql(counted)[0]["n"] == 0
+    assert space.sql(taken)[0]["n"] > 0
+    assert space.sql(f"{rejected} where reason <> 'heart_rate_out_of_range'") == others
+    outcomes = space.sql(
+        "select sum(received) as n, sum(accepted + rejected + repeats + conflicts + superseded"
+        " + erased) as parts from gold.pipeline_health"
+    )[0]
+    records = sum(space.sql(f"select count(*) as n from bronze.{f}")[0]["n"] for f in FEEDS)
+    assert outcomes["n"] == outcomes["parts"] == records
