@@ -17,6 +17,14 @@
 {%- endmacro %}
 
 
+{#  The change feed of a table, commits `first` to `last`. The name is in upper case because Spark
+    keeps one resolved relation per spelling and statement: in a statement that also reads the table
+    itself, table_changes() of the same spelling gives the table's rows instead of its changes. #}
+{% macro commits(relation, first, last) -%}
+    table_changes('{{ two_part_name(relation) | upper }}', {{ first }}, {{ last }})
+{%- endmacro %}
+
+
 {# The newest commit version of a Delta table. #}
 {% macro current_version(relation) -%}
     {{ return(run_query('describe history ' ~ relation ~ ' limit 1').rows[0][0] | int) }}
@@ -67,7 +75,7 @@
         {% if after == up_to -%}
         (select *, 'none' as _change_type from {{ relation }} where false)
         {%- else -%}
-        /* changed */ table_changes('{{ two_part_name(relation) }}', {{ after + 1 }}, {{ up_to }})
+        /* changed */ {{ commits(relation, after + 1, up_to) }}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
@@ -125,7 +133,7 @@
             select
                 * except (_change_type, _commit_version, _commit_timestamp),
                 _commit_version as bronze_version
-            from table_changes('{{ two_part_name(relation) }}', {{ after + 1 }}, {{ up_to }})
+            from {{ commits(relation, after + 1, up_to) }}
             -- Reading the target makes two builds at once conflict, instead of taking records in twice.
             where
                 _change_type = 'insert'

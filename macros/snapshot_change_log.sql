@@ -98,7 +98,7 @@
     touched as (
 
         select distinct {{ keys }}
-        from table_changes('{{ two_part_name(log.log) }}', {{ log.after + 1 }}, {{ log.up_to }})
+        from {{ commits(log.log, log.after + 1, log.up_to) }}
 
     ),
 

@@ -240,6 +240,16 @@ def test_change_feed_and_time_travel(client: Client, table: str) -> None:
     assert client.value(f"SELECT count(*) FROM {table} VERSION AS OF 0") == 0
 
 
+def test_a_change_feed_beside_its_table_is_read_by_another_spelling(
+    client: Client, table: str
+) -> None:
+    """As the models do: with one spelling for both, Spark takes the table for its change feed."""
+    changes = client.rows(
+        f"SELECT id FROM table_changes('{table.upper()}', 2, 2) WHERE id IN (SELECT id FROM {table})"
+    )
+    assert len(changes) == 2
+
+
 def test_deltas_own_commands(client: Client, table: str) -> None:
     versions = [row["version"] for row in client.rows(f"DESCRIBE HISTORY {table}")]
     assert versions == [2, 1, 0]
