@@ -75,6 +75,7 @@ _DRILLS = (
     "worked_example/test_worked_example.py",
     "workspace/test_recovery.py",
     "workspace/test_faults.py",
+    "worlds/",
 )
 
 
