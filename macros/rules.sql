@@ -158,3 +158,19 @@ standing as (
 {% macro in_last_days(date, days) -%}
     ({{ date }} > date_sub(as_of.as_of_date, {{ days }}) and {{ date }} <= as_of.as_of_date)
 {%- endmacro %}
+
+
+{#  Microseconds that a session adds to the union of those that count: what reaches past all that
+    started before it. For the sessions of member_activity, over the window `earlier`. #}
+{% macro added_micros(is_counted) -%}
+    case
+        when {{ is_counted }} then greatest(
+            0,
+            {{ microseconds_between(
+                'greatest(started_at, coalesce(max(case when ' ~ is_counted
+                ~ ' then ended_at end) over earlier, started_at))',
+                'ended_at'
+            ) }}
+        )
+    end
+{%- endmacro %}

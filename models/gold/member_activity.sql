@@ -57,26 +57,36 @@ visit_sums as (
 
 ),
 
--- Sessions of one day that overlap are counted once: each adds what reaches past all that started
--- before it.
-sessions as (
+dated_sessions as (
 
     select
         user_id,
-        cast(started_at as date) as workout_date,
-        greatest(
-            0,
-            {{ microseconds_between(
-                'greatest(started_at, coalesce(max(ended_at) over (
-                    partition by user_id, cast(started_at as date)
-                    order by started_at, ended_at, workout_id, session_id
-                    rows between unbounded preceding and 1 preceding
-                ), started_at))',
-                'ended_at'
-            ) }}
-        ) as exercise_micros
+        started_at,
+        ended_at,
+        workout_id,
+        session_id,
+        cast(started_at as date) as workout_date
     from {{ ref('workout_sessions') }}
     where status = 'completed'
+
+),
+
+-- Sessions that overlap are counted once: each adds what reaches past all that started before it.
+sessions as (
+
+    select
+        dated_sessions.user_id,
+        dated_sessions.workout_date,
+        {{ added_micros('true') }} as exercise_micros,
+        {{ added_micros(in_last_days('workout_date', 7)) }} as exercise_7_days_micros,
+        {{ added_micros(in_last_days('workout_date', 28)) }} as exercise_28_days_micros
+    from dated_sessions
+    cross join as_of
+    window earlier as (
+        partition by dated_sessions.user_id
+        order by started_at, ended_at, workout_id, session_id
+        rows between unbounded preceding and 1 preceding
+    )
 
 ),
 
@@ -89,10 +99,8 @@ session_sums as (
         count_if({{ in_last_days('sessions.workout_date', 28) }}) as workouts_28_days,
         count_if({{ in_last_days('sessions.workout_date', 14) }}) as workouts_14_days,
         sum(sessions.exercise_micros) as exercise_micros,
-        sum(sessions.exercise_micros)
-        filter (where {{ in_last_days('sessions.workout_date', 7) }}) as exercise_7_days_micros,
-        sum(sessions.exercise_micros)
-        filter (where {{ in_last_days('sessions.workout_date', 28) }}) as exercise_28_days_micros
+        sum(sessions.exercise_7_days_micros) as exercise_7_days_micros,
+        sum(sessions.exercise_28_days_micros) as exercise_28_days_micros
     from sessions
     cross join as_of
     group by all
