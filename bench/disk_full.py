@@ -32,7 +32,6 @@ def main() -> int:
     space = Workspace(Home(folder, free_base_port()))
     space.home.create()
     tables = space.home.warehouse
-    tables.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(tables)], check=True)
     try:
         space.run("up")

@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from local.home import Home
-from tests.support import Workspace, free_base_port
+from tests.support import running
 from tests.worlds import sequence
 from tests.worlds.world import world
 
@@ -74,15 +72,9 @@ def _sequence(
     seed: int,
     kills: list[sequence.Kill | None],
 ) -> list[str]:
-    folder = Path(tempfile.mkdtemp(prefix="soak-")).resolve()
-    space = Workspace(Home(folder, free_base_port()))
-    try:
-        space.run("up")
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder, running(Path(folder)) as space:
         found = sequence.run(space, worlds, count=batches, seed=seed, kills=kills)
         return found + sequence.differences_from_rebuild(space)
-    finally:
-        space.down()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@
     #}
 
 
-{# 'silver.heart_rates': the name the change feed takes; the catalog is the session's. #}
+{# 'silver.heart_rates': a table in marks and change feeds; the catalog is the session's. #}
 {% macro two_part_name(relation) -%}
     {{ relation.schema }}.{{ relation.identifier }}
 {%- endmacro %}

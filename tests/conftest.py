@@ -16,7 +16,7 @@ from tests.landed import (  # noqa: F401 - fixtures
     landed_example,
     landed_month,
 )
-from tests.support import Workspace, free_base_port
+from tests.support import Workspace, free_base_port, running
 
 
 def pytest_configure() -> None:
@@ -27,16 +27,14 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A workspace that is up, shared by all tests: each must do with what others left in it."""
-    space = Workspace(Home(tmp_path_factory.mktemp("lakehouse").resolve(), free_base_port()))
-    with pytest.MonkeyPatch.context() as patch:
+    with (
+        running(tmp_path_factory.mktemp("lakehouse")) as space,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         # Code under test that reads the environment finds this workspace, never the user's own.
         for name, value in space.home.environment().items():
             patch.setenv(name, value)
-        try:
-            space.run("up")
-            yield space
-        finally:
-            space.down()
+        yield space
 
 
 @pytest.fixture

@@ -15,13 +15,12 @@ import pytest
 from kafka import KafkaProducer
 from kafka.serializer import Serializer
 
-from local.home import Home
 from tests.cases.case import Case
 from tests.cases.catalog import CASES
 from tests.oracle import compare, compute
 from tests.oracle.load import bronze_query, from_bronze_rows
 from tests.oracle.records import FEEDS, Record
-from tests.support import Workspace, free_base_port
+from tests.support import Workspace, running
 from tests.worked_example import example
 
 Row = dict[str, Any]
@@ -95,12 +94,8 @@ def publish(bootstrap: str, cases: tuple[Case, ...]) -> None:
 @pytest.fixture(scope="session")
 def example_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A workspace for the two fixtures below and nobody else."""
-    space = Workspace(Home(tmp_path_factory.mktemp("example").resolve(), free_base_port()))
-    try:
-        space.run("up")
+    with running(tmp_path_factory.mktemp("example")) as space:
         yield space
-    finally:
-        space.down()
 
 
 @pytest.fixture(scope="session")

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local import dbt, processes
 from local.home import CATALOG, CHECKOUT, PORTS_PER_HOME, Home
 
-_BIN = Path(sys.executable).parent
+PATIENCE_SECONDS = 300.0
+"""Only a hang takes so long; a busy machine may be slow."""
+
+
+def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait for a condition; raises AssertionError if it does not come to that."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
+        time.sleep(0.1)
 
 
 def free_base_port() -> int:
@@ -86,11 +99,8 @@ class Workspace:
     def dbt_command(self, *arguments: str) -> list[str]:
         """The command line that runs dbt on the checkout."""
         folder = self.dbt_folder
-        return [
-            *(str(_BIN / "dbt"), *arguments),
-            *("--project-dir", str(CHECKOUT), "--profiles-dir", str(CHECKOUT)),
-            *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
-        ]
+        folders = ("--target-path", str(folder / "target"), "--log-path", str(folder / "logs"))
+        return dbt.command(*arguments, *folders)
 
     def _run(
         self,
@@ -138,8 +148,26 @@ class Workspace:
             **options,
         )
 
+    def kill(self, part: str) -> None:
+        """kill -9 of a part; returns when it has gone."""
+        running = processes.find(self.home, part)
+        assert running is not None
+        os.kill(running.pid, signal.SIGKILL)
+        until(lambda: processes.find(self.home, part) is None)
+
     def down(self) -> None:
         """Stop what runs; for the end of a test, also one that failed."""
         from local import workspace
 
         workspace.down(self.home)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Workspace]:
+    """A workspace in a folder, up while the block runs; it stops also after a failure."""
+    space = Workspace(Home(folder.resolve(), free_base_port()))
+    try:
+        space.run("up")
+        yield space
+    finally:
+        space.down()

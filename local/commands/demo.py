@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local import dbt
 from local.home import CHECKOUT, SCHEMAS, Home, WorkspaceError
 from local.progress import progress_bar
 
@@ -87,7 +87,7 @@ class Steps:
             process = subprocess.Popen(
                 command,
                 cwd=CHECKOUT,
-                env=_environment(home),
+                env=dbt.environment(home),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -122,14 +122,9 @@ def run(args: argparse.Namespace) -> int:
     steps.command(
         "ingest into bronze", [sys.executable, "-m", "local.cli", "ingest"], home, "demo-ingest.log"
     )
-    dbt = Path(sys.executable).with_name("dbt")
     output = steps.command(
-        "dbt build",
-        [str(dbt), "--no-use-colors", "build", "--project-dir", str(CHECKOUT),
-         "--profiles-dir", str(CHECKOUT)],
-        home,
-        "demo-dbt.log",
-    )  # fmt: skip
+        "dbt build", dbt.command("--no-use-colors", "build"), home, "demo-dbt.log"
+    )
     built = [line for line in output.splitlines() if "PASS=" in line]
     with steps.step("read the results"):
         _results(home)
@@ -172,11 +167,6 @@ def _publish(home: Home) -> None:
         tally = publish(simulation, home, processes=processes_for(expected), progress=bar.update)
     for feed, count in sorted(tally.sent.items()):
         print(f"  {feed}: {count:,}", file=sys.stderr)
-
-
-def _environment(home: Home) -> dict[str, str]:
-    """This process's environment, led to the workspace; the default home needs no variables."""
-    return {**os.environ, **home.environment()}
 
 
 def _wait(process: subprocess.Popen[bytes], name: str) -> int:
@@ -240,14 +230,14 @@ def _counts(cursor: Any) -> str:
 
 def _how_to_go_on(home: Home) -> str:
     lakehouse = _shown(Path(sys.executable).with_name("lakehouse"))
-    dbt = _shown(Path(sys.executable).with_name("dbt"))
+    dbt_program = _shown(Path(sys.executable).with_name("dbt"))
     return "\n".join(
         [
             "",
             "Look further:",
             f'  {lakehouse} sql "table gold.daily_heart_rates"',
             f"  {lakehouse} simulate --users 5 --days 2 --seed 2 --dirty 0.01",
-            f"  {lakehouse} ingest && {dbt} build && {lakehouse} dashboard",
+            f"  {lakehouse} ingest && {dbt_program} build && {lakehouse} dashboard",
             f"  {lakehouse} dashboard --members ID…  # single members' days: personal data",
             f"  {lakehouse} down",
             f"Logs are in {home.logs}.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import html
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local import dbt
 from local.home import CHECKOUT, Home, WorkspaceError
 
 if TYPE_CHECKING:
@@ -65,21 +65,16 @@ def write(home: Home, out: Path) -> list[Path]:
     dbt's artifacts stay beside them, in artifacts/. Raises WorkspaceError if a program fails.
     """
     artifacts, lineage = out / "artifacts", out / "artifacts" / "lineage"
-    programs = Path(sys.executable).parent
-    project = [
-        *("--project-dir", str(CHECKOUT), "--profiles-dir", str(CHECKOUT)),
-        *("--target-path", str(artifacts), "--log-path", str(home.logs / "docs")),
-    ]
-    dbt = [str(programs / "dbt"), "--no-use-colors"]
+    folders = ("--target-path", str(artifacts), "--log-path", str(home.logs / "docs"))
     # It ends with 1 for a source that is too late, too: that is what the page is to tell.
-    _run(home, [*dbt, "source", "freshness", *project], codes=(0, 1))
-    _run(home, [*dbt, "docs", "generate", "--static", *project])
+    _run(home, dbt.command("--no-use-colors", "source", "freshness", *folders), codes=(0, 1))
+    _run(home, dbt.command("--no-use-colors", "docs", "generate", "--static", *folders))
     # The lineage is that of whole models, not of what an incremental run adds to them.
-    _run(home, [*dbt, "compile", "--full-refresh", *project])
+    _run(home, dbt.command("--no-use-colors", "compile", "--full-refresh", *folders))
     _run(
         home,
         [
-            *(str(programs / "colibri"), "generate", "--disable-telemetry"),
+            *(str(Path(sys.executable).with_name("colibri")), "generate", "--disable-telemetry"),
             *("--manifest", str(artifacts / "manifest.json")),
             *("--catalog", str(artifacts / "catalog.json"), "--output-dir", str(lineage)),
         ],
@@ -138,8 +133,7 @@ def _run(home: Home, command: list[str], codes: tuple[int, ...] = (0,)) -> None:
         command,
         cwd=CHECKOUT,
         env={
-            **os.environ,
-            **home.environment(),
+            **dbt.environment(home),
             "DISABLE_COLIBRI_TELEMETRY": "1",
             "DO_NOT_TRACK": "1",
         },

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.home import CHECKOUT, Home, WorkspaceError
+from local import dbt
+from local.home import Home, WorkspaceError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -41,11 +39,8 @@ def run(args: argparse.Namespace) -> int:
         for schema in ("gold", "silver"):
             cursor.execute(f"drop schema if exists {schema} cascade")
             cursor.execute(f"create schema {schema}")
-    command = [
-        *(str(Path(sys.executable).parent / "dbt"), "build", *args.dbt_arguments),
-        *("--project-dir", str(CHECKOUT), "--profiles-dir", str(CHECKOUT)),
-    ]
-    return subprocess.run(command, env={**os.environ, **home.environment()}, check=False).returncode
+    command = dbt.command("build", *args.dbt_arguments)
+    return subprocess.run(command, env=dbt.environment(home), check=False).returncode
 
 
 def refuse_if_trimmed(cursor: Any) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingestion import bronze
+from local import dbt
 from local.dashboard.definition import Definition, Json
 from local.home import CHECKOUT
 from tests.dashboard.browser import opened, ready
@@ -26,8 +26,7 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dbt")
     subprocess.run(
         [
-            *(Path(sys.executable).with_name("dbt"), "--quiet", "--warn-error", "parse"),
-            *("--no-partial-parse", "--project-dir", CHECKOUT, "--profiles-dir", CHECKOUT),
+            *dbt.command("--quiet", "--warn-error", "parse", "--no-partial-parse"),
             *("--target-path", folder, "--log-path", folder),
         ],
         check=True,

@@ -15,7 +15,7 @@ from local.dashboard.definition import Definition
 from local.home import CHECKOUT
 from tests.dashboard.browser import opened, ready
 from tests.dashboard.metrics import statements
-from tests.dashboard.test_page import LESS, TABS, value, visuals
+from tests.dashboard.test_page import LESS, TABS, counters, value
 from tests.landed import Landed
 from tests.support import Workspace
 
@@ -84,11 +84,9 @@ def test_counters_agree_with_gold_and_with_their_metrics(
         for tab in TABS:
             page.locator(f"#tab-{tab}").click()
             ready(page, tab)
-            for widget in visuals(definition, tab):
-                if widget["spec"]["widgetType"] == "counter":
-                    named = widget["spec"]["frame"]["description"].removeprefix("Metric: ")
-                    rows = page.evaluate("name => dashboard.rows(name)", widget["name"])
-                    shown[named] = (value(page, widget["name"]), next(iter(rows[0].values())))
+            for widget, metric in counters(definition, tab):
+                rows = page.evaluate("name => dashboard.rows(name)", widget)
+                shown[metric] = (value(page, widget), next(iter(rows[0].values())))
     manifest = space.home.root / "dbt" / "target" / "semantic_manifest.json"
     by_metric = {
         name: next(iter(space.sql(sql)[0].values()))

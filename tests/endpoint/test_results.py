@@ -22,9 +22,12 @@ MIB = 1 << 20
 ROWS = 1_000_000
 # 200 MB of text, which grows by the row so that nothing can compress or share it.
 LARGE = f"SELECT id, concat(repeat('x', 190), CAST(id + {10**9} AS STRING)) AS s FROM range({ROWS})"
-# Would take days and finds nothing. One stage: those behind a shuffle are submitted by a thread of
-# their own, and Spark may submit one just after it has cancelled what the statement has running.
-ENDLESS = "SELECT id FROM range(1000000000000000) WHERE hash(id) = 7 AND xxhash64(id) = 7"
+# Would take hours and finds nothing. Tasks of less than a second: Spark shares its cores out among
+# statements when a task ends, never before. One stage: those behind a shuffle are submitted by a
+# thread of their own, and Spark may submit one just after it has cancelled what is running.
+ENDLESS = f"""
+    SELECT id FROM range(0, {10**13}, 1, {10**5}) WHERE hash(id) = 7 AND xxhash64(id) = 7
+"""
 
 
 def process_of(workspace: Workspace, part: str) -> psutil.Process:

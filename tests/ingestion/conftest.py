@@ -6,17 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.home import Home
 from tests.ingestion.drills import Drills
-from tests.support import Workspace, free_base_port
+from tests.support import running
 
 
 @pytest.fixture(scope="session")
 def drills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drills]:
-    home = Home(tmp_path_factory.mktemp("ingestion").resolve(), free_base_port())
-    space = Workspace(home)
-    try:
-        space.run("up")
+    with running(tmp_path_factory.mktemp("ingestion")) as space:
         yield Drills(space)
-    finally:
-        space.down()

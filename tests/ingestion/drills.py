@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
 
-from local import processes
 from local.home import CHECKOUT
-from tests.support import Workspace
+from tests.support import PATIENCE_SECONDS, Workspace, until
 
 Header = tuple[str, bytes]
 Record = tuple[bytes | None, bytes | None, list[Header]]
-
-PATIENCE_SECONDS = 300.0
-"""Only a hang takes so long; a busy machine may be slow."""
 
 
 class Drills:
@@ -134,13 +128,6 @@ class Drills:
             process.kill()
             process.wait()
 
-    def kill(self, part: str) -> None:
-        """kill -9 of a part of the workspace."""
-        running = processes.find(self.home, part)
-        assert running is not None
-        os.kill(running.pid, signal.SIGKILL)
-        until(lambda: processes.find(self.home, part) is None)
-
     def bronze(self, topic: str) -> list[tuple[int, int]]:
         """(partition, offset) of the rows that came from Kafka, newest epoch."""
         rows = self.space.sql(
@@ -195,10 +182,3 @@ class Ingestion:
         """SIGTERM; returns the exit code."""
         self.process.terminate()
         return self.process.wait(PATIENCE_SECONDS)
-
-
-def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
-        time.sleep(0.1)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ingestion.drills import Drills, until
+from tests.ingestion.drills import Drills
+from tests.support import until
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -60,7 +61,7 @@ def test_kill_of_spark_in_mid_batch(drills: Drills) -> None:
     drills.produce("bpm", 6_000)
     with drills.ingesting("--feed", "bpm", "--continuous", **SMALL) as ingestion:
         ingestion.until_batches(2)
-        drills.kill("spark")
+        drills.space.kill("spark")
         assert ingestion.process.wait(120) == 1
         assert "start Spark again" in ingestion.log
     drills.space.run("up")
@@ -72,7 +73,7 @@ def test_broker_restart_while_producing(drills: Drills) -> None:
     with drills.ingesting("--feed", "bpm", "--continuous") as ingestion:
         with drills.producing("bpm"):
             ingestion.until_batches(1)
-            drills.kill("kafka")
+            drills.space.kill("kafka")
             time.sleep(3)
             drills.space.run("up")
             seen = ingestion.batches()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,12 +17,6 @@ pytestmark = pytest.mark.timeout(900)
 
 def pids(home: Home) -> dict[str, int]:
     return {line.part: line.running.pid for line in workspaces.status(home) if line.running}
-
-
-def kill(home: Home, part: str) -> None:
-    running = processes.find(home, part)
-    assert running is not None
-    os.kill(running.pid, signal.SIGKILL)
 
 
 def publish(home: Home, value: bytes) -> None:
@@ -112,7 +104,7 @@ def test_kill_9_of_each_part_beside_another_workspace(
     before = pids(home)
 
     for part in ("kafka", "endpoint", "spark"):
-        kill(home, part)
+        space.kill(part)
         assert space.run("status", check=False).returncode == 3
         space.run("up")
         after = pids(home)
@@ -124,7 +116,7 @@ def test_kill_9_of_each_part_beside_another_workspace(
 
     # All at once, as when the machine loses power, and by the command's own means.
     for part in before:
-        kill(home, part)
+        space.kill(part)
     (home.run / "kafka.json").unlink()
     space.run("up")
     assert published(home) == [b"kept"]

@@ -6,9 +6,7 @@ rebuild` makes of it.
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -16,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from ingestion import bronze, sessions
-from local import processes
 from tests.landed import differences_from_oracle, read
 from tests.oracle.records import FEEDS
 from tests.support import Workspace
@@ -101,17 +99,31 @@ def _build_killed(space: Workspace, kill: Kill) -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        while not log.exists() or kill.statement not in log.read_text(errors="replace"):
-            assert running.poll() is None, f"the build ended without a {kill.statement}"
-            time.sleep(0.02)
+        _until_sent(log, kill.statement, running)
         if kill.part == "spark":
-            spark = processes.find(space.home, "spark")
-            assert spark is not None
-            os.kill(spark.pid, signal.SIGKILL)
+            space.kill("spark")
             running.wait(timeout=300)
     finally:
         running.kill()
         running.wait(timeout=60)
+
+
+def _until_sent(log: Path, statement: str, running: subprocess.Popen[bytes]) -> None:
+    """Wait until dbt's log names the statement; reads each part of the log once."""
+    read, rest = 0, b""
+    while True:
+        # Asked before reading: what a build that has ended wrote last is looked at, too.
+        ended = running.poll() is not None
+        if log.exists():
+            with log.open("rb") as stream:
+                stream.seek(read)
+                text = rest + stream.read()
+                read = stream.tell()
+            if statement.encode() in text:
+                return
+            rest = text[-len(statement) :]
+        assert not ended, f"the build ended without a {statement}"
+        time.sleep(0.02)
 
 
 def build_twice_at_once(space: Workspace) -> list[str]:
@@ -148,14 +160,10 @@ def run(
     count: int,
     seed: int,
     kills: Sequence[Kill | None] = (),
-    hour: int = 0,
 ) -> list[str]:
-    """Land the worlds in `count` batches, each built (and killed, by `kills`); what is wrong then.
-
-    `hour` is that of the first arrival; use later ones for later sequences in one workspace.
-    """
+    """Land the worlds in `count` batches, each built (and killed, by `kills`); what is wrong."""
     rng = random.Random(f"{seed}/order")
     for number, batch in enumerate(batches(worlds, count, rng)):
-        land(space, batch, hour + number)
+        land(space, batch, number)
         build(space, kills[number] if number < len(kills) else None)
     return differences_from_oracle(read(space))
