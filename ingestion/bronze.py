@@ -122,6 +122,37 @@ TABLES = (
         "feed,source_file,noticed_at",
     ),
     Table(
+        "erasure_key",
+        "Key of the hashes that remember erased persons: one row, made by the first erasure.",
+        {
+            "inner_pad": ("binary", "HMAC's key, padded to a block, xor 0x36."),
+            "outer_pad": ("binary", "The same xor 0x5c."),
+            "made_at": ("timestamp", "When the key was made."),
+        },
+        "made_at",
+    ),
+    Table(
+        "suppression_list",
+        "Persons who were erased and stay out, as keyed hashes.",
+        {
+            "user_hash": ("string", "Keyed hash of the user id."),
+            "requested_at": ("timestamp", "When the erasure was asked for."),
+        },
+        "requested_at",
+    ),
+    Table(
+        "erased_registrations",
+        "Registrations of erased persons as keyed hashes: they bound what was recorded by a device "
+        "or a MAC address while it was theirs.",
+        {
+            "user_hash": ("string", "Keyed hash of the user id."),
+            "device_hash": ("string", "Keyed hash of the device id."),
+            "mac_hash": ("string", "Keyed hash of the MAC address."),
+            "registered_at": ("timestamp", "Time of the registration."),
+        },
+        "registered_at",
+    ),
+    Table(
         "ingestion_batches",
         "What ingestion did: one row a micro-batch.",
         BATCH_COLUMNS,

@@ -47,8 +47,7 @@ def lines_of(content: bytes) -> Iterator[tuple[int, str]]:
         binary = gzip.GzipFile(fileobj=io.BytesIO(content))
     number = 0
     try:
-        start = binary.read(2)
-        encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        encoding = encoding_of(binary.read(2))
         binary.seek(0)
         for line in io.TextIOWrapper(binary, encoding, errors="backslashreplace"):
             number += 1
@@ -56,6 +55,11 @@ def lines_of(content: bytes) -> Iterator[tuple[int, str]]:
                 yield number, line.rstrip("\n")
     except (OSError, EOFError, zlib.error) as error:
         yield number + 1, f'"damaged file: {type(error).__name__}'
+
+
+def encoding_of(start: bytes) -> str:
+    """The encoding of a file that begins with these bytes."""
+    return "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def parse_rows(columns: tuple[str, ...]) -> Parser:

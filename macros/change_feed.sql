@@ -91,33 +91,57 @@
 {%- endmacro %}
 
 
+{#  Whether rows of `relation` have changed since this model read it; also if it never did, as after
+    a first build that died halfway. #}
+{% macro has_changed(relation) -%}
+    {% if input_marks().get(two_part_name(relation)) is none %}
+        {{ return(true) }}
+    {% endif %}
+    {% set after, up_to = unread_commits(relation) %}
+    {{ return(after != up_to and run_query(
+        'select 1 from ' ~ commits(relation, after + 1, up_to) ~ ' limit 1'
+    ).rows | length > 0) }}
+{%- endmacro %}
+
+
 {#  What to write behind FROM to read bronze records that staging does not hold yet, with
-    bronze_version (the commit that brought them). Staging only ever appends; its mark is the newest
-    bronze_version that it holds, so rows and mark are one commit, and a record is taken in exactly
-    once. With --vars 'retry_rejected: true' the records it rejected are read as well, to be judged
-    anew; `key` is what identifies a row of `bronze`. #}
-{% macro new_records(relation, key='bronze.record_id') -%}
+    bronze_version (the commit that brought them). The mark is the newest bronze_version that staging
+    holds, so rows and mark are one commit, and a record is taken in exactly once; table properties
+    carry it over commits without records.
+
+    When somebody is erased all records are read again: see keep_out(), which has the same `kind`.
+    With --vars 'retry_rejected: true' the records it rejected are read as well, to be judged anew;
+    `key` is what identifies a row of `bronze`. #}
+{% macro new_records(relation, kind, key='bronze.record_id') -%}
     {%- if not execute or relation.is_cte -%}
         (select *, cast(0 as bigint) as bronze_version from {{ relation }})
     {%- else -%}
         {%- set up_to = current_version(relation) -%}
-        {%- if not is_incremental() -%}
-        (
-            select *, cast({{ up_to }} as bigint) as bronze_version
-            from {{ relation }} version as of {{ up_to }}
-        )
-        {%- else -%}
+        {%- set suppressions = suppressions_of(kind) -%}
+        {%- set whole = not is_incremental() -%}
+        {%- if not whole -%}
             {%- set newest = run_query('select coalesce(max(bronze_version), -1) from ' ~ this) -%}
-            {%- set after = newest.rows[0][0] | int -%}
+            {%- set held = newest.rows[0][0] | int -%}
+            {%- set after = [held, input_marks().get(two_part_name(relation), -1)] | max -%}
             {%- if after > up_to -%}
                 {%- do exceptions.raise_compiler_error(
                     this ~ ' holds ' ~ relation ~ ' up to commit ' ~ after ~ ', but its newest is ' ~ up_to
                     ~ ': bronze was made anew. Build everything from it: lakehouse rebuild.'
                 ) -%}
             {%- endif -%}
-            {%- if after == up_to and not var('retry_rejected') -%}
+            {%- set whole = has_changed(suppressions) -%}
+        {%- endif %}
+        /* input {{ two_part_name(relation) }}@{{ up_to }} */
+        /* input {{ two_part_name(suppressions) }}@{{ current_version(suppressions) }} */
+        {% if whole -%}
+        (
+            /* changed, all read again */
+            select *, cast({{ up_to }} as bigint) as bronze_version
+            from {{ relation }} version as of {{ up_to }}
+        )
+        {%- elif after == up_to and not var('retry_rejected') -%}
         (select *, cast(0 as bigint) as bronze_version from {{ relation }} where false)
-            {%- else -%}
+        {%- else -%}
         (
             /* changed */
             {% if var('retry_rejected') -%}
@@ -140,7 +164,6 @@
                 and _commit_version > (select coalesce(max(bronze_version), -1) from {{ this }})
             {%- endif %}
         )
-            {%- endif -%}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
@@ -148,22 +171,32 @@
 
 {# Whether a compiled incremental model found anything to do. #}
 {% macro found_changes() -%}
-    {{ return('/* changed */' in model.compiled_code) }}
+    {{ return('/* changed' in model.compiled_code) }}
 {%- endmacro %}
 
 
-{# Strategy new_records: appends; says nothing to Delta when nothing is new. #}
+{#  Strategy new_records: appends; says nothing to Delta when nothing is new. Of records that were
+    read again, those that are erased now, or no longer, are replaced, and those with another reason
+    to reject them when that was asked for. #}
 {% macro get_incremental_new_records_sql(arg_dict) -%}
-    {%- if found_changes() and var('retry_rejected') -%}
+    {%- if not found_changes() -%}
+    select 'nothing new' as outcome
+    {%- elif 'all read again' in model.compiled_code or var('retry_rejected') -%}
     merge into {{ arg_dict['target_relation'] }} as old
     using {{ arg_dict['temp_relation'] }} as new
     on old.record_key = new.record_key
-    when matched and not (old.reject_reason <=> new.reject_reason) then update set *
+    when matched and (
+        not (old.erased_at <=> new.erased_at)
+        {%- if var('retry_rejected') %}
+        or not (old.reject_reason <=> new.reject_reason)
+        {%- endif %}
+    ) then update set
+        {% for column in model.columns if column != 'bronze_version' -%}
+        {{ column }} = new.{{ column }}{{ ', ' if not loop.last }}
+        {%- endfor %}
     when not matched then insert *
-    {%- elif found_changes() -%}
-    insert into {{ arg_dict['target_relation'] }} by name select * from {{ arg_dict['temp_relation'] }}
     {%- else -%}
-    select 'nothing new' as outcome
+    insert into {{ arg_dict['target_relation'] }} by name select * from {{ arg_dict['temp_relation'] }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -76,8 +76,14 @@
 {% macro id_of(field) -%}
     case
         when {{ field }}.tag = 'DOUBLE' then cast(try_cast({{ field }}.text as decimal(38, 0)) as string)
-        else regexp_replace({{ field }}.text, '^([0-9]+)[.]0$', '$1')
+        else {{ id_text(field ~ '.text') }}
     end
+{%- endmacro %}
+
+
+{# The same for an id that is text. #}
+{% macro id_text(text) -%}
+    regexp_replace({{ text }}, '^([0-9]+)[.]0$', '$1')
 {%- endmacro %}
 
 

@@ -174,3 +174,44 @@ standing as (
         )
     end
 {%- endmacro %}
+
+
+{#  CTEs ending in `intervals`: who owned an identifier when, as [owned_from, owned_to), from its
+    registrations.
+
+    registrations: CTE with one row for a kind, identifier and registered_at; identifier, owner: its
+    columns. #}
+{% macro ownership_intervals(registrations, identifier, owner) -%}
+neighbours as (
+
+    select
+        *,
+        lag({{ owner }}) over (
+            partition by kind, {{ identifier }} order by registered_at
+        ) as previous_owner
+    from {{ registrations }}
+
+),
+
+-- Consecutive registrations by one user are one interval.
+hand_ons as (
+
+    select *
+    from neighbours
+    where previous_owner is null or previous_owner <> {{ owner }}
+
+),
+
+intervals as (
+
+    select
+        * except (previous_owner, registered_at),
+        -- Readings may precede the first registration: it reaches back without end.
+        if(previous_owner is null, null, registered_at) as owned_from,
+        lead(registered_at) over (
+            partition by kind, {{ identifier }} order by registered_at
+        ) as owned_to
+    from hand_ons
+
+)
+{%- endmacro %}

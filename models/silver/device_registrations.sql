@@ -55,23 +55,7 @@ winners as (
 
 ),
 
-neighbours as (
-
-    select
-        *,
-        lag(user_id) over (partition by kind, identifier order by registered_at) as previous_user_id
-    from winners
-
-),
-
--- Consecutive registrations by one user are one interval.
-hand_ons as (
-
-    select *
-    from neighbours
-    where previous_user_id is null or previous_user_id <> user_id
-
-),
+{{ ownership_intervals('winners', 'identifier', 'user_id') }},
 
 final as (
 
@@ -79,10 +63,9 @@ final as (
         kind,
         identifier,
         user_id,
-        -- Readings may precede the first registration: it reaches back without end.
-        if(previous_user_id is null, null, registered_at) as owned_from,
-        lead(registered_at) over (partition by kind, identifier order by registered_at) as owned_to
-    from hand_ons
+        owned_from,
+        owned_to
+    from intervals
 
 )
 

@@ -15,7 +15,7 @@ with bronze as (
         coalesce(source_file, '') ilike '%.csv%' as is_csv,
         -- What ingestion could not split into columns has none of them.
         mac_address is null and gym is null and login is null and logout is null as is_unsplit
-    from {{ new_records(source('bronze', 'gym_logins')) }}
+    from {{ new_records(source('bronze', 'gym_logins'), 'mac') }}
 
 ),
 
@@ -71,6 +71,12 @@ typed as (
 
 ),
 
+{{ keep_out(
+    source('bronze', 'gym_logins'), 'typed', 'mac',
+    'lower(' ~ identifier_of('mac_address_field') ~ ')', 'lower(raw_text)',
+    at='coalesce(login_at, source_modified_at, ingested_at)'
+) }},
+
 judged as (
 
     select
@@ -91,7 +97,7 @@ judged as (
                 then 'wrong_type'
             when {{ is_out_of_range('login_at', 'ingested_at') }} then 'timestamp_out_of_range'
         end as reject_reason
-    from typed
+    from kept_out
 
 ),
 

@@ -18,7 +18,7 @@ with bronze as (
         and device_id is null
         and mac_address is null
         and registration_timestamp is null as is_unsplit
-    from {{ new_records(source('bronze', 'registered_users')) }}
+    from {{ new_records(source('bronze', 'registered_users'), 'user') }}
 
 ),
 
@@ -55,12 +55,15 @@ typed as (
 
 ),
 
+{{ keep_out(
+    source('bronze', 'registered_users'), 'typed', 'user', identifier_of('user_id_field'), 'raw_text'
+) }},
+
 judged as (
 
     select
         *,
         case
-            when erased_at is not null then null
             when is_unsplit and (raw_text is null or raw_text = '') then 'missing_value'
             when left(raw_text, 1) = '{' and not is_csv and document is null then 'malformed_json'
             when is_unsplit and is_csv then 'malformed_json'
@@ -79,7 +82,7 @@ judged as (
                 then 'wrong_type'
             when {{ is_out_of_range('registered_at', 'ingested_at') }} then 'timestamp_out_of_range'
         end as reject_reason
-    from typed
+    from kept_out
 
 ),
 
@@ -99,8 +102,19 @@ final as (
         {{ if_valid('lower(' ~ id_of('mac_address_field') ~ ')') }} as mac_address,
         {{ if_valid('registered_at') }} as registered_at,
         source_modified_at,
-        reject_reason,
+        if(erased_at is null, reject_reason, null) as reject_reason,
         ingested_at,
+        -- What is left of an erased registration: whose readings and logins stay out.
+        case
+            when erased_at is not null and reject_reason is null
+                then named_struct(
+                    'user_hash', identifier_hash,
+                    'device_hash', {{ keyed_hash('device', id_of('device_id_field')) }},
+                    'mac_hash',
+                    {{ keyed_hash('mac', 'lower(' ~ id_of('mac_address_field') ~ ')') }},
+                    'registered_at', registered_at
+                )
+        end as erased_registration,
         erased_at,
         bronze_version
     from judged

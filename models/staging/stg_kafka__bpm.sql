@@ -12,8 +12,11 @@ with bronze as (
         ingested_at,
         erased_at,
         bronze_version,
-        {{ trimmed('cast(value as string)') }} as value_text
-    from {{ new_records(source('bronze', 'bpm'), key=record_key('bronze')) }}
+        {{ trimmed('cast(value as string)') }} as value_text,
+        named_struct(
+            'tag', if(key is null, null, 'STRING'), 'text', {{ trimmed('cast(key as string)') }}
+        ) as key_field
+    from {{ new_records(source('bronze', 'bpm'), 'device', key=record_key('bronze')) }}
 
 ),
 
@@ -47,6 +50,11 @@ typed as (
 
 ),
 
+{{ keep_out(
+    source('bronze', 'bpm'), 'typed', 'device', identifier_of('device_id_field', 'key_field'),
+    'value_text', at='coalesce(measured_at, kafka_timestamp, ingested_at)'
+) }},
+
 judged as (
 
     select
@@ -67,7 +75,7 @@ judged as (
                 or heart_rate_bpm > {{ var('max_heart_rate_bpm') }}
                 then 'heart_rate_out_of_range'
         end as reject_reason
-    from typed
+    from kept_out
 
 ),
 

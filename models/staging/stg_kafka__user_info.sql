@@ -18,7 +18,7 @@ with bronze as (
         named_struct(
             'tag', if(key is null, null, 'STRING'), 'text', {{ trimmed('cast(key as string)') }}
         ) as key_field
-    from {{ new_records(source('bronze', 'user_info'), key=record_key('bronze')) }}
+    from {{ new_records(source('bronze', 'user_info'), 'user', key=record_key('bronze')) }}
 
 ),
 
@@ -61,6 +61,10 @@ typed as (
 
 ),
 
+{{ keep_out(
+    source('bronze', 'user_info'), 'typed', 'user', identifier_of('user_id_field', 'key_field'), 'value_text'
+) }},
+
 judged as (
 
     select
@@ -82,7 +86,7 @@ judged as (
             when update_type not in ('new', 'update', 'delete') then 'unknown_update_type'
             when {{ is_out_of_range('changed_at', 'ingested_at') }} then 'timestamp_out_of_range'
         end as reject_reason
-    from typed
+    from kept_out
 
 ),
 

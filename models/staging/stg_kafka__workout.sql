@@ -12,8 +12,11 @@ with bronze as (
         ingested_at,
         erased_at,
         bronze_version,
-        {{ trimmed('cast(value as string)') }} as value_text
-    from {{ new_records(source('bronze', 'workout'), key=record_key('bronze')) }}
+        {{ trimmed('cast(value as string)') }} as value_text,
+        named_struct(
+            'tag', if(key is null, null, 'STRING'), 'text', {{ trimmed('cast(key as string)') }}
+        ) as key_field
+    from {{ new_records(source('bronze', 'workout'), 'user', key=record_key('bronze')) }}
 
 ),
 
@@ -48,6 +51,10 @@ typed as (
 
 ),
 
+{{ keep_out(
+    source('bronze', 'workout'), 'typed', 'user', identifier_of('user_id_field', 'key_field'), 'value_text'
+) }},
+
 judged as (
 
     select
@@ -69,7 +76,7 @@ judged as (
             when action_field.text not in ('start', 'stop') then 'unknown_action'
             when {{ is_out_of_range('occurred_at', 'ingested_at') }} then 'timestamp_out_of_range'
         end as reject_reason
-    from typed
+    from kept_out
 
 ),
 

@@ -109,6 +109,7 @@ def test_dbt_takes_every_command(root: Path, target: str) -> None:
         "jobs.build.build",
         "jobs.build.docs",
         "jobs.care.audit",
+        "jobs.care.blank_erased",
     }
 
 

@@ -1,0 +1,314 @@
+{#  Erasure: whose records are kept out, and what is done about them (docs/erasure.md).
+
+    Nothing here ever sees an id: persons, devices and MAC addresses are compared by a keyed hash
+    (HMAC-SHA-256), whose key lies in bronze.erasure_key. #}
+
+
+{# One row: the two blocks that HMAC derives from its key; nulls before the first erasure. #}
+{% macro erasure_pads() -%}
+    (
+        select
+            min(inner_pad) as inner_pad,
+            min_by(outer_pad, inner_pad) as outer_pad
+        from {{ source('bronze', 'erasure_key') }}
+    )
+{%- endmacro %}
+
+
+{#  HMAC-SHA-256 of an identifier, in hexadecimal; `ingestion.erasure` computes the same. For a
+    query that has the columns of erasure_pads().
+
+    kind: user, device or mac, so that equal identifiers of two kinds have different hashes. #}
+{% macro keyed_hash(kind, identifier) -%}
+    sha2(
+        concat(
+            outer_pad,
+            unhex(
+                sha2(
+                    concat(inner_pad, cast(concat('{{ kind }}:', {{ identifier }}) as binary)), 256
+                )
+            )
+        ),
+        256
+    )
+{%- endmacro %}
+
+
+{#  What makes staging judge old records again when it changes: the erased persons, for feeds with a
+    user id; what they owned, for those with a device id or a MAC address. #}
+{% macro suppressions_of(kind) -%}
+    {{ return(
+        source('bronze', 'suppression_list') if kind == 'user' else ref('stg_erasure__ownerships')
+    ) }}
+{%- endmacro %}
+
+
+{#  CTEs ending in `kept_out`: the rows with erased_at for records of erased persons, and with
+    identifier_hash, inner_pad and outer_pad.
+
+    rows: CTE of records; kind: user, device or mac; identifier: whose the record is, null if it
+    cannot be told; text: what is then searched for the identifier, word by word; at: time of the
+    event, for devices and MAC addresses, which have owners in turn. Where nobody was ever erased
+    (and in unit tests of other rules) no record is hashed. #}
+{% macro keep_out(bronze, rows, kind, identifier, text, at=none) -%}
+{%- set suppressed = source('bronze', 'suppression_list') -%}
+{%- if execute and (bronze.is_cte or current_version(suppressed) == 0) -%}
+kept_out as (
+
+    select
+        *,
+        cast(null as string) as identifier_hash,
+        cast(null as binary) as inner_pad,
+        cast(null as binary) as outer_pad
+    from {{ rows }}
+
+)
+{%- else -%}
+suppressions as (
+
+    {% if kind == 'user' -%}
+    select
+        user_hash as identifier_hash,
+        cast(null as timestamp) as suppressed_from,
+        cast(null as timestamp) as suppressed_to,
+        min(requested_at) as requested_at
+    from {{ suppressed }}
+    group by user_hash
+    {%- else -%}
+    select
+        identifier_hash,
+        owned_from as suppressed_from,
+        owned_to as suppressed_to,
+        requested_at
+    from {{ ref('stg_erasure__ownerships') }}
+    where kind = '{{ kind }}'
+    {%- endif %}
+
+),
+
+suppressed_hashes as (
+
+    select collect_set(identifier_hash) as hashes
+    from suppressions
+
+),
+
+hashed as (
+
+    select
+        {{ rows }}.*,
+        pads.inner_pad,
+        pads.outer_pad,
+        case
+            when {{ identifier }} is not null then {{ keyed_hash(kind, identifier) }}
+            else try_element_at(
+                filter(
+                    transform({{ words_of(text) }}, word -> {{ keyed_hash(kind, id_text('word')) }}),
+                    word_hash -> array_contains(suppressed_hashes.hashes, word_hash)
+                ),
+                1
+            )
+        end as identifier_hash
+    from {{ rows }}
+    cross join {{ erasure_pads() }} as pads
+    cross join suppressed_hashes
+
+),
+
+kept_out as (
+
+    select
+        hashed.* except (erased_at),
+        case
+            when hashed.erased_at is not null then hashed.erased_at
+            when suppressions.identifier_hash is not null
+                then greatest(suppressions.requested_at, hashed.ingested_at)
+        end as erased_at
+    from hashed
+    left join suppressions
+        on
+            hashed.identifier_hash = suppressions.identifier_hash
+            {%- if at %}
+            and {{ in_interval(at, 'suppressions.suppressed_from', 'suppressions.suppressed_to') }}
+            {%- endif %}
+
+)
+{%- endif -%}
+{%- endmacro %}
+
+
+{#  What may be an identifier in a text that cannot be decoded: its words, with colons in them, as
+    MAC addresses have, and without. #}
+{% macro words_of(text) -%}
+    array_distinct(concat(
+        transform(
+            split(coalesce({{ text }}, ''), '[^\\w.:@-]+'), part -> regexp_replace(part, '^:+|:+$', '')
+        ),
+        split(coalesce({{ text }}, ''), '[^\\w.@-]+')
+    ))
+{%- endmacro %}
+
+
+{# Whose a record is: the id that its payload names, else the record's key. Null if neither does. #}
+{% macro identifier_of(field, key_field=none) -%}
+    case
+        when not {{ is_missing(field) }} and not {{ is_wrong_id(field) }} then {{ id_of(field) }}
+        {%- if key_field %}
+        when not {{ is_missing(key_field) }} then {{ id_of(key_field) }}
+        {%- endif %}
+    end
+{%- endmacro %}
+
+
+{#  Run-operation: put persons on the suppression list. The next `dbt build` takes them out of
+    silver and gold, `dbt run-operation blank_erased` then empties their records in bronze.
+
+    persons: keyed hashes, which `python -m ingestion.erasure hash` makes of user ids. Fails, and
+    changes nothing, if one of them is the hash of no user in bronze. Those on the list already are
+    passed over. #}
+{% macro forget(persons) -%}
+    {% for person in persons if not modules.re.fullmatch('[0-9a-f]{64}', person) %}
+        {% do exceptions.raise_compiler_error('persons are given as keyed hashes, never as ids') %}
+    {% endfor %}
+    {% set wanted %}
+    (select explode(array('{{ persons | join("', '") }}')) as user_hash)
+    {%- endset %}
+    {% set list = source('bronze', 'suppression_list') %}
+    {% set unknown = run_query(
+        'select user_hash from ' ~ wanted ~ ' left anti join (' ~ known_persons()
+        ~ ') using (user_hash) left anti join ' ~ list ~ ' using (user_hash)'
+    ).columns[0].values() %}
+    {% if unknown %}
+        {% do exceptions.raise_compiler_error('no record of: ' ~ unknown | join(' ')) %}
+    {% endif %}
+    {% do run_query(
+        'insert into ' ~ list ~ ' select user_hash, current_timestamp() from ' ~ wanted
+        ~ ' left anti join ' ~ list ~ ' using (user_hash)'
+    ) %}
+    {% do log(persons | length ~ ' persons are on the suppression list', info=true) %}
+{%- endmacro %}
+
+
+{# Query: the hashes of all users that bronze knows. #}
+{% macro known_persons() -%}
+    select {{ keyed_hash('user', id_of('field')) }} as user_hash
+    from (
+        {% for feed in ['user_info', 'workout'] %}
+        select {{ json_field('try_parse_json(' ~ trimmed('cast(value as string)') ~ ')', '$.user_id') }} as field
+        from {{ source('bronze', feed) }}
+        where erased_at is null
+        union all
+        select named_struct('tag', 'STRING', 'text', {{ trimmed('cast(key as string)') }}) as field
+        from {{ source('bronze', feed) }}
+        where erased_at is null
+        union all
+        {% endfor %}
+        select named_struct('tag', 'STRING', 'text', {{ trimmed('user_id') }}) as field
+        from {{ source('bronze', 'registered_users') }}
+        where erased_at is null
+    )
+    cross join {{ erasure_pads() }}
+{%- endmacro %}
+
+
+{#  Run-operation: empty the records in bronze that staging keeps out, those of late arrivals too.
+    Positions stay, so that ingestion resumes and audits as before. May be repeated. #}
+{% macro blank_erased() -%}
+    {% set feeds = {
+        'user_info': (staging_table('stg_kafka__user_info'), ['key', 'value', 'headers']),
+        'bpm': (staging_table('stg_kafka__bpm'), ['key', 'value', 'headers']),
+        'workout': (staging_table('stg_kafka__workout'), ['key', 'value', 'headers']),
+        'registered_users': (
+            staging_table('stg_azure_sql__registered_users'),
+            ['raw', 'user_id', 'device_id', 'mac_address', 'registration_timestamp'],
+        ),
+        'gym_logins': (
+            staging_table('stg_azure_sql__gym_logins'), ['raw', 'mac_address', 'gym', 'login', 'logout'],
+        ),
+    } %}
+    {# Before their payload goes: what bounds the readings and logins of erased persons. #}
+    {% set registrations = staging_table('stg_azure_sql__registered_users') %}
+    {% set remembered = source('bronze', 'erased_registrations') %}
+    {% do merge_if_any(
+        remembered,
+        'select distinct erased_registration.* from ' ~ registrations ~ ' where erased_registration is not null'
+        ~ ' except select user_hash, device_hash, mac_hash, registered_at from ' ~ remembered,
+        'false',
+        'when not matched then insert *',
+    ) %}
+    {% for feed, (records, payload) in feeds.items() %}
+        {% set bronze = source('bronze', feed) %}
+        {% set place = bronze_record_key(feed) %}
+        {% do merge_if_any(
+            bronze,
+            'select records.record_key, records.erased_at from ' ~ records ~ ' as records left semi join ' ~ bronze
+            ~ ' as old on records.record_key = ' ~ place ~ ' and old.erased_at is null'
+            ~ ' where records.erased_at is not null',
+            place ~ ' = new.record_key',
+            'when matched then update set ' ~ payload | join(' = null, ') ~ ' = null, erased_at = new.erased_at',
+        ) %}
+        {# Someone else's record under the person's key: the payload stays. #}
+        {% if feed in ['user_info', 'workout'] %}
+            {% do merge_if_any(
+                bronze,
+                'select ' ~ place ~ ' as record_key from ' ~ bronze ~ ' as old cross join ' ~ erasure_pads()
+                ~ ' left semi join ' ~ source('bronze', 'suppression_list') ~ ' as list on list.user_hash = '
+                ~ keyed_hash('user', id_text(trimmed('cast(old.key as string)')))
+                ~ ' left semi join ' ~ records ~ ' as records on records.record_key = ' ~ place
+                ~ ' and records.erased_at is null where old.key is not null',
+                place ~ ' = new.record_key',
+                'when matched then update set key = null',
+            ) %}
+        {% endif %}
+    {% endfor %}
+    {% set deletes = source('bronze', 'source_deletes') %}
+    {% do merge_if_any(
+        deletes,
+        'select distinct feed, source_file, record_key from (select *, explode(' ~ words_of('record_key')
+        ~ ') as word from ' ~ deletes ~ ') cross join ' ~ erasure_pads() ~ ' left semi join ('
+        ~ 'select user_hash as identifier_hash from ' ~ source('bronze', 'suppression_list')
+        ~ ' union all select identifier_hash from ' ~ staging_table('stg_erasure__ownerships')
+        ~ ") as known on known.identifier_hash = if(feed = 'gym_logins', " ~ keyed_hash('mac', 'lower(word)')
+        ~ ', ' ~ keyed_hash('user', id_text('word')) ~ ')',
+        'old.feed = new.feed and old.source_file = new.source_file and old.record_key = new.record_key',
+        'when matched then delete',
+    ) %}
+    {# Made outside dbt, on Databricks: which reader may see which member. #}
+    {% set access = adapter.get_relation(target.database, 'silver', 'member_access') %}
+    {% if access %}
+        {% do merge_if_any(
+            access,
+            'select distinct old.user_id from ' ~ access ~ ' as old cross join ' ~ erasure_pads() ~ ' left semi join '
+            ~ source('bronze', 'suppression_list') ~ ' as list on list.user_hash = ' ~ keyed_hash('user', 'old.user_id'),
+            'old.user_id = new.user_id',
+            'when matched then delete',
+        ) %}
+    {% endif %}
+{%- endmacro %}
+
+
+{#  MERGE, unless there is nothing to merge: then no commit either. What the statement compares with
+    stands in `rows`, since a table's history keeps the text of the condition. #}
+{% macro merge_if_any(target, rows, on, actions) -%}
+    {% set found = run_query('select count(*) from (' ~ rows ~ ')').rows[0][0] | int %}
+    {% if found %}
+        {% do run_query(
+            'merge into ' ~ target ~ ' as old using (' ~ rows ~ ') as new on ' ~ on ~ ' ' ~ actions
+        ) %}
+        {% do log(target.identifier ~ ': ' ~ found ~ ' records', info=true) %}
+    {% endif %}
+{%- endmacro %}
+
+
+{# The record_key of staging for a row `old` of bronze. #}
+{% macro bronze_record_key(feed) -%}
+    {%- if feed in ['registered_users', 'gym_logins'] -%} old.record_id
+    {%- else -%} {{ record_key('old') }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# A model of staging, for run-operations, which are in no group: ref() hides private models. #}
+{% macro staging_table(name) -%}
+    {{ return(api.Relation.create(target.database, 'silver', name)) }}
+{%- endmacro %}

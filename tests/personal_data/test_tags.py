@@ -1,0 +1,63 @@
+"""Whatever carries a personal value is tagged so, and gold holds nearly none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.personal_data.lineage import Column, Model, carried, models
+
+# Days on which an age changes: not the birth date, but it can be told from them and the age.
+BIRTHDAYS = {("member_profiles", "from_date"), ("member_profiles", "to_date")}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, Model]:
+    return models(ROOT)
+
+
+@pytest.fixture(scope="module")
+def carrying(known: dict[str, Model]) -> dict[Column, set[str]]:
+    found = carried(ROOT, known)
+    assert all(found.pop(column) == {"birth_date"} for column in BIRTHDAYS)
+    return found
+
+
+def test_what_carries_a_personal_value_is_tagged(
+    known: dict[str, Model], carrying: dict[Column, set[str]]
+) -> None:
+    untagged = {
+        f"{name}.{column}": sorted(tags)
+        for (name, column), tags in carrying.items()
+        if tags and {known[name].tags[column]} != tags
+    }
+    assert untagged == {}
+
+
+def test_no_tag_without_a_reason(known: dict[str, Model], carrying: dict[Column, set[str]]) -> None:
+    needless = [
+        f"{name}.{column}"
+        for (name, column), tags in carrying.items()
+        if known[name].tags[column] and not tags
+    ]
+    assert needless == []
+
+
+def test_the_lineage_reaches_through(carrying: dict[Column, set[str]]) -> None:
+    """Through unions, windows, structs, the snapshot and macros; not through what loses a value."""
+    assert carrying["device_registrations", "identifier"] == {"mac_address"}
+    assert carrying["user_profiles", "date_of_birth"] == {"birth_date"}
+    assert carrying["gym_summary", "mac_address"] == {"mac_address"}
+    assert carrying["user_bins", "age_band"] == set()
+    assert carrying["workout_bpm_summary", "age"] == set()
+
+
+def test_gold_holds_one_personal_column(
+    known: dict[str, Model], carrying: dict[Column, set[str]]
+) -> None:
+    in_gold = {
+        column for column, tags in carrying.items() if tags and known[column[0]].layer == "gold"
+    }
+    assert in_gold == {("gym_summary", "mac_address")}
