@@ -132,22 +132,23 @@ def _sources(scope: Scope, name: str) -> Iterator[Column]:
                 yield source.name, column.name
 
 
-def _names(selected: exp.Expression) -> list[str]:
+def _names(selected: exp.Expr) -> list[str]:
     if isinstance(selected, exp.Aliases):
         return [alias.name for alias in selected.expressions]
     return [selected.alias_or_name]
 
 
-def _value_of(selected: exp.Expression, name: str) -> exp.Expression:
+def _value_of(selected: exp.Expr, name: str) -> exp.Expr:
     """What is selected as `name`: all of it, but of stack(n, …) as (a, b) every second argument."""
-    if isinstance(selected, exp.Aliases) and isinstance(selected.this, exp.Stack):
-        names = _names(selected)
-        arguments = selected.this.expressions
-        return exp.Tuple(expressions=arguments[names.index(name) :: len(names)])
+    if isinstance(selected, exp.Aliases):
+        names, arguments = _names(selected), selected.this.expressions
+        # The number of rows comes first, which is no value.
+        values = arguments[len(arguments) % len(names) :]
+        return exp.Tuple(expressions=values[names.index(name) :: len(names)])
     return selected
 
 
-def _carrying(expression: exp.Expression) -> Iterator[exp.Column]:
+def _carrying(expression: exp.Expr) -> Iterator[exp.Column]:
     """The columns whose value survives in the value of an expression."""
     if isinstance(expression, exp.Column):
         yield expression
