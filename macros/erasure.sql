@@ -215,19 +215,19 @@ kept_out as (
     Positions stay, so that ingestion resumes and audits as before. May be repeated. #}
 {% macro blank_erased() -%}
     {% set feeds = {
-        'user_info': (staging_table('stg_kafka__user_info'), ['key', 'value', 'headers']),
-        'bpm': (staging_table('stg_kafka__bpm'), ['key', 'value', 'headers']),
-        'workout': (staging_table('stg_kafka__workout'), ['key', 'value', 'headers']),
+        'user_info': (erasure_staging('stg_kafka__user_info'), ['key', 'value', 'headers']),
+        'bpm': (erasure_staging('stg_kafka__bpm'), ['key', 'value', 'headers']),
+        'workout': (erasure_staging('stg_kafka__workout'), ['key', 'value', 'headers']),
         'registered_users': (
-            staging_table('stg_azure_sql__registered_users'),
+            erasure_staging('stg_azure_sql__registered_users'),
             ['raw', 'user_id', 'device_id', 'mac_address', 'registration_timestamp'],
         ),
         'gym_logins': (
-            staging_table('stg_azure_sql__gym_logins'), ['raw', 'mac_address', 'gym', 'login', 'logout'],
+            erasure_staging('stg_azure_sql__gym_logins'), ['raw', 'mac_address', 'gym', 'login', 'logout'],
         ),
     } %}
     {# Before their payload goes: what bounds the readings and logins of erased persons. #}
-    {% set registrations = staging_table('stg_azure_sql__registered_users') %}
+    {% set registrations = erasure_staging('stg_azure_sql__registered_users') %}
     {% set remembered = source('bronze', 'erased_registrations') %}
     {% do merge_if_any(
         remembered,
@@ -267,7 +267,7 @@ kept_out as (
         'select distinct feed, source_file, record_key from (select *, explode(' ~ words_of('record_key')
         ~ ') as word from ' ~ deletes ~ ') cross join ' ~ erasure_pads() ~ ' left semi join ('
         ~ 'select user_hash as identifier_hash from ' ~ source('bronze', 'suppression_list')
-        ~ ' union all select identifier_hash from ' ~ staging_table('stg_erasure__ownerships')
+        ~ ' union all select identifier_hash from ' ~ erasure_staging('stg_erasure__ownerships')
         ~ ") as known on known.identifier_hash = if(feed = 'gym_logins', " ~ keyed_hash('mac', 'lower(word)')
         ~ ', ' ~ keyed_hash('user', id_text('word')) ~ ')',
         'old.feed = new.feed and old.source_file = new.source_file and old.record_key = new.record_key',
@@ -309,6 +309,6 @@ kept_out as (
 
 
 {# A model of staging, for run-operations, which are in no group: ref() hides private models. #}
-{% macro staging_table(name) -%}
+{% macro erasure_staging(name) -%}
     {{ return(api.Relation.create(target.database, 'silver', name)) }}
 {%- endmacro %}
