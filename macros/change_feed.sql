@@ -81,6 +81,51 @@
 {%- endmacro %}
 
 
+{#  The days on which an incremental build's affected rows lie, as pairs of first and last day; none
+    if every day counts. Asked before the model runs, since files are left out by literals alone: a
+    join with `affected` reads every file of a large table, on_days() only those of these days.
+
+    affected: query of the affected rows; column: its timestamp or date; hours: how far behind it the
+    rows may still lie. #}
+{% macro touched_days(affected, column, hours=0) -%}
+    {% if not execute or not is_incremental() or '__dbt__cte__' in affected %}
+        {{ return(none) }}
+    {% endif %}
+    {% if '/* changed */' not in affected %}
+        {{ return([]) }}
+    {% endif %}
+    {% set instants = 'array(' ~ column ~ ', ' ~ column ~ ' + interval ' ~ hours ~ ' hours)' %}
+    {% set found = run_query(
+        'select distinct cast(explode(' ~ instants ~ ') as date) as day from (' ~ affected ~ ') order by day'
+    ).columns[0].values() %}
+    {% set runs = [] %}
+    {% for day in found if day %}
+        {% if runs and runs[-1][1] + modules.datetime.timedelta(days=1) == day %}
+            {% do runs.append((runs.pop()[0], day)) %}
+        {% else %}
+            {% do runs.append((day, day)) %}
+        {% endif %}
+    {% endfor %}
+    {# A predicate for each of very many runs would take longer than the files it leaves out. #}
+    {{ return(runs if runs | length <= 64 else [(runs[0][0], runs[-1][1])]) }}
+{%- endmacro %}
+
+
+{# Predicate: a timestamp or date lies on one of the days that touched_days() found. #}
+{% macro on_days(days, column) -%}
+    {%- if days is none -%} true
+    {%- elif not days -%} false
+    {%- else -%}
+    (
+        {%- for first, last in days -%}
+        {{ column }} >= '{{ first }}' and {{ column }} < '{{ last + modules.datetime.timedelta(days=1) }}'
+        {{- ' or ' if not loop.last }}
+        {%- endfor -%}
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+
 {# To name the inputs of a full build, whose marks are then stored as well. #}
 {% macro reads_changes_of(relations) -%}
     {%- if execute and not is_incremental() -%}
@@ -120,8 +165,8 @@
         {%- set suppressions = suppressions_of(kind) -%}
         {%- set whole = not is_incremental() -%}
         {%- if not whole -%}
-            {%- set newest = run_query('select coalesce(max(bronze_version), -1) from ' ~ this) -%}
-            {%- set held = newest.rows[0][0] | int -%}
+            {%- set newest = run_query('select max(bronze_version) from ' ~ this).rows[0][0] -%}
+            {%- set held = -1 if newest is none else newest | int -%}
             {%- set after = [held, input_marks().get(two_part_name(relation), -1)] | max -%}
             {%- if after > up_to -%}
                 {%- do exceptions.raise_compiler_error(
@@ -161,7 +206,11 @@
             -- Reading the target makes two builds at once conflict, instead of taking records in twice.
             where
                 _change_type = 'insert'
-                and _commit_version > (select coalesce(max(bronze_version), -1) from {{ this }})
+                and _commit_version > (
+                    select coalesce(max(bronze_version), -1)
+                    from {{ this }}
+                    where bronze_version >= {{ held }}
+                )
             {%- endif %}
         )
         {%- endif -%}
@@ -212,7 +261,11 @@
     {%- set keys = [keys] if keys is string else keys -%}
     merge into {{ arg_dict['target_relation'] }} as old
     using {{ arg_dict['temp_relation'] }} as new
-    on {% for key in keys %}old.{{ key }} <=> new.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+    on
+        {% for key in keys %}old.{{ key }} <=> new.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+        {%- for days in modules.re.findall('/[*] old rows (.*?) [*]/', model.compiled_code) %}
+        and {{ days }}
+        {%- endfor %}
     when matched and new.built_by is null then delete
     when matched and not (
         {%- for column in model.columns if column not in keys and column != 'built_by' %}
@@ -228,8 +281,9 @@
     computed them, and in an incremental build the rows to remove: those that the table holds for an
     affected key and `final` no longer does.
 
-    affected: the CTE of affected keys; on: how its rows (`affected`) match the table's (`old`). #}
-{% macro recomputed(on, affected='affected') -%}
+    affected: the CTE of affected keys; on: how its rows (`affected`) match the table's (`old`); days,
+    day_of: what touched_days() found, and the table's column that it holds for. #}
+{% macro recomputed(on, affected='affected', days=none, day_of=none) -%}
 {%- set keys = config.get('unique_key') -%}
 {%- set keys = [keys] if keys is string else keys -%}
 select
@@ -244,6 +298,11 @@ select
 from {{ this }} as old
 left semi join {{ affected }} as affected on {{ on }}
 left anti join final on {% for key in keys %}old.{{ key }} <=> final.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+{%- if day_of %}
+{%- set within = on_days(days, 'old.' ~ day_of) %}
+where {{ within }}
+/* old rows {{ within }} */
+{%- endif %}
 {%- endif %}
 {%- endmacro %}
 

@@ -1,16 +1,7 @@
 {{ config(unique_key=['user_id', 'date']) }}
 
-with
 {% if is_incremental() %}
-profile_changes as (
-
-    select distinct user_id
-    from {{ changes_of(ref('user_profile_history')) }}
-
-),
-
-affected as (
-
+{% set affected -%}
     select
         user_id,
         cast(measured_at as date) as `date`
@@ -22,7 +13,17 @@ affected as (
         days.user_id,
         days.`date`
     from {{ this }} as days
-    left semi join profile_changes on days.user_id = profile_changes.user_id
+    left semi join {{ changes_of(ref('user_profile_history')) }} as profile_changes
+        on days.user_id = profile_changes.user_id
+{%- endset %}
+{% set days = touched_days(affected, '`date`') %}
+{% endif %}
+
+with
+{% if is_incremental() %}
+affected as (
+
+    {{ affected }}
 
 ),
 {% endif %}
@@ -36,7 +37,11 @@ owned as (
         measured_at,
         cast(measured_at as date) as `date`
     from {{ ref('heart_rates') }}
-    where user_id is not null
+    where
+        user_id is not null
+        {%- if is_incremental() %}
+        and {{ on_days(days, 'measured_at') }}
+        {%- endif %}
 
 ),
 
@@ -166,4 +171,6 @@ final as (
 )
 
 {{ reads_changes_of([ref('heart_rates'), ref('user_profile_history')]) }}
-{{ recomputed('old.user_id = affected.user_id and old.`date` = affected.`date`') }}
+{{ recomputed(
+    'old.user_id = affected.user_id and old.`date` = affected.`date`', days=days, day_of='`date`'
+) }}

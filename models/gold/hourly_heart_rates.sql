@@ -1,15 +1,22 @@
 {{ config(unique_key=['user_id', 'hour_at']) }}
 
-with
 {% if is_incremental() %}
-affected as (
-
+{% set affected -%}
     select
         user_id,
         date_trunc('hour', measured_at) as hour_at
     from {{ changes_of(ref('heart_rates')) }}
     where user_id is not null
     group by all
+{%- endset %}
+{% set days = touched_days(affected, 'hour_at') %}
+{% endif %}
+
+with
+{% if is_incremental() %}
+affected as (
+
+    {{ affected }}
 
 ),
 {% endif %}
@@ -23,7 +30,11 @@ owned as (
         measured_at,
         date_trunc('hour', measured_at) as hour_at
     from {{ ref('heart_rates') }}
-    where user_id is not null
+    where
+        user_id is not null
+        {%- if is_incremental() %}
+        and {{ on_days(days, 'measured_at') }}
+        {%- endif %}
 
 ),
 
@@ -80,4 +91,6 @@ final as (
 )
 
 {{ reads_changes_of([ref('heart_rates')]) }}
-{{ recomputed('old.user_id = affected.user_id and old.hour_at = affected.hour_at') }}
+{{ recomputed(
+    'old.user_id = affected.user_id and old.hour_at = affected.hour_at', days=days, day_of='hour_at'
+) }}

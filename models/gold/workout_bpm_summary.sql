@@ -1,26 +1,7 @@
 {{ config(unique_key=['user_id', 'workout_id', 'session_id', 'started_at']) }}
 
-with
 {% if is_incremental() %}
-profile_changes as (
-
-    select distinct user_id
-    from {{ changes_of(ref('user_profile_history')) }}
-
-),
-
-reading_changes as (
-
-    select distinct
-        user_id,
-        measured_at
-    from {{ changes_of(ref('heart_rates')) }}
-    where user_id is not null
-
-),
-
-affected as (
-
+{% set affected -%}
     select
         user_id,
         workout_id,
@@ -41,7 +22,8 @@ affected as (
         sessions.session_id,
         sessions.started_at
     from {{ ref('workout_sessions') }} as sessions
-    left semi join profile_changes on sessions.user_id = profile_changes.user_id
+    left semi join {{ changes_of(ref('user_profile_history')) }} as profile_changes
+        on sessions.user_id = profile_changes.user_id
     union
     -- A reading a minute after the end is the session's recovery.
     select
@@ -50,12 +32,22 @@ affected as (
         sessions.session_id,
         sessions.started_at
     from {{ ref('workout_sessions') }} as sessions
-    inner join reading_changes
+    inner join {{ changes_of(ref('heart_rates')) }} as reading_changes
         on
             sessions.user_id = reading_changes.user_id
             and reading_changes.measured_at >= sessions.ended_at + interval 50 seconds
             and reading_changes.measured_at <= sessions.ended_at + interval 70 seconds
     where sessions.status = 'completed'
+{%- endset %}
+{# Up to the session's end and the minute after it. #}
+{% set days = touched_days(affected, 'started_at', hours=var('max_session_hours') + 1) %}
+{% endif %}
+
+with
+{% if is_incremental() %}
+affected as (
+
+    {{ affected }}
 
 ),
 {% endif %}
@@ -79,6 +71,7 @@ readings as (
             and sessions.workout_id = affected.workout_id
             and sessions.session_id = affected.session_id
             and sessions.started_at = affected.started_at
+    where {{ on_days(days, 'sessions.measured_at') }}
     {% endif %}
 
 ),
@@ -174,6 +167,9 @@ recoveries as (
             <= cast(later.measured_at as date)
             and later.measured_at >= summaries.ended_at + interval 50 seconds
             and later.measured_at <= summaries.ended_at + interval 70 seconds
+    {% if is_incremental() %}
+    where {{ on_days(days, 'later.measured_at') }}
+    {% endif %}
     group by all
 
 ),
@@ -212,5 +208,6 @@ final as (
 ]) }}
 {{ recomputed(
     'old.user_id = affected.user_id and old.workout_id = affected.workout_id'
-    ~ ' and old.session_id = affected.session_id and old.started_at = affected.started_at'
+    ~ ' and old.session_id = affected.session_id and old.started_at = affected.started_at',
+    days=days, day_of='started_at'
 ) }}

@@ -1,20 +1,7 @@
 {{ config(unique_key=['device_id', 'measured_at']) }}
 
-with
 {% if is_incremental() %}
-ownership_changes as (
-
-    select
-        identifier,
-        owned_from,
-        owned_to
-    from {{ changes_of(ref('device_registrations')) }}
-    where kind = 'device'
-
-),
-
-affected as (
-
+{% set affected -%}
     select
         device_id,
         measured_at
@@ -25,12 +12,22 @@ affected as (
         readings.device_id,
         readings.measured_at
     from {{ this }} as readings
-    inner join ownership_changes
+    inner join {{ changes_of(ref('device_registrations')) }} as ownership_changes
         on
-            readings.device_id = ownership_changes.identifier
+            ownership_changes.kind = 'device'
+            and readings.device_id = ownership_changes.identifier
             and {{ in_interval(
                 'readings.measured_at', 'ownership_changes.owned_from', 'ownership_changes.owned_to'
             ) }}
+{%- endset %}
+{% set days = touched_days(affected, 'measured_at') %}
+{% endif %}
+
+with
+{% if is_incremental() %}
+affected as (
+
+    {{ affected }}
 
 ),
 {% endif %}
@@ -47,7 +44,11 @@ readings as (
     left semi join affected
         on records.device_id = affected.device_id and records.measured_at = affected.measured_at
     {% endif %}
-    where records.device_id is not null
+    where
+        records.device_id is not null
+        {%- if is_incremental() %}
+        and {{ on_days(days, 'records.measured_at') }}
+        {%- endif %}
     group by all
 
 ),
@@ -80,4 +81,7 @@ final as (
 )
 
 {{ reads_changes_of([ref('stg_kafka__bpm'), ref('device_registrations')]) }}
-{{ recomputed('old.device_id = affected.device_id and old.measured_at = affected.measured_at') }}
+{{ recomputed(
+    'old.device_id = affected.device_id and old.measured_at = affected.measured_at',
+    days=days, day_of='measured_at'
+) }}

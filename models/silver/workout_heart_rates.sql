@@ -2,20 +2,8 @@
     unique_key=['user_id', 'workout_id', 'session_id', 'started_at', 'device_id', 'measured_at']
 ) }}
 
-with
 {% if is_incremental() %}
-reading_changes as (
-
-    select distinct
-        user_id,
-        measured_at
-    from {{ changes_of(ref('heart_rates')) }}
-    where user_id is not null
-
-),
-
-affected as (
-
+{% set affected -%}
     select
         user_id,
         workout_id,
@@ -30,12 +18,21 @@ affected as (
         sessions.session_id,
         sessions.started_at
     from {{ ref('workout_sessions') }} as sessions
-    inner join reading_changes
+    inner join {{ changes_of(ref('heart_rates')) }} as reading_changes
         on
             sessions.user_id = reading_changes.user_id
             and sessions.started_at < reading_changes.measured_at
             and sessions.ended_at >= reading_changes.measured_at
     where sessions.status = 'completed'
+{%- endset %}
+{% set days = touched_days(affected, 'started_at', hours=var('max_session_hours')) %}
+{% endif %}
+
+with
+{% if is_incremental() %}
+affected as (
+
+    {{ affected }}
 
 ),
 {% endif %}
@@ -75,7 +72,11 @@ readings as (
         measured_at,
         cast(measured_at as date) as measured_date
     from {{ ref('heart_rates') }}
-    where user_id is not null
+    where
+        user_id is not null
+        {%- if is_incremental() %}
+        and {{ on_days(days, 'measured_at') }}
+        {%- endif %}
 
 ),
 
@@ -103,5 +104,6 @@ final as (
 {{ reads_changes_of([ref('heart_rates'), ref('workout_sessions')]) }}
 {{ recomputed(
     'old.user_id = affected.user_id and old.workout_id = affected.workout_id'
-    ~ ' and old.session_id = affected.session_id and old.started_at = affected.started_at'
+    ~ ' and old.session_id = affected.session_id and old.started_at = affected.started_at',
+    days=days, day_of='measured_at'
 ) }}

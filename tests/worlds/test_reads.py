@@ -1,0 +1,106 @@
+"""A build reads of its large inputs what the new records touch: shown by Delta's scan metrics."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from ingestion import sessions
+from tests import event_log
+from tests.landed import differences_from_oracle, read
+from tests.support import Workspace, running
+from tests.worlds import sequence
+from tests.worlds.world import EPOCH, Entry, Records
+
+pytestmark = pytest.mark.timeout(1800)
+
+DAYS = 20
+USER, DEVICE = "reads-u", "reads-d"
+# Counts of all arrivals, which are built by one pass over the typed records (docs/incremental.md).
+WHOLE = ("--exclude", "record_outcomes+", "feed_arrivals+")
+# Written anew in files of a day each, as arrival in order and clustering leave large tables.
+BY_DAY = {
+    "silver.stg_kafka__bpm": "measured_at",
+    "silver.heart_rates": "measured_at",
+    "silver.workout_heart_rates": "measured_at",
+    "gold.hourly_heart_rates": "hour_at",
+    "gold.daily_heart_rates": "date",
+    "gold.workout_bpm_summary": "started_at",
+}
+
+
+def reading(records: Records, at: float, bpm: int) -> Entry:
+    payload = {"device_id": DEVICE, "time": at, "heartrate": bpm}
+    return records.message("bpm", DEVICE, payload, at)
+
+
+def history(records: Records) -> list[Entry]:
+    """A reading every 10 minutes and a workout a day, of one member."""
+    registration = {
+        "user_id": USER,
+        "device_id": DEVICE,
+        "mac_address": "aa:00:5e:00:53:aa",
+        "registration_timestamp": str(EPOCH - 86_400),
+    }
+    found = [records.row("registered_users", registration)]
+    for day in range(DAYS):
+        start = EPOCH + day * 86_400
+        found += [reading(records, start + 600 * i, 60 + i % 90) for i in range(144)]
+        for action, at in (("start", start + 36_000), ("stop", start + 39_000)):
+            event = {"user_id": USER, "workout_id": day, "session_id": 1, "action": action}
+            found.append(records.message("workout", USER, {**event, "timestamp": at}, at))
+    return found
+
+
+@pytest.fixture(scope="module")
+def read_by_late_readings(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Workspace, list[event_log.Scan]]]:
+    """A workspace with the history, and what the build behind two late readings scanned."""
+    log = tmp_path_factory.mktemp("events")
+    records = Records(901)
+    with pytest.MonkeyPatch.context() as patch:
+        options = f"{os.environ.get('LAKEHOUSE_JAVA_OPTIONS', '')} {event_log.options(log)}"
+        patch.setenv("LAKEHOUSE_JAVA_OPTIONS", options.strip())
+        with running(tmp_path_factory.mktemp("reads")) as space:
+            sequence.land(space, history(records), 24 * DAYS)
+            sequence.build(space)
+            with sessions.session(space.home.connect_url) as spark:
+                for table, column in BY_DAY.items():
+                    days = spark.table(table).repartitionByRange(DAYS, column)
+                    # The same rows in other files: no change for whoever reads the feed.
+                    writer = days.write.format("delta").mode("overwrite")
+                    writer.option("dataChange", "false").saveAsTable(table)
+            before = event_log.scans(log)[-1].statement
+            # On the 3rd and the 9th day, in a workout.
+            late = [reading(records, EPOCH + day * 86_400 + 37_001, 188) for day in (2, 8)]
+            sequence.land(space, late, 24 * DAYS + 1)
+            space.dbt(*sequence.BUILD, *WHOLE)
+            found = [scan for scan in event_log.scans(log) if scan.statement > before]
+            sequence.build(space)
+            yield space, found
+
+
+def test_the_late_readings_are_in_the_tables(
+    read_by_late_readings: tuple[Workspace, list[event_log.Scan]],
+) -> None:
+    space, _ = read_by_late_readings
+    days = space.sql("select date from gold.daily_heart_rates where max_bpm = 188 order by date")
+    assert [str(row["date"]) for row in days] == ["2026-03-03", "2026-03-09"]
+    assert differences_from_oracle(read(space)) == []
+
+
+@pytest.mark.parametrize("table", BY_DAY)
+def test_only_files_of_the_touched_days_are_read(
+    read_by_late_readings: tuple[Workspace, list[event_log.Scan]], table: str
+) -> None:
+    space, scans = read_by_late_readings
+    held = space.sql(f"describe detail {table}")[0]["numFiles"]
+    assert held >= DAYS
+    of_table = [scan for scan in scans if scan.table == table]
+    assert of_table
+    # Two days, their neighbours where a range of days ends at midnight, and the new files.
+    print(table, [(scan.files, scan.rows) for scan in of_table])
+    assert max(scan.files for scan in of_table) <= 8
