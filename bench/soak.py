@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.support import running
 from tests.worlds import sequence
-from tests.worlds.world import world
+from tests.worlds.world import Entry, world
 
 
 def main() -> int:
@@ -67,7 +67,7 @@ def kills_of(seed: int, batches: int) -> list[sequence.Kill | None]:
 
 
 def _sequence(
-    worlds: list[list[sequence.Entry]],
+    worlds: list[list[Entry]],
     batches: int,
     seed: int,
     kills: list[sequence.Kill | None],

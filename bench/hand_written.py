@@ -1,0 +1,87 @@
+"""What somebody writes by hand to bring a topic into a Delta table: confluent-kafka and deltalake.
+
+    python -m bench.hand_written BOOTSTRAP TOPIC TABLE FROM TO
+
+FROM and TO are offsets by partition as JSON. Batches of 50,000 records, each one commit of the
+table; offsets are committed behind it, so a crash in between repeats a batch. No headers, no
+schema changes, no second writer, no restarts, no metrics.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from confluent_kafka import Consumer, TopicPartition
+from deltalake import write_deltalake
+
+BATCH = 50_000
+_SCHEMA = pa.schema(
+    {
+        "key": pa.binary(),
+        "value": pa.binary(),
+        "topic": pa.string(),
+        "partition": pa.int32(),
+        "offset": pa.int64(),
+        "timestamp": pa.timestamp("us", "UTC"),
+        "ingested_at": pa.timestamp("us", "UTC"),
+    }
+)
+
+
+def main() -> None:
+    bootstrap, topic, table, first, last = sys.argv[1:]
+    consume(bootstrap, topic, table, _offsets(first), _offsets(last))
+
+
+def consume(
+    bootstrap: str, topic: str, table: str, first: Mapping[int, int], last: Mapping[int, int]
+) -> None:
+    """Append the records in [first, last) of each partition to a Delta table."""
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": "hand-written", "enable.auto.commit": False}
+    )
+    left = sum(last.values()) - sum(first.values())
+    try:
+        consumer.assign([TopicPartition(topic, p, offset) for p, offset in first.items()])
+        rows: list[Any] = []
+        while left > 0:
+            messages = consumer.consume(BATCH - len(rows), timeout=1.0)
+            rows += [m for m in messages if not m.error() and m.offset() < last[m.partition()]]
+            if len(rows) == BATCH or len(rows) == left:
+                write_deltalake(table, _columns(topic, rows), mode="append")
+                consumer.commit(asynchronous=False)
+                left -= len(rows)
+                rows = []
+    finally:
+        consumer.close()
+
+
+def _columns(topic: str, rows: list[Any]) -> Any:
+    now = datetime.now(UTC)
+    return pa.table(
+        {
+            "key": [m.key() for m in rows],
+            "value": [m.value() for m in rows],
+            "topic": [topic] * len(rows),
+            "partition": [m.partition() for m in rows],
+            "offset": [m.offset() for m in rows],
+            "timestamp": pa.array([m.timestamp()[1] * 1000 for m in rows]).cast(
+                pa.timestamp("us", "UTC")
+            ),
+            "ingested_at": [now] * len(rows),
+        },
+        schema=_SCHEMA,
+    )
+
+
+def _offsets(text: str) -> dict[int, int]:
+    return {int(partition): offset for partition, offset in json.loads(text).items()}
+
+
+if __name__ == "__main__":
+    main()

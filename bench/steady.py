@@ -1,0 +1,154 @@
+"""Builds on tables that are there: with nothing new, node by node, and after an edit of a model."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from bench import data, workspaces
+from bench.memory import PeakMemory
+from bench.results import store
+from local.home import CHECKOUT
+from tests.support import Workspace
+
+THREADS = 4
+"""Of dbt in the profile `local`."""
+EDITED_MODELS = ("workout_sessions", "heart_rates", "hourly_heart_rates")
+_PROJECT = (
+    *("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "snapshots"),
+    *("tests/dbt", "docs/dbt"),
+)
+
+
+def measure_nothing_new(space: Workspace, size: data.Size, repeats: int) -> None:
+    """A build with nothing new, beside dbt's own start and a `select 1` a node.
+
+    The start is `dbt ls`; the statements go through the same endpoint, over as many connections
+    as dbt has threads. With tests, each test is a node. Case `<readings>`.
+    """
+    seconds: dict[str, list[float]] = {}
+    nodes = {}
+    with PeakMemory(space) as memory:
+        for turn in range(repeats + 1):
+            for tests in (False, True):
+                suffix = "_with_tests" if tests else ""
+                build = workspaces.build(space, tests=tests)
+                nodes[f"nodes{suffix}"] = count = len(workspaces.node_seconds(space))
+                selects = workspaces.stopwatch(partial(_select_ones, space, count))
+                if turn:
+                    seconds.setdefault(f"build{suffix}", []).append(build)
+                    seconds.setdefault(f"selects{suffix}", []).append(selects)
+            start = workspaces.stopwatch(lambda: space.dbt("--quiet", "ls"))
+            if turn:
+                seconds.setdefault("start", []).append(start)
+    middle = {name: statistics.median(times) for name, times in seconds.items()}
+    ratios = {
+        f"ratio{suffix}": round(
+            middle[f"build{suffix}"] / (middle["start"] + middle[f"selects{suffix}"]), 3
+        )
+        for suffix in ("", "_with_tests")
+    }
+    store(
+        "nothing-new",
+        f"{size.readings}",
+        seconds=seconds,
+        facts={"readings": size.readings, **nodes, **ratios},
+        memory_mib=memory.peaks,
+    )
+
+
+def measure_nodes(space: Workspace, size: data.Size, repeats: int) -> None:
+    """Seconds of each node: in a build from nothing, of a new hour, with nothing new.
+
+    By dbt's own clock; nodes run side by side, so they add up to more than the build. Case
+    `<readings>`.
+    """
+    seconds: dict[str, list[float]] = {}
+    with PeakMemory(space) as memory:
+        for turn in range(repeats):
+            with workspaces.connect(space) as spark:
+                data.write(spark, [data.new_hour(turn, 7_200, late=False)])
+            _note_nodes(space, "new_hour", seconds)
+            _note_nodes(space, "nothing_new", seconds)
+        workspaces.drop_built(space)
+        _note_nodes(space, "full", seconds)
+    store(
+        "nodes",
+        f"{size.readings}",
+        seconds=seconds,
+        facts={"readings": size.readings, "new_readings": 7_200},
+        memory_mib=memory.peaks,
+    )
+
+
+def _note_nodes(space: Workspace, kind: str, seconds: dict[str, list[float]]) -> None:
+    seconds.setdefault(f"{kind}: build", []).append(workspaces.build(space))
+    for node, taken in workspaces.node_seconds(space).items():
+        seconds.setdefault(f"{kind}: {node}", []).append(taken)
+
+
+def measure_edit_loop(space: Workspace, size: data.Size, repeats: int) -> None:
+    """A comment in a model, then `dbt build -s model+`: what a developer waits for.
+
+    With tests and unit tests, in a copy of the project. Case `<readings>`.
+    """
+    seconds: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory(prefix="edit-loop-") as name, PeakMemory(space) as memory:
+        folder = Path(name)
+        _copy_project(folder)
+        # Parses the copy as a whole, once; an edit then parses what it touched.
+        _dbt(space, folder, "--quiet", "ls")
+        for turn in range(repeats):
+            for model in EDITED_MODELS:
+                path = next((folder / "models").rglob(f"{model}.sql"))
+                path.write_text(f"{{# edit {turn} #}}\n{path.read_text()}")
+                seconds.setdefault(model, []).append(
+                    workspaces.stopwatch(partial(_dbt, space, folder, "build", "-s", f"{model}+"))
+                )
+    store(
+        "edit-loop",
+        f"{size.readings}",
+        seconds=seconds,
+        facts={"readings": size.readings},
+        memory_mib=memory.peaks,
+    )
+
+
+def _copy_project(folder: Path) -> None:
+    for name in _PROJECT:
+        source, target = CHECKOUT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy(source, target)
+
+
+def _dbt(space: Workspace, folder: Path, *arguments: str) -> None:
+    """dbt on a copy of the project. Raises AssertionError with its output if it fails."""
+    command = space.dbt_command(*arguments)
+    # The last of an option that is given twice counts.
+    command += ["--project-dir", str(folder), "--profiles-dir", str(folder)]
+    command += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    done = subprocess.run(
+        command, cwd=folder, env=space.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+
+
+def _select_ones(space: Workspace, count: int) -> None:
+    """`count` statements over THREADS connections, connecting included."""
+
+    def run(number: int) -> None:
+        with space.connect() as connection, connection.cursor() as cursor:
+            for _ in range(number, count, THREADS):
+                cursor.execute("select 1")
+                cursor.fetchall()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(run, range(THREADS)))

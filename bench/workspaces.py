@@ -1,0 +1,84 @@
+"""Workspaces of the bench's own, and dbt on them with a stop watch."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pyspark.sql import SparkSession
+
+from ingestion import sessions
+from local.home import Home
+from tests.support import Workspace, free_base_port
+
+WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
+PATIENCE_SECONDS = 6 * 3600.0
+"""A build of many readings may take hours; only a hang takes so long."""
+
+
+@contextmanager
+def opened(java_options: Callable[[Path], str] = lambda _: "") -> Iterator[Workspace]:
+    """A workspace in a temporary folder; it stops also after a failure.
+
+    The tests' workspaces leave Java's optimising compiler out, this one does not. `java_options`
+    gives further options for Spark's JVM, from the folder, which exists by then. Options in
+    LAKEHOUSE_JAVA_OPTIONS (`-Xmx6g` for more data) hold as well.
+    """
+    given = os.environ.get("LAKEHOUSE_JAVA_OPTIONS", "")
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+        root = Path(folder).resolve()
+        space = Workspace(Home(root, free_base_port()))
+        options = f"{given} {java_options(root)}".strip()
+        try:
+            space.run("up", environment={"LAKEHOUSE_JAVA_OPTIONS": options})
+            yield space
+        finally:
+            space.down()
+
+
+def connect(space: Workspace) -> AbstractContextManager[SparkSession]:
+    """A Spark Connect session of the workspace for the length of a block."""
+    return sessions.session(space.home.connect_url)
+
+
+def stopwatch(action: Callable[[], object]) -> float:
+    """Seconds that an action takes."""
+    started = time.monotonic()
+    action()
+    return time.monotonic() - started
+
+
+def build(space: Workspace, *arguments: str, tests: bool = False) -> float:
+    """Seconds of a `dbt build`, from the start of dbt to its end. Raises if it fails."""
+    options = () if tests else WITHOUT_TESTS
+    return stopwatch(lambda: space.dbt("build", *arguments, *options, timeout=PATIENCE_SECONDS))
+
+
+def drop_built(space: Workspace) -> None:
+    """Silver and gold empty again, as `lakehouse rebuild` leaves them before it builds."""
+    for schema in ("gold", "silver"):
+        space.sql(f"drop schema if exists {schema} cascade")
+        space.sql(f"create schema {schema}")
+
+
+def node_seconds(space: Workspace) -> Mapping[str, float]:
+    """Seconds of each node of the last dbt command, by its name."""
+    found = json.loads((space.dbt_folder / "target" / "run_results.json").read_text())
+    return {r["unique_id"].split(".")[2]: r["execution_time"] for r in found["results"]}
+
+
+def files_of(spark: SparkSession, table: str) -> list[str]:
+    """Paths of the Parquet files that make up a Delta table's newest version."""
+    return sorted(unquote(urlsplit(uri).path) for uri in spark.table(table).inputFiles())
+
+
+def bytes_of(spark: SparkSession, table: str) -> int:
+    """Size of a Delta table's newest version."""
+    row = spark.sql(f"describe detail {table}").select("sizeInBytes").collect()[0]
+    return int(row.sizeInBytes)
