@@ -27,6 +27,7 @@ DAYS_APART = 30
 READINGS_PER_FILE = 200_000
 """What one micro-batch of ingestion takes at most."""
 FIRST_USER = 10_000_000
+FIRST_DEVICE = 200_000
 HAND_ON_EVERY = 20
 """The device of one member in so many goes to the next member on the second day."""
 
@@ -69,6 +70,11 @@ def history(size: Size) -> list[Slice]:
         Slice("registered_users", handed_on, _file("registered_users", _hand_ons())),
         Slice("gym_logins", members * 4, _file("gym_logins", _logins(members))),
     ]
+
+
+def registrations(members: int) -> list[Slice]:
+    """Owners of the devices from FIRST_DEVICE on, and nothing else."""
+    return [Slice("registered_users", members, _file("registered_users", _registrations()))]
 
 
 def new_hour(number: int, readings: int, *, late: bool) -> Slice:
@@ -152,7 +158,7 @@ def _reading_payloads(readings: str) -> str:
 
 
 def _device(member: str) -> str:
-    return f"({member} + 200000)"
+    return f"({member} + {FIRST_DEVICE})"
 
 
 def _profile_changes(members: int) -> str:

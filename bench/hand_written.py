@@ -50,7 +50,7 @@ def consume(
         consumer.assign([TopicPartition(topic, p, offset) for p, offset in first.items()])
         rows: list[Any] = []
         while left > 0:
-            messages = consumer.consume(BATCH - len(rows), timeout=1.0)
+            messages: list[Any] = consumer.consume(BATCH - len(rows), timeout=1.0)
             rows += [m for m in messages if not m.error() and m.offset() < last[m.partition()]]
             if len(rows) == BATCH or len(rows) == left:
                 write_deltalake(table, _columns(topic, rows), mode="append")

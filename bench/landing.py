@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from bench import raw_consumer, workspaces
+from bench import data, raw_consumer, workspaces
 from bench.memory import PeakMemory
 from bench.results import Unequal, store
 from ingestion import broker, sources
@@ -25,7 +25,6 @@ from local.commands.ingest import config_of
 from local.home import CHECKOUT
 from tests.support import Workspace
 
-_FIRST_SECOND = 1_772_323_200
 _DEVICES = 500
 
 Offsets = Mapping[int, int]
@@ -69,8 +68,8 @@ def produce(bootstrap: str, records: int) -> None:
         {"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 20, "batch.size": 1 << 18}
     )
     for number in range(records):
-        device = 200_000 + number % _DEVICES
-        at = _FIRST_SECOND + number // _DEVICES
+        device = data.FIRST_DEVICE + number % _DEVICES
+        at = data.EPOCH + number // _DEVICES
         value = b'{"device_id":%d,"time":%d,"heartrate":%d}' % (device, at, 60 + number % 90)
         while True:
             try:

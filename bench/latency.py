@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from kafka import KafkaProducer
 
-from bench import workspaces
+from bench import data, workspaces
 from bench.memory import PeakMemory
 from bench.results import store
 from local.home import CHECKOUT, Home
@@ -54,7 +54,9 @@ from ({latencies})
 
 def measure(space: Workspace, rate: int, seconds: float, *, gold: bool = True) -> None:
     """Produce at a rate and store the latencies as case `<rate>`, without builds `<rate> alone`."""
-    space.dbt("build", *workspaces.WITHOUT_TESTS)  # parses, makes the tables
+    with workspaces.connect(space) as spark:
+        data.write(spark, data.registrations(_DEVICES))
+    workspaces.build(space)  # parses, and makes the tables
     builds: list[tuple[float, int]] = []
     durations: list[float] = []
     with PeakMemory(space) as memory, ingesting(space):
@@ -107,7 +109,7 @@ def produce(home: Home, rate: int, seconds: float) -> int:
         for number in range(total):
             if number % 100 == 0:
                 time.sleep(max(0.0, started + number / rate - time.monotonic()))
-            device = number % _DEVICES
+            device = data.FIRST_DEVICE + number % _DEVICES
             value = b'{"device_id":%d,"time":%.6f,"heartrate":70}' % (device, time.time())
             producer.send("bpm", value, key=b"%d" % device)
         producer.flush()

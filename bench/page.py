@@ -1,0 +1,377 @@
+"""Writes docs/performance.md and its plots from bench/results."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from bench import charts
+from bench.charts import Bar
+from bench.results import Case, load, median
+from local.home import CHECKOUT
+
+PAGE = CHECKOUT / "docs" / "performance.md"
+_IMAGES = CHECKOUT / "docs" / "images"
+_TEMPLATE = Path(__file__).with_name("performance.template.md")
+_UNMEASURED = "Not measured yet."
+_PER_SECOND = 200_000
+"""Readings of a million wearers, one each five seconds."""
+_PER_DAY = _PER_SECOND * 86_400
+
+
+def write() -> None:
+    """Write the page; parts that were never measured say so."""
+    sections = {
+        "goals": goals(),
+        "build": _build(),
+        "incremental": _incremental(),
+        "nothing_new": _nothing_new(),
+        "nodes": _nodes(),
+        "edit_loop": _edit_loop(),
+        "landing": _landing(),
+        "latency": _latency(),
+        "past": _past_one_machine(),
+    }
+    PAGE.write_text(Template(_TEMPLATE.read_text()).substitute(sections))
+    print(f"wrote {PAGE.relative_to(CHECKOUT)}")
+
+
+def goals() -> str:
+    """Each goal with what was measured, at the largest size that was."""
+    rows = [
+        ("full build against the tutorials' design", *_build_goal("tutorials", 3.0, "faster")),
+        ("full build against one batch script", *_build_goal("batch", 1.5, "slower")),
+        (
+            "full build of 25 million readings against DuckDB",
+            *_build_goal("duckdb", 10.0, "slower", at=25_000_000),
+        ),
+        ("new hour on 100 times the history", *_incremental_goal("on_time")),
+        ("the same, 1 % of it a month late", *_incremental_goal("late")),
+        ("build with nothing new", *_nothing_new_goal()),
+        ("landing against bare Spark", *_landing_goal("bare_spark", 0.7)),
+        ("landing against a hand-written consumer", *_landing_goal("hand_written", 3.0)),
+        ("landing, records a second", *_landing_rate_goal(15_000)),
+    ]
+    return _table(("what", "goal", "measured", "size", ""), rows)
+
+
+_Goal = tuple[str, str, str, str]
+"""Goal, measured, size, met or missed."""
+
+
+def _verdict(is_met: bool) -> str:
+    return "met" if is_met else "**missed**"
+
+
+def _build_goal(contender: str, limit: float, kind: str, at: int | None = None) -> _Goal:
+    goal = f"≥ {limit:g}× as fast" if kind == "faster" else f"≤ {limit:g}× its time"
+    sizes = sorted((int(name), case) for name, case in load("build").items())
+    for size, case in reversed(sizes):
+        own, other = median(case, "project"), median(case, contender)
+        if own is None or other is None or (at is not None and size != at):
+            continue
+        ratio = other / own if kind == "faster" else own / other
+        is_met = ratio >= limit if kind == "faster" else ratio <= limit
+        return goal, f"{ratio:.2f}×", f"{size:,} readings", _verdict(is_met)
+    return goal, "–", "–", "not measured"
+
+
+def _incremental_goal(variant: str) -> _Goal:
+    goal = "≤ 1.2× its time on 1×"
+    for case in _largest("incremental"):
+        facts = case["facts"]
+        least, most = min(facts["factors"]), max(facts["factors"])
+        size = f"{facts['base_readings'] * least:,} to {facts['base_readings'] * most:,} readings"
+        ratio = facts[f"ratio_{variant}"]
+        verdict = _verdict(ratio <= 1.2) if most >= 100 * least else "not measured at 100×"
+        return goal, f"{ratio:.2f}×", size, verdict
+    return goal, "–", "–", "not measured"
+
+
+def _nothing_new_goal() -> _Goal:
+    goal = "≤ 1.5× dbt's start and a `select 1` a node"
+    for case in _largest("nothing-new"):
+        ratio, size = case["facts"]["ratio"], f"{case['facts']['readings']:,} readings"
+        return goal, f"{ratio:.2f}×", size, _verdict(ratio <= 1.5)
+    return goal, "–", "–", "not measured"
+
+
+def _landing_goal(contender: str, limit: float) -> _Goal:
+    goal = f"≥ {limit:g}× its rate"
+    for case in _largest("landing"):
+        own, other = median(case, "project"), median(case, contender)
+        if own and other:
+            size = f"{case['facts']['records']:,} records"
+            return goal, f"{other / own:.2f}×", size, _verdict(other / own >= limit)
+    return goal, "–", "–", "not measured"
+
+
+def _landing_rate_goal(limit: int) -> _Goal:
+    goal = f"≥ {limit:,}"
+    for case in _largest("landing"):
+        records = case["facts"]["records"]
+        rate = records / (median(case, "project") or math.inf)
+        return goal, f"{rate:,.0f}", f"{records:,} records", _verdict(rate >= limit)
+    return goal, "–", "–", "not measured"
+
+
+def _build() -> str:
+    cases = _by_size("build")
+    sections = []
+    for name, case in cases.items():
+        own = median(case, "project") or math.nan
+        shown = [n for n in ("project", "tutorials", "batch", "duckdb") if n in case["seconds"]]
+        rows = [
+            (who, _seconds(case, who), _ratio(median(case, who), own), _first(case, who))
+            for who in (*shown, "project_with_tests")
+        ]
+        image = _bars(f"build-{name}", f"Full build of {int(name):,} readings", case, shown)
+        table = _table(("contender", "seconds (each round)", "to the project", "cold"), rows)
+        sections.append(f"### {int(name):,} readings\n\n{image}\n\n{table}\n\n{_caption(case)}")
+    return "\n\n".join(sections) or _UNMEASURED
+
+
+def _incremental() -> str:
+    sections = []
+    for case in _largest("incremental"):
+        facts = case["facts"]
+        factors = [f"{factor}x" for factor in facts["factors"]]
+        rows = []
+        series: dict[str, list[float]] = {}
+        for variant, title in (("on_time", "all on time"), ("late", "1 % a month late")):
+            for factor in factors:
+                timed = f"{variant}_{factor}"
+                reads = facts["reads"][timed]
+                rows.append(
+                    (
+                        title,
+                        factor,
+                        _seconds(case, timed),
+                        f"{_middle(reads, 'files'):,.0f}",
+                        _mib(_middle(reads, "file_bytes")),
+                        _mib(_middle(reads, "input_bytes")),
+                        f"{_middle(reads, 'input_rows'):,.0f}",
+                    )
+                )
+                series.setdefault(title, []).append(median(case, timed) or 0.0)
+        ticks = [f"{facts['base_readings'] * factor:,}" for factor in facts["factors"]]
+        title = f"Build of {facts['new_readings']:,} new readings, by readings of history"
+        charts.lines(_IMAGES / "performance-incremental.svg", title, ticks, series, "s")
+        head = ("new hour", "history", "seconds", "files", "their size", "bytes read", "rows read")
+        ratios = (
+            f"{factors[-1]} : {factors[0]} = {facts['ratio_on_time']:.2f}, "
+            f"with late readings {facts['ratio_late']:.2f}."
+        )
+        image = f"![{title}](images/performance-incremental.svg)"
+        sections.append(f"{image}\n\n{_table(head, rows)}\n\n{ratios}\n\n{_caption(case)}")
+    return "\n\n".join(sections) or _UNMEASURED
+
+
+def _nothing_new() -> str:
+    for case in _largest("nothing-new"):
+        facts = case["facts"]
+        rows = [
+            (f"`dbt build` of {facts['nodes']} nodes", _seconds(case, "build")),
+            ("dbt's start", _seconds(case, "start")),
+            (f"{facts['nodes']} times `select 1`", _seconds(case, "selects")),
+            (
+                f"`dbt build` with tests, {facts['nodes_with_tests']} nodes",
+                _seconds(case, "build_with_tests"),
+            ),
+            (
+                f"{facts['nodes_with_tests']} times `select 1`",
+                _seconds(case, "selects_with_tests"),
+            ),
+        ]
+        ratio = (
+            f"Ratio {facts['ratio']:.2f}; with tests, which read the tables, "
+            f"{facts['ratio_with_tests']:.2f}."
+        )
+        return f"{_table(('what', 'seconds'), rows)}\n\n{ratio}\n\n{_caption(case)}"
+    return _UNMEASURED
+
+
+def _nodes() -> str:
+    for case in _largest("nodes"):
+        seconds = {name: statistics.median(times) for name, times in case["seconds"].items()}
+        kinds = ("full", "new_hour", "nothing_new")
+        names = {name.partition(": ")[2] for name in seconds}
+        ordered = sorted(names, key=lambda node: -seconds.get(f"full: {node}", 0.0))
+        rows = [
+            (
+                "**whole build**" if node == "build" else f"`{node}`",
+                *(f"{seconds.get(f'{kind}: {node}', math.nan):.2f}" for kind in kinds),
+            )
+            for node in ordered
+        ]
+        hour = f"{case['facts']['new_readings']:,} new readings"
+        head = ("node, seconds", "from nothing", hour, "nothing new")
+        return f"{_table(head, rows)}\n\n{_caption(case)}"
+    return _UNMEASURED
+
+
+def _edit_loop() -> str:
+    for case in _largest("edit-loop"):
+        rows = [(f"`{model}+`", _seconds(case, model)) for model in case["seconds"]]
+        return f"{_table(('edited', 'seconds'), rows)}\n\n{_caption(case)}"
+    return _UNMEASURED
+
+
+def _landing() -> str:
+    sections = []
+    for name, case in _by_size("landing").items():
+        records = case["facts"]["records"]
+        shown = ("project", "bare_spark", "hand_written", "raw_consumer")
+        rates = {who: records / (median(case, who) or math.inf) for who in shown}
+        own = rates["project"]
+        rows = [
+            (who, f"{rates[who]:,.0f}", _ratio(own, rates[who]), _seconds(case, who))
+            for who in shown
+        ]
+        title = f"Records a second, of {records:,}"
+        charts.bars(
+            _IMAGES / f"performance-landing-{name}.svg",
+            title,
+            [Bar(who, rates[who], f"{rates[who]:,.0f}/s", who == "project") for who in shown],
+        )
+        head = ("contender", "records a second", "project to it", "seconds")
+        image = f"![{title}](images/performance-landing-{name}.svg)"
+        sections.append(f"{image}\n\n{_table(head, rows)}\n\n{_caption(case)}")
+    return "\n\n".join(sections) or _UNMEASURED
+
+
+def _latency() -> str:
+    rows, caption = [], ""
+    for name, case in sorted(load("latency").items()):
+        for layer in ("bronze", "gold"):
+            found = case["facts"].get(layer)
+            if found:
+                rows.append(
+                    (
+                        f"{case['facts']['rate']:,}/s",
+                        "nothing" if name.endswith("alone") else "builds",
+                        layer,
+                        f"{found['records']:,}",
+                        *(f"{found[f'{p}_seconds']:.1f} s" for p in ("p50", "p95", "longest")),
+                    )
+                )
+        caption = _caption(case)
+    if not rows:
+        return _UNMEASURED
+    head = ("rate", "beside", "to", "records", "P50", "P95", "longest")
+    return f"{_table(head, rows)}\n\n{caption}"
+
+
+def _past_one_machine() -> str:
+    landings, builds = _largest("landing"), _largest("build")
+    if not landings or not builds:
+        return _UNMEASURED
+    landing, build = landings[0], builds[0]
+    readings = build["facts"]["readings"]
+    size = {
+        "Kafka": landing["facts"]["kafka_bytes_a_record"],
+        "bronze": landing["facts"]["bronze_bytes_a_record"],
+        "staging": build["facts"]["silver.stg_kafka__bpm_bytes"] / readings,
+        "`heart_rates`": build["facts"]["silver.heart_rates_bytes"] / readings,
+    }
+    rows = [
+        (
+            where,
+            f"{size_of:.1f}",
+            f"{size_of * _PER_SECOND / 1e6:,.1f} MB",
+            f"{size_of * _PER_DAY / 1e12:,.2f} TB",
+            f"{size_of * _PER_DAY * 365 / 1e12:,.0f} TB",
+            "–" if where == "Kafka" else f"{size_of * _PER_DAY / 2**28:,.0f}",
+        )
+        for where, size_of in size.items()
+    ]
+    head = ("a reading in", "bytes", "a second", "a day", "a year", "files of 256 MiB a day")
+    landed = _per_core(landing, landing["facts"]["records"])
+    built = _per_core(build, readings)
+    land_cores, build_cores = math.ceil(_PER_SECOND / landed), math.ceil(_PER_SECOND / built)
+    wearers = landed * landing["machine"]["cores"] * 5
+    sums = [
+        f"- This machine lands the readings of {wearers:,.0f} wearers as they come.",
+        f"- Landing measured {landed:,.0f} records a second and core, so {land_cores} cores keep "
+        f"up with {_PER_SECOND:,} a second; with room to catch up, {2 * land_cores} cores and as "
+        "many partitions.",
+        f"- A full build measured {built:,.0f} readings a second and core, so {build_cores} cores "
+        "compute what comes in while it comes in, if each reading is computed once. A build each "
+        "hour computes a member's day anew each time, twelve hours of readings on average, so "
+        f"that part takes up to twelve times as much: between {build_cores} and "
+        f"{12 * build_cores} cores. A warehouse of that many cores, whatever its size is called, "
+        "is where to begin measuring.",
+        f"- Between two builds an hour apart {_PER_SECOND * 3600:,} readings arrive.",
+    ]
+    source = f"{_caption(landing)}\n\n{_caption(build)}"
+    return f"{_table(head, rows)}\n\n" + "\n".join(sums) + f"\n\n{source}"
+
+
+def _per_core(case: Case, rows: int) -> float:
+    return float(rows / (median(case, "project") or math.inf) / case["machine"]["cores"])
+
+
+def _by_size(part: str) -> dict[str, Case]:
+    return dict(sorted(load(part).items(), key=lambda item: int(item[0])))
+
+
+def _largest(part: str) -> list[Case]:
+    """The case of the greatest size, in a list; empty if there is none."""
+    return list(_by_size(part).values())[-1:]
+
+
+def _bars(name: str, title: str, case: Case, shown: list[str]) -> str:
+    rows = [
+        Bar(who, value, f"{value:.1f} s", who == "project")
+        for who in shown
+        if (value := median(case, who)) is not None
+    ]
+    if rows:
+        charts.bars(_IMAGES / f"performance-{name}.svg", f"{title}, seconds", rows)
+    return f"![{title}](images/performance-{name}.svg)"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _seconds(case: Case, name: str) -> str:
+    times = case["seconds"].get(name)
+    if not times:
+        return "–"
+    each = f" ({', '.join(f'{t:.1f}' for t in times)})" if len(times) > 1 else ""
+    return f"{statistics.median(times):.1f}{each}"
+
+
+def _first(case: Case, name: str) -> str:
+    times = case["seconds"].get(f"{name}_first")
+    return f"{times[0]:.1f}" if times else "–"
+
+
+def _ratio(value: float | None, to: float) -> str:
+    return "–" if value is None or not to else f"{value / to:.2f}"
+
+
+def _middle(reads: list[Mapping[str, Any]], name: str) -> float:
+    return float(statistics.median(read[name] for read in reads))
+
+
+def _mib(size: float) -> str:
+    return f"{size / 2**20:,.1f} MiB"
+
+
+def _caption(case: Case) -> str:
+    """Command, machine and date of a figure, and the memory that it took."""
+    machine = case["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    peaks = ", ".join(f"{name} {mib:,}" for name, mib in sorted(case["memory_mib"].items()))
+    return (
+        f"<sub>`{case['command']}` on {case['measured_at'][:10]}; {machine['cores']} cores "
+        f"({machine['cpu']}), {machine['memory_gib']} GiB; {machine['system']}; {versions}. "
+        f"Peak memory in MiB: {peaks}.</sub>"
+    )

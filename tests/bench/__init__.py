@@ -1,0 +1,1 @@
+"""What the benchmarks compare must compute the same."""
