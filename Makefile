@@ -76,7 +76,8 @@ format: install ## write code as the checks want it
 docs: up ## models, columns, lineage and freshness as pages
 	@$(BIN)/lakehouse docs
 
-bench: install ## how fast it is (see bench/)
+bench: install ## how fast it is, 20 minutes (see bench/)
+	@$(BIN)/uv sync --locked --quiet --group bench
 	@$(BIN)/python -m bench
 
 soak: install ## hours of faults (see bench/)

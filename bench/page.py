@@ -10,6 +10,7 @@ from string import Template
 from typing import Any
 
 from bench import charts
+from bench.build import CONTENDERS
 from bench.charts import Bar
 from bench.results import Case, load, median
 from local.home import CHECKOUT
@@ -124,7 +125,7 @@ def _build() -> str:
     sections = []
     for name, case in cases.items():
         own = median(case, "project") or math.nan
-        shown = [n for n in ("project", "tutorials", "batch", "duckdb") if n in case["seconds"]]
+        shown = [name for name in CONTENDERS if name in case["seconds"]]
         rows = [
             (who, _seconds(case, who), _ratio(median(case, who), own), _first(case, who))
             for who in (*shown, "project_with_tests")

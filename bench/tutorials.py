@@ -172,7 +172,8 @@ inner join (
         collect_set(workouts.workout_id) as workout_ids,
         sum(unix_timestamp(workouts.end_time) - unix_timestamp(workouts.start_time)) as seconds
     from tutorials.gym_logs as logs
-    inner join tutorials.users as users on logs.mac_address = users.mac_address
+    inner join (select distinct user_id, mac_address from tutorials.users) as users
+        on logs.mac_address = users.mac_address
     inner join tutorials.completed_workouts as workouts on users.user_id = workouts.user_id
     where workouts.start_time between logs.login and logs.logout
     group by logs.mac_address, logs.gym, logs.login
