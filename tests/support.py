@@ -52,6 +52,16 @@ def _is_free(port: int) -> bool:
     return True
 
 
+# A test's JVM lives for minutes and its tables are small, so what pays on large ones takes most of
+# the time here: Java's optimising compiler (without it the code cache would be too small for Spark),
+# Java code made for each plan, plans made anew while they run, a collector beside the program.
+QUICK = (
+    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
+    " -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
+    " -Dspark.sql.adaptive.enabled=false"
+)
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A workspace in a folder of its own, with the commands a user has."""
@@ -64,11 +74,7 @@ class Workspace:
         inherited = {
             k: v for k, v in os.environ.items() if not k.startswith(("DBT_", "LAKEHOUSE_P"))
         }
-        # A test's JVM lives for minutes: the optimising compiler would take a third of its time and
-        # never pay. Without it Java makes the code cache too small for Spark, and then compiles the
-        # same methods over and over.
-        quick = {"LAKEHOUSE_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"}
-        return {**quick, **inherited, **self.home.environment()}
+        return {"LAKEHOUSE_JAVA_OPTIONS": QUICK, **inherited, **self.home.environment()}
 
     def run(
         self,

@@ -291,8 +291,6 @@ def _reading(payload: Mapping[str, Any], ingested_at: int) -> Reading:
         if bpm.denominator == 1:
             bpm = bpm.numerator
     _check_time(at, ingested_at)
-    if not 30 <= bpm <= 220:
-        raise Rejected("heart_rate_out_of_range")
     return Reading(device_id, at, bpm)
 
 
@@ -390,7 +388,7 @@ _KAFKA_READERS: Mapping[str, Callable[[Mapping[str, Any], int], Event]] = {
 }
 
 
-def decode(record: Record) -> tuple[Event, bool]:
+def decode(record: Record, max_bpm: int = 220) -> tuple[Event, bool]:
     """The typed event, and whether its logout was ignored.
 
     Raises Rejected with the first reason that applies.
@@ -401,7 +399,10 @@ def decode(record: Record) -> tuple[Event, bool]:
                 return _tombstone(record), False
             raise Rejected("missing_value")
         payload = first_json_object(record.value)
-        return _KAFKA_READERS[record.feed](payload, record.ingested_at), False
+        event = _KAFKA_READERS[record.feed](payload, record.ingested_at)
+        if isinstance(event, Reading) and not 30 <= event.bpm <= max_bpm:
+            raise Rejected("heart_rate_out_of_range")
+        return event, False
     return _decode_file(record)
 
 

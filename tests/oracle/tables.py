@@ -29,6 +29,7 @@ def compute(
     hr_max: str = "fox",
     erased: Collection[str] = (),
     late_hours: float = 1,
+    max_heart_rate_bpm: int = 220,
 ) -> Tables:
     """Rows by table name. Times are microseconds, dates `date`, minutes `Decimal`.
 
@@ -37,7 +38,8 @@ def compute(
     """
     if hr_max not in gold.HRMAX:
         raise ValueError(f"hr_max is {hr_max!r}; choose one of {sorted(gold.HRMAX)}")
-    decoded = [_decoded(record) for record in sorted(records, key=bronze_order)]
+    ordered = sorted(records, key=bronze_order)
+    decoded = [_decoded(record, max_heart_rate_bpm) for record in ordered]
     if erased:
         decoded = _without(decoded, frozenset(erased))
     readings: list[Reading] = []
@@ -118,11 +120,11 @@ def compute(
     }
 
 
-def _decoded(record: Record) -> Decoded:
+def _decoded(record: Record, max_bpm: int) -> Decoded:
     if record.is_erased:
         return Decoded(record, None, None, is_erased=True)
     try:
-        event, is_logout_ignored = decode(record)
+        event, is_logout_ignored = decode(record, max_bpm)
     except Rejected as rejected:
         return Decoded(record, None, rejected.reason)
     return Decoded(record, event, None, is_logout_ignored)

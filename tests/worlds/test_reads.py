@@ -10,7 +10,7 @@ import pytest
 from ingestion import sessions
 from tests import event_log
 from tests.landed import differences_from_oracle, read
-from tests.support import Workspace, running
+from tests.support import QUICK, Workspace, running
 from tests.worlds import sequence
 from tests.worlds.world import EPOCH, Entry, Records
 
@@ -62,8 +62,8 @@ def read_by_late_readings(
     log = tmp_path_factory.mktemp("events")
     records = Records(901)
     with pytest.MonkeyPatch.context() as patch:
-        options = f"{os.environ.get('LAKEHOUSE_JAVA_OPTIONS', '')} {event_log.options(log)}"
-        patch.setenv("LAKEHOUSE_JAVA_OPTIONS", options.strip())
+        given = os.environ.get("LAKEHOUSE_JAVA_OPTIONS", QUICK)
+        patch.setenv("LAKEHOUSE_JAVA_OPTIONS", f"{given} {event_log.options(log)}")
         with running(tmp_path_factory.mktemp("reads")) as space:
             sequence.land(space, history(records), 24 * DAYS)
             sequence.build(space)
