@@ -53,7 +53,7 @@ def _is_free(port: int) -> bool:
 
 
 # A test's JVM lives for minutes and its tables are small, so what pays on large ones takes most of
-# the time here: Java's optimising compiler (without it the code cache would be too small for Spark),
+# the time here: Java's optimising compiler (without it the code cache is too small for Spark),
 # Java code made for each plan, plans made anew while they run, a collector beside the program.
 QUICK = (
     "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
