@@ -77,9 +77,26 @@ _DRILLS = (
 )
 
 
+# They share `example_workspace`, in this order: each lands its records on top of those before it.
+_ON_THE_EXAMPLE = (
+    "worked_example/test_worked_example.py",
+    "simulator/test_demo.py",
+    "cases/test_landed_cases.py",
+    "dashboard/test_workspace.py",
+    "worlds/test_worlds.py",
+    "oracle/test_simulated_month.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the drills by their files."""
+    """Mark the drills by their files; the example's workspace comes last, in its order."""
     tests = Path(__file__).parent
+
+    def file(item: pytest.Item) -> str:
+        return item.path.relative_to(tests).as_posix()
+
     for item in items:
-        if item.path.relative_to(tests).as_posix().startswith(_DRILLS):
+        if file(item).startswith(_DRILLS):
             item.add_marker(pytest.mark.drill)
+    place = {name: number for number, name in enumerate(_ON_THE_EXAMPLE, 1)}
+    items.sort(key=lambda item: place.get(file(item), 0))

@@ -145,12 +145,20 @@ def build_twice_at_once(space: Workspace) -> list[str]:
     return [o for one, o in zip(both, outputs, strict=True) if one.returncode]
 
 
+def content(space: Workspace) -> list[str]:
+    """A line a table with the hash of its content."""
+    return space.run("audit", "--content").stdout.splitlines()
+
+
+def rebuilt(space: Workspace) -> list[str]:
+    """The content after `lakehouse rebuild`, which this runs."""
+    space.run("rebuild", "--", *BUILD[1:])
+    return content(space)
+
+
 def differences_from_rebuild(space: Workspace) -> list[str]:
     """Tables whose content is another after `lakehouse rebuild`, which this runs."""
-    before = space.run("audit", "--content").stdout.splitlines()
-    space.run("rebuild", "--", *BUILD[1:])
-    after = space.run("audit", "--content").stdout.splitlines()
-    return sorted(set(before) ^ set(after))
+    return sorted({*content(space)} ^ {*rebuilt(space)})
 
 
 def run(
