@@ -94,9 +94,9 @@
     {% if '/* changed */' not in affected %}
         {{ return([]) }}
     {% endif %}
-    {% set instants = 'array(' ~ column ~ ', ' ~ column ~ ' + interval ' ~ hours ~ ' hours)' %}
+    {% set days = ['cast(' ~ column ~ ' as date)', 'cast(' ~ column ~ ' + interval ' ~ hours ~ ' hours as date)'] %}
     {% set found = run_query(
-        'select distinct cast(explode(' ~ instants ~ ') as date) as day from (' ~ affected ~ ') order by day'
+        'select distinct explode(array(' ~ days | join(', ') ~ ')) as day from (' ~ affected ~ ') order by day'
     ).columns[0].values() %}
     {% set runs = [] %}
     {% for day in found if day %}
