@@ -69,6 +69,12 @@ logger.datanucleus.name = DataNucleus
 logger.datanucleus.level = error
 logger.hiveconf.name = org.apache.hadoop.hive.conf.HiveConf
 logger.hiveconf.level = error
+# Where a table was made anew they print its former snapshot, with the least and greatest values of
+# its columns.
+logger.deltalog.name = org.apache.spark.sql.delta.DeltaLog
+logger.deltalog.level = error
+logger.deltatransaction.name = org.apache.spark.sql.delta.OptimisticTransaction
+logger.deltatransaction.level = error
 """
 
 

@@ -99,8 +99,9 @@ def test_only_files_of_the_touched_days_are_read(
     space, scans = read_by_late_readings
     held = space.sql(f"describe detail {table}")[0]["numFiles"]
     assert held >= DAYS
-    of_table = [scan for scan in scans if scan.table == table]
+    of_table = sorted(scan.files for scan in scans if scan.table == table)
     assert of_table
-    # Two days, their neighbours where a range of days ends at midnight, and the new files.
-    print(table, [(scan.files, scan.rows) for scan in of_table])
-    assert max(scan.files for scan in of_table) <= 8
+    # One statement may ask for the greatest value of a column: the date to look back from, the
+    # newest commit. All others open the files of two days, and those that the build itself wrote.
+    whole = 1 if table in ("silver.stg_kafka__bpm", "silver.heart_rates") else 0
+    assert [files for files in of_table if files > 8][whole:] == []
