@@ -94,9 +94,10 @@
     {% if '/* changed */' not in affected %}
         {{ return([]) }}
     {% endif %}
-    {% set days = ['cast(' ~ column ~ ' as date)', 'cast(' ~ column ~ ' + interval ' ~ hours ~ ' hours as date)'] %}
+    {% set last = column ~ ' + interval ' ~ hours ~ ' hours' %}
     {% set found = run_query(
-        'select distinct explode(array(' ~ days | join(', ') ~ ')) as day from (' ~ affected ~ ') order by day'
+        'select distinct explode(array(cast(' ~ column ~ ' as date), cast(' ~ last ~ ' as date))) as day'
+        ~ ' from (' ~ affected ~ ') order by day'
     ).columns[0].values() %}
     {% set runs = [] %}
     {% for day in found if day %}
