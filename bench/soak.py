@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.support import running
+from tests.support import QUICK_BUILDS, running
 from tests.worlds import sequence
 from tests.worlds.world import Entry, world
 
@@ -72,7 +72,10 @@ def _sequence(
     seed: int,
     kills: list[sequence.Kill | None],
 ) -> list[str]:
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder, running(Path(folder)) as space:
+    with (
+        tempfile.TemporaryDirectory(prefix="soak-") as folder,
+        running(Path(folder), QUICK_BUILDS) as space,
+    ):
         found = sequence.run(space, worlds, count=batches, seed=seed, kills=kills)
         return found + sequence.differences_from_rebuild(space)
 

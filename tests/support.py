@@ -52,13 +52,15 @@ def _is_free(port: int) -> bool:
     return True
 
 
-# A test's JVM lives for minutes and its tables are small, so what pays on large ones takes most of
-# the time here: Java's optimising compiler (without it the code cache is too small for Spark),
-# Java code made for each plan, plans made anew while they run, a collector beside the program.
-QUICK = (
-    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
-    " -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
-    " -Dspark.sql.adaptive.enabled=false"
+# A test's JVM lives for minutes: the optimising compiler would take a third of its time and never
+# pay. Without it Java makes the code cache too small for Spark, and then compiles the same methods
+# over and over.
+QUICK = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+# Where whole builds run on small tables, what pays on large ones takes half of the time: Java code
+# made for each plan, plans made anew while they run, a collector beside the program.
+QUICK_BUILDS = (
+    f"{QUICK} -XX:+UseParallelGC -Dspark.sql.codegen.wholeStage=false"
+    " -Dspark.sql.codegen.factoryMode=NO_CODEGEN -Dspark.sql.adaptive.enabled=false"
 )
 
 
@@ -67,6 +69,7 @@ class Workspace:
     """A workspace in a folder of its own, with the commands a user has."""
 
     home: Home
+    java_options: str = QUICK
 
     @property
     def environment(self) -> dict[str, str]:
@@ -74,7 +77,7 @@ class Workspace:
         inherited = {
             k: v for k, v in os.environ.items() if not k.startswith(("DBT_", "LAKEHOUSE_P"))
         }
-        return {"LAKEHOUSE_JAVA_OPTIONS": QUICK, **inherited, **self.home.environment()}
+        return {"LAKEHOUSE_JAVA_OPTIONS": self.java_options, **inherited, **self.home.environment()}
 
     def run(
         self,
@@ -169,9 +172,9 @@ class Workspace:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Workspace]:
+def running(folder: Path, java_options: str = QUICK) -> Iterator[Workspace]:
     """A workspace in a folder, up while the block runs; it stops also after a failure."""
-    space = Workspace(Home(folder.resolve(), free_base_port()))
+    space = Workspace(Home(folder.resolve(), free_base_port()), java_options)
     try:
         space.run("up")
         yield space

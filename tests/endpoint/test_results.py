@@ -26,7 +26,7 @@ LARGE = f"SELECT id, concat(repeat('x', 190), CAST(id + {10**9} AS STRING)) AS s
 # statements when a task ends, never before. One stage: those behind a shuffle are submitted by a
 # thread of their own, and Spark may submit one just after it has cancelled what is running.
 ENDLESS = f"""
-    SELECT id FROM range(0, {10**13}, 1, {10**5}) WHERE hash(id) = 7 AND xxhash64(id) = 7
+    SELECT id FROM range(0, {10**12}, 1, {10**5}) WHERE hash(id) = 7 AND xxhash64(id) = 7
 """
 
 

@@ -17,7 +17,7 @@ from tests.erasure import world
 from tests.erasure.search import found_in
 from tests.landed import GOLD, SILVER, Landed, publish, read
 from tests.oracle import compare, compute
-from tests.support import Workspace, free_base_port
+from tests.support import QUICK_BUILDS, Workspace, free_base_port
 
 # Rejected records of the person are erased, too; the oracle erases what it can decode.
 LAWFUL = [
@@ -84,7 +84,8 @@ def state(space: Workspace) -> list[str]:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    space = Workspace(Home(tmp_path_factory.mktemp("erasure").resolve(), free_base_port()))
+    home = Home(tmp_path_factory.mktemp("erasure").resolve(), free_base_port())
+    space = Workspace(home, QUICK_BUILDS)
     with pytest.MonkeyPatch.context() as patch:
         # The whole text of every statement is in the log: no id may be in any.
         patch.setenv("LAKEHOUSE_LOG_SQL", "1")

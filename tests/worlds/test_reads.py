@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from ingestion import sessions
 from tests import event_log
 from tests.landed import differences_from_oracle, read
-from tests.support import QUICK, Workspace, running
+from tests.support import QUICK_BUILDS, Workspace, running
 from tests.worlds import sequence
 from tests.worlds.world import EPOCH, Entry, Records
 
@@ -61,26 +60,24 @@ def read_by_late_readings(
     """A workspace with the history, and what the build behind two late readings scanned."""
     log = tmp_path_factory.mktemp("events")
     records = Records(901)
-    with pytest.MonkeyPatch.context() as patch:
-        given = os.environ.get("LAKEHOUSE_JAVA_OPTIONS", QUICK)
-        patch.setenv("LAKEHOUSE_JAVA_OPTIONS", f"{given} {event_log.options(log)}")
-        with running(tmp_path_factory.mktemp("reads")) as space:
-            sequence.land(space, history(records), 24 * DAYS)
-            sequence.build(space)
-            with sessions.session(space.home.connect_url) as spark:
-                for table, column in BY_DAY.items():
-                    days = spark.table(table).repartitionByRange(DAYS, column)
-                    # The same rows in other files: no change for whoever reads the feed.
-                    writer = days.write.format("delta").mode("overwrite")
-                    writer.option("dataChange", "false").saveAsTable(table)
-            before = event_log.scans(log)[-1].statement
-            # On the 3rd and the 9th day, in a workout.
-            late = [reading(records, EPOCH + day * 86_400 + 37_001, 188) for day in (2, 8)]
-            sequence.land(space, late, 24 * DAYS + 1)
-            space.dbt(*sequence.BUILD, *WHOLE)
-            found = [scan for scan in event_log.scans(log) if scan.statement > before]
-            sequence.build(space)
-            yield space, found
+    options = f"{QUICK_BUILDS} {event_log.options(log)}"
+    with running(tmp_path_factory.mktemp("reads"), options) as space:
+        sequence.land(space, history(records), 24 * DAYS)
+        sequence.build(space)
+        with sessions.session(space.home.connect_url) as spark:
+            for table, column in BY_DAY.items():
+                days = spark.table(table).repartitionByRange(DAYS, column)
+                # The same rows in other files: no change for whoever reads the feed.
+                writer = days.write.format("delta").mode("overwrite")
+                writer.option("dataChange", "false").saveAsTable(table)
+        before = event_log.scans(log)[-1].statement
+        # On the 3rd and the 9th day, in a workout.
+        late = [reading(records, EPOCH + day * 86_400 + 37_001, 188) for day in (2, 8)]
+        sequence.land(space, late, 24 * DAYS + 1)
+        space.dbt(*sequence.BUILD, *WHOLE)
+        found = [scan for scan in event_log.scans(log) if scan.statement > before]
+        sequence.build(space)
+        yield space, found
 
 
 def test_the_late_readings_are_in_the_tables(
