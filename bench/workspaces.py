@@ -14,10 +14,10 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import SparkSession
 
 from ingestion import sessions
+from local import dbt
 from local.home import Home
 from tests.support import Workspace, free_base_port
 
-WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
 PATIENCE_SECONDS = 6 * 3600.0
 """A build of many readings may take hours; only a hang takes so long."""
 
@@ -56,7 +56,7 @@ def stopwatch(action: Callable[[], object]) -> float:
 
 def build(space: Workspace, *arguments: str, tests: bool = False) -> float:
     """Seconds of a `dbt build`, from the start of dbt to its end. Raises if it fails."""
-    options = () if tests else WITHOUT_TESTS
+    options = () if tests else dbt.WITHOUT_TESTS
     return stopwatch(lambda: space.dbt("build", *arguments, *options, timeout=PATIENCE_SECONDS))
 
 

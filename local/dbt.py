@@ -8,6 +8,9 @@ from pathlib import Path
 
 from local.home import CHECKOUT, Home
 
+WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
+"""Options of `build` that leave its tests out."""
+
 
 def command(*arguments: str) -> list[str]:
     """The command line of the dbt beside this Python."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local import dbt
 from local.home import CHECKOUT, SCHEMAS, Home, WorkspaceError
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def take_out(home: Home, tell: Progress) -> None:
     """Take suppressed persons out of silver, snapshot and gold, then empty their bronze records."""
     tell("building silver and gold without them")
     # What tests find is no reason to leave a person half erased; the next build runs them.
-    _must_succeed(_dbt(home, "build", "--exclude-resource-type", "test", "unit_test"))
+    _must_succeed(_dbt(home, "build", *dbt.WITHOUT_TESTS))
     tell("emptying their records in bronze")
     _must_succeed(_dbt(home, "run-operation", "blank_erased"))
 
@@ -115,11 +114,8 @@ def _session(home: Home) -> Iterator[SparkSession]:
 
 def _dbt(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [
-            *(str(Path(sys.executable).parent / "dbt"), "--no-use-colors", *arguments),
-            *("--project-dir", str(CHECKOUT), "--profiles-dir", str(CHECKOUT)),
-        ],
-        env={**os.environ, **home.environment()},
+        dbt.command("--no-use-colors", *arguments),
+        env=dbt.environment(home),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

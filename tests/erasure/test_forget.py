@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from local import dbt
 from local.home import CHECKOUT, Home
 from tests.cases.case import Case
 from tests.erasure import world
@@ -116,9 +117,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
                     for trace in found_in(CHECKOUT / folder, searched)
                 ],
             )
-            space.dbt("build", "--exclude-resource-type", "test", "unit_test")
+            space.dbt("build", *dbt.WITHOUT_TESTS)
             vacuumed = space.run("audit", "--content").stdout
-            space.run("rebuild", "--", "--exclude-resource-type", "test", "unit_test")
+            space.run("rebuild", "--", *dbt.WITHOUT_TESTS)
             rebuilt = space.run("audit", "--content").stdout
             yield Story(
                 *(space, before, seen, refused, after_refusal, erased, late, (content, vacuumed)),

@@ -17,13 +17,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ingestion import bronze, sessions
+from local import dbt
 from tests.landed import differences_from_oracle, read
 from tests.oracle.records import FEEDS
 from tests.support import Workspace
 from tests.worlds.world import Entry
 
 # Tests of the models run elsewhere; here the content counts.
-BUILD = ("build", "--exclude-resource-type", "test", "unit_test")
+BUILD = ("build", *dbt.WITHOUT_TESTS)
 _FIRST_ARRIVAL = datetime(2026, 3, 10, tzinfo=UTC)
 
 
@@ -152,7 +153,7 @@ def content(space: Workspace) -> list[str]:
 
 def rebuilt(space: Workspace) -> list[str]:
     """The content after `lakehouse rebuild`, which this runs."""
-    space.run("rebuild", "--", *BUILD[1:])
+    space.run("rebuild", "--", *dbt.WITHOUT_TESTS)
     return content(space)
 
 
