@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from local import dbt
 from local.home import CHECKOUT, SCHEMAS, Home, WorkspaceError
+from local.warehouse import spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -52,7 +53,7 @@ def suppress(home: Home, ids: Sequence[str]) -> list[int]:
     """
     from ingestion import bronze, erasure
 
-    with _session(home) as spark:
+    with spark_session(home) as spark:
         bronze.create_tables(spark)
         hasher = erasure.hasher(spark)
     hashes = [hasher.user(user_id) for user_id in ids]
@@ -83,7 +84,7 @@ def remove_traces(home: Home, tell: Progress) -> None:
     from ingestion import erasure
     from local import workspace
 
-    with _session(home) as spark:
+    with spark_session(home) as spark:
         tell("removing old files of the tables")
         _vacuum(spark)
         tell("scrubbing landed files")
@@ -98,18 +99,6 @@ def remove_traces(home: Home, tell: Progress) -> None:
     ):
         shutil.rmtree(folder, ignore_errors=True)
     workspace.up(home)
-
-
-@contextmanager
-def _session(home: Home) -> Iterator[SparkSession]:
-    from ingestion import sessions
-    from ingestion.feeds import IngestionError
-
-    try:
-        with sessions.session(home.connect_url) as spark:
-            yield spark
-    except IngestionError as error:
-        raise WorkspaceError(str(error)) from error
 
 
 def _dbt(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -142,8 +131,6 @@ def _vacuum(spark: SparkSession) -> None:
     everything before.
     """
     spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
-    # VACUUM lists folders with this many tasks: by default 10,000, for a cluster.
-    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", "4")
     tables = []
     for schema in SCHEMAS:
         views = {row.viewName for row in spark.sql(f"show views in {schema}").collect()}

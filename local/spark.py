@@ -110,9 +110,11 @@ def settings(home: Home) -> dict[str, str]:
         # SQL as on a Databricks warehouse.
         "spark.sql.ansi.enabled": "true",
         "spark.sql.session.timeZone": "UTC",
-        # Small data on few cores: the defaults (200 and 50) are for clusters.
+        # Small data on few cores: the defaults (200, 50 and, for the listing of folders by VACUUM,
+        # 10,000) are for clusters.
         "spark.sql.shuffle.partitions": "2",
         "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.default.parallelism": "2",
         # A workspace is worked on for days; the statements of a past hour are of no use.
         "spark.sql.ui.retainedExecutions": "20",

@@ -1,4 +1,4 @@
-"""Connections to the workspace's SQL endpoint, with Databricks' own connector."""
+"""Connections to a workspace: Databricks' own connector to its SQL endpoint, Spark Connect."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.home import CATALOG, Home, WorkspaceError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @contextmanager
@@ -41,3 +44,17 @@ def connection(home: Home) -> Iterator[Any]:
         _retry_stop_after_attempts_count=1,
     ) as opened:
         yield opened
+
+
+@contextmanager
+def spark_session(home: Home) -> Iterator[SparkSession]:
+    """A Spark Connect session. Raises WorkspaceError if Spark does not answer, or in place of
+    ingestion's own errors in the block."""
+    from ingestion import sessions
+    from ingestion.feeds import IngestionError
+
+    try:
+        with sessions.session(home.connect_url) as spark:
+            yield spark
+    except IngestionError as error:
+        raise WorkspaceError(str(error)) from error

@@ -25,20 +25,31 @@
 {%- endmacro %}
 
 
-{# The newest commit version of a Delta table. #}
+{#  The newest commit version of a Delta table. Asked once while a model compiles, so that all who
+    ask mean the same commit. #}
 {% macro current_version(relation) -%}
-    {{ return(run_query('describe history ' ~ relation ~ ' limit 1').rows[0][0] | int) }}
+    {% set known = model.setdefault('versions_seen', {}) %}
+    {% if relation | string not in known %}
+        {% do known.update({
+            relation | string: run_query('describe history ' ~ relation ~ ' limit 1').rows[0][0] | int
+        }) %}
+    {% endif %}
+    {{ return(known[relation | string]) }}
 {%- endmacro %}
 
 
-{# {'silver.heart_rates': 12, ...}: up to which commit this model's table has read its inputs. #}
+{#  {'silver.heart_rates': 12, ...}: up to which commit this model's table has read its inputs. Asked
+    once while a model compiles. #}
 {% macro input_marks() -%}
-    {% set marks = {} %}
-    {% for row in run_query('show tblproperties ' ~ this).rows
-        if row[0].startswith('fitbit.input.') %}
-        {% do marks.update({row[0][13:]: row[1] | int}) %}
-    {% endfor %}
-    {{ return(marks) }}
+    {% if 'marks_seen' not in model %}
+        {% set marks = {} %}
+        {% for row in run_query('show tblproperties ' ~ this).rows
+            if row[0].startswith('fitbit.input.') %}
+            {% do marks.update({row[0][13:]: row[1] | int}) %}
+        {% endfor %}
+        {% do model.update({'marks_seen': marks}) %}
+    {% endif %}
+    {{ return(model['marks_seen']) }}
 {%- endmacro %}
 
 

@@ -32,11 +32,17 @@
 {%- endmacro %}
 
 
+{# The field that a text is: a column's, or a record's key. #}
+{% macro text_field(text) -%}
+    named_struct('tag', if({{ text }} is null, null, 'STRING'), 'text', {{ trimmed(text) }})
+{%- endmacro %}
+
+
 {# The field of a landed file: from the JSON document where the line is one, else the column. #}
 {% macro file_field(document, column) -%}
     case
         when {{ document }} is not null then {{ json_field(document, '$.' ~ column) }}
-        else named_struct('tag', if({{ column }} is null, null, 'STRING'), 'text', {{ trimmed(column) }})
+        else {{ text_field(column) }}
     end
 {%- endmacro %}
 

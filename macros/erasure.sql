@@ -201,12 +201,12 @@ kept_out as (
         from {{ source('bronze', feed) }}
         where erased_at is null
         union all
-        select named_struct('tag', 'STRING', 'text', {{ trimmed('cast(key as string)') }}) as field
+        select {{ text_field('cast(key as string)') }} as field
         from {{ source('bronze', feed) }}
         where erased_at is null
         union all
         {% endfor %}
-        select named_struct('tag', 'STRING', 'text', {{ trimmed('user_id') }}) as field
+        select {{ text_field('user_id') }} as field
         from {{ source('bronze', 'registered_users') }}
         where erased_at is null
     )

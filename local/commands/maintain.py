@@ -19,19 +19,12 @@ def register(subparsers: Subparsers) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
-    from ingestion import sessions
     from ingestion.care import care, states
-    from ingestion.feeds import IngestionError
-    from local.home import WorkspaceError
+    from local.warehouse import spark_session
 
-    try:
-        with sessions.session(Home.from_environment().connect_url) as spark:
-            # VACUUM lists folders with this many tasks: by default 10,000, for a cluster.
-            spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", "4")
-            compacted = care(spark)
-            for state in states(spark):
-                print(f"{state.table:<18} {state.files:>6} files {state.size_bytes:>12} bytes")
-    except IngestionError as error:
-        raise WorkspaceError(str(error)) from error
+    with spark_session(Home.from_environment()) as spark:
+        compacted = care(spark)
+        for state in states(spark):
+            print(f"{state.table:<18} {state.files:>6} files {state.size_bytes:>12} bytes")
     print(f"{compacted} tables compacted")
     return 0

@@ -15,9 +15,7 @@ with bronze as (
         -- A tombstone is a delete of the user in its key, at Kafka's time.
         value is null as is_tombstone,
         {{ trimmed('cast(value as string)') }} as value_text,
-        named_struct(
-            'tag', if(key is null, null, 'STRING'), 'text', {{ trimmed('cast(key as string)') }}
-        ) as key_field
+        {{ text_field('cast(key as string)') }} as key_field
     from {{ new_records(source('bronze', 'user_info'), 'user', key=record_key('bronze')) }}
 
 ),

@@ -13,9 +13,7 @@ with bronze as (
         erased_at,
         bronze_version,
         {{ trimmed('cast(value as string)') }} as value_text,
-        named_struct(
-            'tag', if(key is null, null, 'STRING'), 'text', {{ trimmed('cast(key as string)') }}
-        ) as key_field
+        {{ text_field('cast(key as string)') }} as key_field
     from {{ new_records(source('bronze', 'workout'), 'user', key=record_key('bronze')) }}
 
 ),
