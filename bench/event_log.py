@@ -1,4 +1,4 @@
-"""What Spark read, from its event log: bytes and rows of tasks, files of scans.
+"""What Spark read, from its event log: bytes and rows of tasks, files and rows of scans.
 
 The log is one growing file of JSON lines; a build is what was written between two positions.
 """
@@ -6,7 +6,9 @@ The log is one growing file of JSON lines; a build is what was written between t
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ _PLANS = (
 )
 _DRIVER_METRICS = f"{_PREFIX}SparkListenerDriverAccumUpdates"
 _FILES, _FILE_BYTES = "number of files read", "size of files read"
+_ROWS = "number of output rows"
+_TABLE = re.compile(r"/(\w+)\.db/(\w+)\]?")
 
 
 def java_options(folder: Path) -> str:
@@ -46,6 +50,15 @@ class Read:
     tasks: int = 0
 
 
+@dataclass(frozen=True)
+class Scan:
+    """One scan of a table by one statement: files that were opened, rows that they gave."""
+
+    table: str
+    files: int
+    rows: int
+
+
 @dataclass
 class EventLog:
     """The log in a folder."""
@@ -66,11 +79,34 @@ class EventLog:
     def read(self, start: int, end: int) -> Read:
         """What was read between two positions."""
         total = Read()
+        for event in self._events(start, end):
+            self._add(total, event)
+        return total
+
+    def scans(self, start: int, end: int) -> list[Scan]:
+        """The scans of tables by statements that began between two positions."""
+        found: dict[int, tuple[str, int]] = {}
+        values: dict[int, int] = {}
+        for event in self._events(start, end):
+            kind = event["Event"]
+            if kind in _PLANS:
+                # Plans that adapt name their scans again: they are known by their accumulators.
+                found.update(_scans_of(event["sparkPlanInfo"]))
+            elif kind == _DRIVER_METRICS:
+                values.update(event["accumUpdates"])
+            elif kind == "SparkListenerTaskEnd":
+                for made in event["Task Info"]["Accumulables"]:
+                    if made.get("Name") == _ROWS:
+                        values[made["ID"]] = values.get(made["ID"], 0) + int(made["Update"])
+        return [
+            Scan(table, values.get(files, 0), values.get(rows, 0))
+            for files, (table, rows) in found.items()
+        ]
+
+    def _events(self, start: int, end: int) -> Iterator[dict[str, Any]]:
         with self._path().open("rb") as stream:
             stream.seek(start)
-            for line in stream.read(end - start).splitlines():
-                self._add(total, json.loads(line))
-        return total
+            yield from map(json.loads, stream.read(end - start).splitlines())
 
     def _path(self) -> Path:
         return next(path for path in self.folder.iterdir() if not path.name.startswith("."))
@@ -98,3 +134,13 @@ class EventLog:
                 self._names[metric["accumulatorId"]] = metric["name"]
         for child in plan.get("children", ()):
             self._note(child)
+
+
+def _scans_of(plan: dict[str, Any]) -> Iterator[tuple[int, tuple[str, int]]]:
+    """Of each scan of a table in a plan: accumulator of its files; the table, that of its rows."""
+    place = _TABLE.search(plan.get("metadata", {}).get("Location", ""))
+    metrics = {one["name"]: one["accumulatorId"] for one in plan.get("metrics", ())}
+    if place and _FILES in metrics:
+        yield metrics[_FILES], (f"{place[1]}.{place[2]}", metrics[_ROWS])
+    for child in plan.get("children", ()):
+        yield from _scans_of(child)

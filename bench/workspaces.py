@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +14,7 @@ from pyspark.sql import SparkSession
 
 from ingestion import sessions
 from local import dbt
-from local.home import Home
-from tests.support import Workspace, free_base_port
+from tests.support import Workspace, running
 
 PATIENCE_SECONDS = 6 * 3600.0
 """A build of many readings may take hours; only a hang takes so long."""
@@ -30,16 +28,10 @@ def opened(java_options: Callable[[Path], str] = lambda _: "") -> Iterator[Works
     gives further options for Spark's JVM, from the folder, which exists by then. Options in
     LAKEHOUSE_JAVA_OPTIONS (`-Xmx6g` for more data) hold as well.
     """
-    given = os.environ.get("LAKEHOUSE_JAVA_OPTIONS", "")
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder).resolve()
-        space = Workspace(Home(root, free_base_port()))
-        options = f"{given} {java_options(root)}".strip()
-        try:
-            space.run("up", environment={"LAKEHOUSE_JAVA_OPTIONS": options})
+        root = Path(folder)
+        with running(root, java_options(root)) as space:
             yield space
-        finally:
-            space.down()
 
 
 def connect(space: Workspace) -> AbstractContextManager[SparkSession]:

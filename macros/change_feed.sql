@@ -30,16 +30,15 @@
 {% macro current_version(relation) -%}
     {% set known = model.setdefault('versions_seen', {}) %}
     {% if relation | string not in known %}
-        {% do known.update({
-            relation | string: run_query('describe history ' ~ relation ~ ' limit 1').rows[0][0] | int
-        }) %}
+        {% set newest = run_query('describe history ' ~ relation ~ ' limit 1').rows[0] %}
+        {% do known.update({relation | string: newest[0] | int}) %}
     {% endif %}
     {{ return(known[relation | string]) }}
 {%- endmacro %}
 
 
-{#  {'silver.heart_rates': 12, ...}: up to which commit this model's table has read its inputs. Asked
-    once while a model compiles. #}
+{#  {'silver.heart_rates': 12, ...}: up to which commit this model's table has read its inputs.
+    Asked once while a model compiles. #}
 {% macro input_marks() -%}
     {% if 'marks_seen' not in model %}
         {% set marks = {} %}

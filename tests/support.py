@@ -77,7 +77,9 @@ class Workspace:
         inherited = {
             k: v for k, v in os.environ.items() if not k.startswith(("DBT_", "LAKEHOUSE_P"))
         }
-        return {"LAKEHOUSE_JAVA_OPTIONS": self.java_options, **inherited, **self.home.environment()}
+        # Java takes the last of two: what a developer asks for wins.
+        options = f"{self.java_options} {inherited.get('LAKEHOUSE_JAVA_OPTIONS', '')}".strip()
+        return {**inherited, **self.home.environment(), "LAKEHOUSE_JAVA_OPTIONS": options}
 
     def run(
         self,
@@ -85,10 +87,11 @@ class Workspace:
         check: bool = True,
         timeout: float = 600,
         environment: Mapping[str, str] | None = None,
+        stdin: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run `lakehouse`; raises AssertionError with its output if it fails and `check`."""
         command = [sys.executable, "-m", "local.cli", *map(str, arguments)]
-        return self._run(command, check, timeout, environment or {})
+        return self._run(command, check, timeout, environment or {}, stdin)
 
     def dbt(
         self,
@@ -117,11 +120,13 @@ class Workspace:
         check: bool,
         timeout: float,
         environment: Mapping[str, str],
+        stdin: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             command,
             cwd=CHECKOUT,
             env={**self.environment, **environment},
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=timeout,

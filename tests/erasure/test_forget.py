@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import Any
 import pytest
 
 from local import dbt
-from local.home import CHECKOUT, Home
+from local.home import CHECKOUT
 from tests.cases.case import Case
 from tests.erasure import world
 from tests.erasure.search import found_in
 from tests.landed import GOLD, SILVER, Landed, publish, read
 from tests.oracle import compare, compute
-from tests.support import QUICK_BUILDS, Workspace, free_base_port
+from tests.support import QUICK_BUILDS, Workspace, running
 
 # Rejected records of the person are erased, too; the oracle erases what it can decode.
 LAWFUL = [
@@ -45,24 +44,6 @@ class Story:
     logged: list[str]
 
 
-def forget(
-    space: Workspace, *arguments: str, ids: str = "", check: bool = True
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "local.cli", "forget", *arguments],
-        cwd=CHECKOUT,
-        env=space.environment,
-        input=ids,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    if check and done.returncode:
-        raise AssertionError(f"forget ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return done
-
-
 def take_in(space: Workspace, case: Case, folder: Path) -> None:
     """Send a case's messages, land its files, ingest, and build."""
     publish(space.home.kafka_bootstrap, (case,))
@@ -85,29 +66,26 @@ def state(space: Workspace) -> list[str]:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    home = Home(tmp_path_factory.mktemp("erasure").resolve(), free_base_port())
-    space = Workspace(home, QUICK_BUILDS)
+    ids = f"\n  {world.PERSON} \n"
     with pytest.MonkeyPatch.context() as patch:
         # The whole text of every statement is in the log: no id may be in any.
         patch.setenv("LAKEHOUSE_LOG_SQL", "1")
-        try:
-            space.run("up")
+        with running(tmp_path_factory.mktemp("erasure"), QUICK_BUILDS) as space:
             take_in(space, world.WORLD, tmp_path_factory.mktemp("world"))
             before = read(space)
             seen = found_in(space.home.root, world.TRACES, [space.home.kafka])
-            ids = f"\n  {world.PERSON} \n"
-            refused = forget(space, ids=ids + "nobody-there\n", check=False)
+            refused = space.run("forget", stdin=ids + "nobody-there\n", check=False)
             after_refusal = state(space)
-            forget(space, ids=ids)
+            space.run("forget", stdin=ids)
             erased = read(space)
             take_in(space, world.LATE, tmp_path_factory.mktemp("late"))
             late = read(space)
             content = space.run("audit", "--content").stdout
-            logged = found_in(space.home.root / "dbt", world.TRACES) + found_in(
+            logged = found_in(space.dbt_folder, world.TRACES) + found_in(
                 space.home.logs, world.TRACES
             )
             # Again, and down to the last byte.
-            forget(space, "--vacuum", ids=ids)
+            space.run("forget", "--vacuum", stdin=ids)
             searched = [*world.TRACES, world.LATE_BAND, world.LATE_CARD]
             traces = (
                 found_in(space.home.root, searched, [space.home.kafka]),
@@ -125,8 +103,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
                 *(space, before, seen, refused, after_refusal, erased, late, (content, vacuumed)),
                 *(traces, (vacuumed, rebuilt), logged),
             )
-        finally:
-            space.down()
 
 
 def values(tables: Mapping[str, list[dict[str, Any]]]) -> str:

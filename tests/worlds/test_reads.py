@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.event_log import EventLog, Scan, java_options
 from ingestion import sessions
-from tests import event_log
 from tests.landed import differences_from_oracle, read
 from tests.support import QUICK_BUILDS, Workspace, running
 from tests.worlds import sequence
@@ -56,11 +56,12 @@ def history(records: Records) -> list[Entry]:
 @pytest.fixture(scope="module")
 def read_by_late_readings(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Workspace, list[event_log.Scan]]]:
+) -> Iterator[tuple[Workspace, list[Scan]]]:
     """A workspace with the history, and what the build behind two late readings scanned."""
-    log = tmp_path_factory.mktemp("events")
+    events = tmp_path_factory.mktemp("reads-log") / "events"
+    log = EventLog(events)
     records = Records(901)
-    options = f"{QUICK_BUILDS} {event_log.options(log)}"
+    options = f"{QUICK_BUILDS} {java_options(events)}"
     with running(tmp_path_factory.mktemp("reads"), options) as space:
         sequence.land(space, history(records), 24 * DAYS)
         sequence.build(space)
@@ -70,18 +71,18 @@ def read_by_late_readings(
                 # The same rows in other files: no change for whoever reads the feed.
                 writer = days.write.format("delta").mode("overwrite")
                 writer.option("dataChange", "false").saveAsTable(table)
-        before = event_log.scans(log)[-1].statement
+        before = log.position()
         # On the 3rd and the 9th day, in a workout.
         late = [reading(records, EPOCH + day * 86_400 + 37_001, 188) for day in (2, 8)]
         sequence.land(space, late, 24 * DAYS + 1)
         space.dbt(*sequence.BUILD, *WHOLE)
-        found = [scan for scan in event_log.scans(log) if scan.statement > before]
+        found = log.scans(before, log.position())
         sequence.build(space)
         yield space, found
 
 
 def test_the_late_readings_are_in_the_tables(
-    read_by_late_readings: tuple[Workspace, list[event_log.Scan]],
+    read_by_late_readings: tuple[Workspace, list[Scan]],
 ) -> None:
     space, _ = read_by_late_readings
     days = space.sql("select date from gold.daily_heart_rates where max_bpm = 188 order by date")
@@ -91,7 +92,7 @@ def test_the_late_readings_are_in_the_tables(
 
 @pytest.mark.parametrize("table", BY_DAY)
 def test_only_files_of_the_touched_days_are_read(
-    read_by_late_readings: tuple[Workspace, list[event_log.Scan]], table: str
+    read_by_late_readings: tuple[Workspace, list[Scan]], table: str
 ) -> None:
     space, scans = read_by_late_readings
     held = space.sql(f"describe detail {table}")[0]["numFiles"]
