@@ -176,9 +176,12 @@
         {%- set suppressions = suppressions_of(kind) -%}
         {%- set whole = not is_incremental() -%}
         {%- if not whole -%}
-            {%- set newest = run_query('select max(bronze_version) from ' ~ this).rows[0][0] -%}
-            {%- set held = -1 if newest is none else newest | int -%}
-            {%- set after = [held, input_marks().get(two_part_name(relation), -1)] | max -%}
+            {#- Rows behind the mark are those of a build that died before it stored one. -#}
+            {%- set mark = input_marks().get(two_part_name(relation), -1) -%}
+            {%- set newest = run_query(
+                'select max(bronze_version) from ' ~ this ~ ' where bronze_version >= ' ~ mark
+            ).rows[0][0] -%}
+            {%- set after = mark if newest is none else newest | int -%}
             {%- if after > up_to -%}
                 {%- do exceptions.raise_compiler_error(
                     this ~ ' holds ' ~ relation ~ ' up to commit ' ~ after ~ ', but its newest is ' ~ up_to
@@ -220,7 +223,7 @@
                 and _commit_version > (
                     select coalesce(max(bronze_version), -1)
                     from {{ this }}
-                    where bronze_version >= {{ held }}
+                    where bronze_version >= {{ after }}
                 )
             {%- endif %}
         )

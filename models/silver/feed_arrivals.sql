@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(unique_key=['feed', 'arrival_date']) }}
 
 {% set feeds = {
     'user_info': (ref('stg_kafka__user_info'), 'changed_at'),
@@ -8,15 +8,78 @@
     'gym_logins': (ref('stg_azure_sql__gym_logins'), 'login_at'),
 } %}
 
-with records as (
-
-    {% for feed, (records, event_at) in feeds.items() %}
+{#- A reading that gets an owner, or loses one, has an image without. -#}
+{% if is_incremental() %}
+{% set disowned -%}
     select
+        device_id,
+        measured_at
+    from {{ changes_of(ref('heart_rates')) }}
+    where user_id is null
+{%- endset %}
+{% set affected -%}
+    select
+        'bpm' as feed,
+        cast(records.ingested_at as date) as arrival_date
+    from {{ ref('stg_kafka__bpm') }} as records
+    left semi join ({{ disowned }}) as disowned
+        on records.device_id = disowned.device_id and records.measured_at = disowned.measured_at
+    where {{ on_days(touched_days(disowned, 'measured_at'), 'records.measured_at') }}
+{% for feed, (records, _) in feeds.items() %}
+    union
+    select
+        '{{ feed }}' as feed,
+        cast(ingested_at as date) as arrival_date
+    from {{ changes_of(records) }}
+{% endfor %}
+{%- endset %}
+{% set days = touched_days(affected, 'arrival_date') %}
+{#- The records to count lie on other days by measured_at than by arrival. -#}
+{% set measured -%}
+    /* changed */
+    select measured_at
+    from {{ ref('stg_kafka__bpm') }}
+    where {{ on_days(days, 'ingested_at') }}
+{%- endset %}
+{% set reading_days = touched_days(measured, 'measured_at') if days else days %}
+{% endif %}
+
+with
+{% if is_incremental() %}
+affected as (
+
+    {{ affected }}
+
+),
+{% endif %}
+
+{% for feed, (records, event_at) in feeds.items() %}
+{{ feed }}_records as (
+
+    select
+        {{ "device_id," if feed == 'bpm' }}
         '{{ feed }}' as feed,
         {{ event_at }} as event_at,
         ingested_at,
-        {{ microseconds_between(event_at, 'ingested_at') }} / 1e6 as lateness_seconds
+        cast(ingested_at as date) as arrival_date
     from {{ records }}
+    {% if is_incremental() -%}
+    where {{ on_days(days, 'ingested_at') }}
+    {%- endif %}
+
+),
+{% endfor %}
+
+records as (
+
+    {% for feed in feeds %}
+    select
+        feed,
+        event_at,
+        ingested_at,
+        arrival_date,
+        {{ microseconds_between('event_at', 'ingested_at') }} / 1e6 as lateness_seconds
+    from {{ feed }}_records
     {{ 'union all' if not loop.last }}
     {% endfor %}
 
@@ -25,13 +88,17 @@ with records as (
 unowned as (
 
     select
-        'bpm' as feed,
-        cast(records.ingested_at as date) as arrival_date,
+        records.feed,
+        records.arrival_date,
         count(*) as unowned_readings
-    from {{ ref('stg_kafka__bpm') }} as records
+    from bpm_records as records
     inner join {{ ref('heart_rates') }} as readings
-        on records.device_id = readings.device_id and records.measured_at = readings.measured_at
-    where readings.user_id is null
+        on records.device_id = readings.device_id and records.event_at = readings.measured_at
+    where
+        readings.user_id is null
+        {%- if is_incremental() %}
+        and {{ on_days(reading_days, 'readings.measured_at') }}
+        {%- endif %}
     group by all
 
 ),
@@ -44,11 +111,11 @@ arrivals as (
         count_if(lateness_seconds > {{ var('late_after_hours') }} * 3600) as late,
         percentile(lateness_seconds, array(0.5, 0.95, 0.99)) as lateness_quantiles,
         max(lateness_seconds) as max_lateness_seconds,
-        cast(ingested_at as date) as arrival_date,
+        arrival_date,
         max(event_at) as newest_event_at,
         max(ingested_at) as newest_arrival_at
     from records
-    group by feed, cast(ingested_at as date)
+    group by feed, arrival_date
 
 ),
 
@@ -67,8 +134,14 @@ final as (
         arrivals.newest_event_at,
         arrivals.newest_arrival_at
     from arrivals
-    left join unowned using (feed, arrival_date)
+    {% if is_incremental() -%}
+    left semi join affected
+        on arrivals.feed = affected.feed and arrivals.arrival_date = affected.arrival_date
+    {% endif -%}
+    left join unowned
+        on arrivals.feed = unowned.feed and arrivals.arrival_date = unowned.arrival_date
 
 )
 
-select * from final
+{{ reads_changes_of(feeds.values() | map(attribute=0) | list + [ref('heart_rates')]) }}
+{{ recomputed('old.feed = affected.feed and old.arrival_date = affected.arrival_date') }}

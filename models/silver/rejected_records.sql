@@ -8,18 +8,26 @@
     'gym_logins': ref('stg_azure_sql__gym_logins'),
 } %}
 
+{% if is_incremental() %}
+{% set affected -%}
+{% for feed, records in feeds.items() %}
+    select
+        '{{ feed }}' as feed,
+        record_key,
+        ingested_at
+    from {{ changes_of(records) }}
+    where reject_reason is not null
+    {{ 'union' if not loop.last }}
+{% endfor %}
+{%- endset %}
+{% set days = touched_days(affected, 'ingested_at') %}
+{% endif %}
+
 with
 {% if is_incremental() %}
 affected as (
 
-    {% for feed, records in feeds.items() %}
-    select distinct
-        '{{ feed }}' as feed,
-        record_key
-    from {{ changes_of(records) }}
-    where reject_reason is not null
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    {{ affected }}
 
 ),
 {% endif %}
@@ -39,7 +47,11 @@ records as (
         reject_reason as reason,
         ingested_at
     from {{ records }}
-    where reject_reason is not null
+    where
+        reject_reason is not null
+        {%- if is_incremental() %}
+        and {{ on_days(days, 'ingested_at') }}
+        {%- endif %}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 
@@ -57,4 +69,7 @@ final as (
 )
 
 {{ reads_changes_of(feeds.values()) }}
-{{ recomputed('old.feed = affected.feed and old.record_key = affected.record_key') }}
+{{ recomputed(
+    'old.feed = affected.feed and old.record_key = affected.record_key',
+    days=days, day_of='ingested_at'
+) }}

@@ -47,7 +47,7 @@ KILLS = (
     Kill("spark", "merge into `lakehouse`.`gold`.`daily_heart_rates`"),
     Kill("spark", "alter table `lakehouse`.`silver`.`gym_visits` set tblproperties"),
     Kill("dbt", "table `lakehouse`.`gold`.`member_activity`"),
-    Kill("spark", "table `lakehouse`.`silver`.`record_outcomes`"),
+    Kill("spark", "merge into `lakehouse`.`silver`.`record_outcomes`"),
 )
 
 
