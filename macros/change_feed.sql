@@ -104,9 +104,10 @@
     {% if '/* changed */' not in affected %}
         {{ return([]) }}
     {% endif %}
-    {% set last = column ~ ' + interval ' ~ hours ~ ' hours' %}
+    {% set seconds = (hours * 3600) | round(0, 'ceil') | int %}
+    {% set last = 'timestampadd(second, ' ~ seconds ~ ', ' ~ column ~ ')' if seconds else column %}
     {% set found = run_query(
-        'select distinct explode(array(cast(' ~ column ~ ' as date), cast(' ~ last ~ ' as date))) as day'
+        'select distinct explode(sequence(cast(' ~ column ~ ' as date), cast(' ~ last ~ ' as date))) as day'
         ~ ' from (' ~ affected ~ ') order by day'
     ).columns[0].values() %}
     {% set runs = [] %}
@@ -179,7 +180,7 @@
             {#- Rows behind the mark are those of a build that died before it stored one. -#}
             {%- set mark = input_marks().get(two_part_name(relation), -1) -%}
             {%- set newest = run_query(
-                'select max(bronze_version) from ' ~ this ~ ' where bronze_version >= ' ~ mark
+                'select max(bronze_version) from ' ~ this ~ ' where bronze_version > ' ~ mark
             ).rows[0][0] -%}
             {%- set after = mark if newest is none else newest | int -%}
             {%- if after > up_to -%}
@@ -223,7 +224,7 @@
                 and _commit_version > (
                     select coalesce(max(bronze_version), -1)
                     from {{ this }}
-                    where bronze_version >= {{ after }}
+                    where bronze_version > {{ after }}
                 )
             {%- endif %}
         )

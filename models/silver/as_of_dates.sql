@@ -4,10 +4,10 @@
 with final as (
 
     select
-        {{
-            "date'" ~ var('as_of_date') ~ "'" if var('as_of_date')
-            else 'cast(max(newest_event_at) as date)'
-        }} as as_of_date
+        coalesce(
+            {{ "date'" ~ var('as_of_date') ~ "'" if var('as_of_date') else 'null' }},
+            cast(max(newest_event_at) as date)
+        ) as as_of_date
     from {{ ref('feed_arrivals') }}
     where feed in ('bpm', 'workout', 'gym_logins')
 

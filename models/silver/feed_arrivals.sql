@@ -144,4 +144,7 @@ final as (
 )
 
 {{ reads_changes_of(feeds.values() | map(attribute=0) | list + [ref('heart_rates')]) }}
-{{ recomputed('old.feed = affected.feed and old.arrival_date = affected.arrival_date') }}
+{{ recomputed(
+    'old.feed = affected.feed and old.arrival_date = affected.arrival_date',
+    days=days, day_of='arrival_date'
+) }}

@@ -53,6 +53,19 @@ records as (
 
 ),
 
+duplicates as (
+
+    select
+        feed,
+        record_key,
+        outcome
+    from {{ ref('duplicate_records') }}
+    {% if is_incremental() -%}
+    where {{ on_days(days, 'ingested_at') }}
+    {%- endif %}
+
+),
+
 outcomes as (
 
     select
@@ -68,7 +81,7 @@ outcomes as (
         end as reason,
         cast(records.ingested_at as date) as arrival_date
     from records
-    left join {{ ref('duplicate_records') }} as duplicates
+    left join duplicates
         on records.feed = duplicates.feed and records.record_key = duplicates.record_key
 
 ),
@@ -91,4 +104,7 @@ final as (
 )
 
 {{ reads_changes_of(feeds.values() | list + [ref('duplicate_records')]) }}
-{{ recomputed('old.feed = affected.feed and old.arrival_date = affected.arrival_date') }}
+{{ recomputed(
+    'old.feed = affected.feed and old.arrival_date = affected.arrival_date',
+    days=days, day_of='arrival_date'
+) }}
