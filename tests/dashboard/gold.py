@@ -69,6 +69,10 @@ class Gold:
             "create table silver.heart_rates "
             "(device_id varchar, user_id varchar, measured_at timestamp, heart_rate_bpm double)"
         )
+        database.execute(
+            "create table silver.member_ages (user_id varchar, age integer, "
+            "max_heart_rate_bpm double, from_date date, to_date date)"
+        )
         zones = CHECKOUT / "seeds/heart_rate_zones.csv"
         database.execute(
             f"create table silver.heart_rate_zones as select * from read_csv('{zones}')"
@@ -116,7 +120,7 @@ class Gold:
 
 
 def _world(members: int, days: int, chance: random.Random) -> dict[str, list[Row]]:
-    tables: dict[str, list[Row]] = {name: [] for name in contracts()}
+    tables: dict[str, list[Row]] = {name: [] for name in (*contracts(), "silver.member_ages")}
     last = FIRST_DAY + timedelta(days=days - 1)
     for number in range(members):
         _member(tables, f"m{number:03}", number, days, last, chance)
@@ -153,18 +157,18 @@ def _member(
         "gender": ("F", "M", "F", "M", "X")[number % 5],
         "city": CITIES[number * number % len(CITIES)] if number % 23 else "Altadena",
         "state": "CA",
-        "age": age if born_known else None,
     }
     top = 220 - age
-    tables["member_profiles"].append(
-        {
-            "user_id": member,
-            **profile,
-            "max_heart_rate_bpm": float(top) if born_known else None,
-            "from_date": date(2000, 1, 1),
-            "to_date": last + timedelta(days=366),
-        }
-    )
+    if born_known:
+        tables["silver.member_ages"].append(
+            {
+                "user_id": member,
+                "age": age,
+                "max_heart_rate_bpm": float(top),
+                "from_date": date(2000, 1, 1),
+                "to_date": last + timedelta(days=366),
+            }
+        )
     resting, keen = chance.uniform(52, 72), chance.uniform(0.15, 0.75)
     logins = 0
     for offset in range(days):
@@ -173,7 +177,9 @@ def _member(
         zones = _zones(chance.uniform(900, 1300), [0.94, 0.05, 0.009, 0.001], chance)
         if not lapsed and chance.random() < keen * (0.6 if day.weekday() > 4 else 1.0):
             logins += 1
-            zones = _visit_day(tables, member, profile, day, (resting, float(top)), chance)
+            aged = {**profile, "age": age if born_known else None}
+            zones = _visit_day(tables, member, aged, day, (resting, float(top)), chance)
+        tables["member_profiles"].append({"user_id": member, "date": day, **profile})
         tables["daily_heart_rates"].append(
             {
                 "user_id": member,
