@@ -39,6 +39,24 @@ _TYPES = {
 }
 Row = dict[str, Any]
 
+# A reading each minute, of whole beats, with what makes a curve hard to pack: noise.
+_READINGS = """
+insert into silver.heart_rates
+select 'd' || user_id, user_id, cast(day as timestamp) + to_minutes(minute),
+       round(72 + 14 * sin(minute / 230.0) + hash(user_id, day, minute) % 23
+             + case when minute between 1080 and 1140 then 55 else 0 end)
+from (select user_id, cast(unnest(generate_series(cast(? as date), cast(? as date), interval 1 day))
+             as date) as day from gold.member_activity)
+cross join (select unnest(range(0, 1440)) as minute)
+where minute % 720 > 20
+"""
+# Within minutes, to tell lowest, mean and highest apart.
+_MORE = """
+insert into silver.heart_rates
+select device_id, user_id, measured_at + to_seconds(20), heart_rate_bpm + 7.5
+from silver.heart_rates where user_id = 'm001'
+"""
+
 
 @cache
 def contracts() -> dict[str, dict[str, str]]:
@@ -85,6 +103,15 @@ class Gold:
         gold = cls.empty()
         for table, rows in _world(members, days, random.Random(seed)).items():
             gold.insert(table, rows)
+        return gold
+
+    @classmethod
+    def with_readings(cls, members: int, days: int) -> Gold:
+        """The same, with a reading a minute."""
+        gold = cls.of(members, days)
+        last = FIRST_DAY + timedelta(days=days - 1)
+        gold.database.execute(_READINGS, [str(FIRST_DAY), str(last)])
+        gold.database.execute(_MORE)
         return gold
 
     def insert(self, table: str, rows: list[Row]) -> None:

@@ -15,34 +15,12 @@ from local.home import WorkspaceError
 from local.jars import cache_folder
 from tests.dashboard.browser import NARROW, WIDE, opened, overflow, ready
 from tests.dashboard.conftest import Written
-from tests.dashboard.gold import FIRST_DAY, Gold
-
-# A reading each minute, of whole beats, with what makes a curve hard to pack: noise.
-_READINGS = """
-insert into silver.heart_rates
-select 'd' || user_id, user_id, cast(day as timestamp) + to_minutes(minute),
-       round(72 + 14 * sin(minute / 230.0) + hash(user_id, day, minute) % 23
-             + case when minute between 1080 and 1140 then 55 else 0 end)
-from (select user_id, cast(unnest(generate_series(cast(? as date), cast(? as date), interval 1 day))
-             as date) as day from gold.member_activity where user_id <= ?)
-cross join (select unnest(range(0, 1440)) as minute)
-where minute % 720 > 20
-"""
-# Within minutes, to tell lowest, mean and highest apart.
-_MORE = """
-insert into silver.heart_rates
-select device_id, user_id, measured_at + to_seconds(20), heart_rate_bpm + 7.5
-from silver.heart_rates where user_id = 'm001'
-"""
+from tests.dashboard.gold import Gold
 
 
 @pytest.fixture(scope="module")
 def gold() -> Gold:
-    filled = Gold.of(100, 90)
-    last = FIRST_DAY + datetime.timedelta(days=89)
-    filled.database.execute(_READINGS, [str(FIRST_DAY), str(last), "m999"])
-    filled.database.execute(_MORE)
-    return filled
+    return Gold.with_readings(100, 90)
 
 
 @pytest.fixture(scope="module")
