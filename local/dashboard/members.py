@@ -1,7 +1,8 @@
 """The members' file: heart rates through the day of the members one asks for. Personal data.
 
 The curve comes by the minute for the newest 7 days of the file and by 15 minutes before that, as
-lowest, mean and highest of the readings; all else is from gold, as it stands there.
+lowest, mean and highest of the readings. Curve and age come from silver: gold has no age by day,
+since the day on which it changes tells a birth date. All else is from gold, as it stands there.
 """
 
 from __future__ import annotations
@@ -38,8 +39,12 @@ FROM daily_heart_rates
 WHERE user_id IN ({members})
 ORDER BY user_id, `date`"""
 _PROFILES = """
-SELECT user_id, from_date, to_date, age, age_band, gender, city, state, max_heart_rate_bpm
+SELECT user_id, `date`, age_band, gender, city, state
 FROM member_profiles
+WHERE user_id IN ({members})"""
+_AGES = """
+SELECT user_id, from_date, to_date, age, max_heart_rate_bpm
+FROM silver.member_ages
 WHERE user_id IN ({members})"""
 _WORKOUTS = """
 SELECT user_id, workout_date AS date, workout_id, session_id, started_at, ended_at,
@@ -106,7 +111,8 @@ def read(source: Source, ids: Sequence[str]) -> Members:
     newest = max((row["date"] for row in days), default=None)
     fine_from = newest - datetime.timedelta(days=FINE_DAYS - 1) if newest else None
     curves = _curves(_arrow(source, _CURVE, wanted, fine_from=str(fine_from or "2000-01-01")))
-    spans = _by_member(_rows(source, _PROFILES, wanted))
+    profiles = _by_member(_rows(source, _PROFILES, wanted))
+    ages = _by_member(_rows(source, _AGES, wanted))
     workouts = _by_member(_rows(source, _WORKOUTS, wanted))
     visits = _by_member(_rows(source, _VISITS, wanted))
     summaries = _by_member(days)
@@ -114,7 +120,8 @@ def read(source: Source, ids: Sequence[str]) -> Members:
         _member(
             member,
             summaries.get(member, []),
-            spans.get(member, []),
+            profiles.get(member, []),
+            ages.get(member, []),
             workouts.get(member, []),
             visits.get(member, []),
             curves,
@@ -169,21 +176,29 @@ def _curves(table: pa.Table) -> Curves:
 def _member(
     member: str,
     summaries: Sequence[Json],
-    spans: Sequence[Json],
+    profiles: Sequence[Json],
+    ages: Sequence[Json],
     workouts: Sequence[Json],
     visits: Sequence[Json],
     curves: Curves,
 ) -> Json:
-    """One member as the page takes it; a day is listed if it has readings, workouts or visits."""
+    """One member as the page takes it; a day is listed if readings, workouts or visits touch it."""
     by_date = {row["date"]: row for row in summaries}
-    dates = sorted({*by_date, *(r["date"] for r in workouts), *(r["date"] for r in visits)})
+    workouts = [_until(row, row["ended_at"]) for row in workouts]
+    visits = [_until(row, row["logout_at"]) for row in visits]
+    dates = sorted({*by_date, *(date for row in (*workouts, *visits) for date in _dates(row))})
+    profile_of = {row["date"]: row for row in profiles}
+    profile: Json = {}
     days = []
     for date in dates:
+        # A day that only a night's visit or workout reaches into has no row: it keeps the last one.
+        profile = profile_of.get(date, profile)
         start, count = curves.starts.get((member, date), (0, 0))
         days.append(
             {
                 **_without_id(by_date.get(date, {})),
-                **_profile(spans, date),
+                **_without_id(profile),
+                **_age(ages, date),
                 "date": str(date),
                 "start": start,
                 "count": count,
@@ -201,16 +216,26 @@ def _without_id(row: Json) -> Json:
     return {name: plain(value) for name, value in row.items() if name != "user_id"}
 
 
-def _profile(spans: Sequence[Json], date: datetime.date) -> Json:
-    """Age, band and place as of the day; unknown for days after a deletion."""
-    for span in spans:
+def _until(row: Json, end: datetime.datetime | None) -> Json:
+    """With the last day that it touches; an open visit is known on its first day alone."""
+    if end is None:
+        return {**row, "until": row["date"]}
+    # What ends at midnight does not touch the day that begins then.
+    last = plain(end - datetime.timedelta(microseconds=1))[:10]
+    return {**row, "until": max(row["date"], datetime.date.fromisoformat(last))}
+
+
+def _dates(row: Json) -> list[datetime.date]:
+    first: datetime.date = row["date"]
+    return [first + datetime.timedelta(n) for n in range((row["until"] - first).days + 1)]
+
+
+def _age(ages: Sequence[Json], date: datetime.date) -> Json:
+    """Age and highest heart rate on a day; nothing if they are not known."""
+    for span in ages:
         if span["from_date"] <= date < span["to_date"]:
-            return {
-                name: plain(value)
-                for name, value in span.items()
-                if name not in ("user_id", "from_date", "to_date")
-            }
-    return {"age_band": "invalid age"}
+            return {name: plain(span[name]) for name in ("age", "max_heart_rate_bpm")}
+    return {}
 
 
 def pack(curves: Curves) -> tuple[Json, bytes]:

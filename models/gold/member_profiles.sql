@@ -1,93 +1,134 @@
-{{ config(materialized='view') }}
+{{ config(unique_key=['user_id', 'date']) }}
 
-with versions as (
+{% if is_incremental() %}
+{% set affected -%}
+    select
+        user_id,
+        `date`
+    from {{ changes_of(ref('daily_heart_rates')) }}
+    union
+    select
+        user_id,
+        visit_date as `date`
+    from {{ changes_of(ref('gym_summary')) }}
+    where user_id is not null
+    union
+    select
+        user_id,
+        workout_date as `date`
+    from {{ changes_of(ref('workout_bpm_summary')) }}
+    union
+    -- A changed profile opens all days of its user again.
+    select
+        days.user_id,
+        days.`date`
+    from {{ this }} as days
+    left semi join {{ changes_of(ref('user_profile_history')) }} as profile_changes
+        on days.user_id = profile_changes.user_id
+{%- endset %}
+{% set days = touched_days(affected, '`date`') %}
+{% endif %}
+
+with
+{% if is_incremental() %}
+affected as (
+
+    {{ affected }}
+
+),
+{% endif %}
+
+-- Every day on which a table of gold has a row of the member.
+present as (
+
+    select
+        user_id,
+        `date`
+    from {{ ref('daily_heart_rates') }}
+    {% if is_incremental() %}
+    where {{ on_days(days, '`date`') }}
+    {% endif %}
+    union
+    select
+        user_id,
+        visit_date as `date`
+    from {{ ref('gym_summary') }}
+    where
+        user_id is not null
+        {%- if is_incremental() %}
+        and {{ on_days(days, 'visit_date') }}
+        {%- endif %}
+    union
+    select
+        user_id,
+        workout_date as `date`
+    from {{ ref('workout_bpm_summary') }}
+    {% if is_incremental() %}
+    where {{ on_days(days, 'workout_date') }}
+    {% endif %}
+
+),
+
+member_days as (
+
+    select present.*
+    from present
+    {% if is_incremental() %}
+    left semi join affected
+        on present.user_id = affected.user_id and present.`date` = affected.`date`
+    {% endif %}
+
+),
+
+profiles as (
 
     {{ profile_versions() }}
 
 ),
 
-as_of as (
-
-    select coalesce(max(as_of_date), date '2000-01-01') as as_of_date
-    from {{ ref('as_of_dates') }}
-
-),
-
--- The days whose first instant lies in the version.
-spans as (
+-- The profile as of the day's first instant. The age ends here: with the day on which it changes it
+-- would tell the date of birth.
+with_ages as (
 
     select
-        versions.user_id,
-        versions.date_of_birth,
-        versions.sex,
-        versions.gender,
-        versions.city,
-        versions.state,
-        coalesce({{ first_day('versions.in_force_from') }}, date '2000-01-01') as from_date,
-        coalesce({{ first_day('versions.in_force_to') }}, date_add(as_of.as_of_date, 366))
-            as to_date
-    from versions
-    cross join as_of
-
-),
-
-known_births as (
-
-    select
-        spans.*,
-        explode(sequence(
-            {{ whole_years('spans.date_of_birth', 'spans.from_date') }},
-            {{ whole_years('spans.date_of_birth', 'date_sub(spans.to_date, 1)') }}
-        )) as age
-    from spans
-    where spans.date_of_birth is not null and spans.from_date < spans.to_date
-
-),
-
--- One row for each age that the member has during the version.
-aged as (
-
-    select
-        user_id,
-        sex,
-        gender,
-        city,
-        state,
-        age,
-        greatest(from_date, {{ birthday('date_of_birth', 'age') }}) as from_date,
-        least(to_date, {{ birthday('date_of_birth', 'age + 1') }}) as to_date
-    from known_births
-    union all
-    select
-        user_id,
-        sex,
-        gender,
-        city,
-        state,
-        cast(null as int) as age,
-        from_date,
-        to_date
-    from spans
-    where date_of_birth is null and from_date < to_date
+        member_days.user_id,
+        member_days.`date`,
+        profiles.sex,
+        profiles.gender,
+        profiles.city,
+        profiles.state,
+        {{ whole_years('profiles.date_of_birth', 'member_days.`date`') }} as age
+    from member_days
+    left join profiles
+        on
+            member_days.user_id = profiles.user_id
+            and {{ in_interval(
+                'cast(member_days.`date` as timestamp)',
+                'profiles.in_force_from',
+                'profiles.in_force_to'
+            ) }}
 
 ),
 
 final as (
 
     select
-        aged.user_id,
+        with_ages.user_id,
         coalesce(age_bands.age_band, 'invalid age') as age_band,
-        aged.sex,
-        aged.gender,
-        aged.city,
-        aged.state,
-        aged.age,
-        cast({{ max_heart_rate('aged.age') }} as double) as max_heart_rate_bpm,
-        aged.from_date,
-        aged.to_date
-    from aged
-    left join {{ ref('age_bands') }} as age_bands on {{ joins_age_band('aged.age', 'age_bands') }}
+        with_ages.sex,
+        with_ages.gender,
+        with_ages.city,
+        with_ages.state,
+        with_ages.`date`
+    from with_ages
+    left join {{ ref('age_bands') }} as age_bands
+        on {{ joins_age_band('with_ages.age', 'age_bands') }}
 
 )
 
-select * from final
+{{ reads_changes_of([
+    ref('daily_heart_rates'), ref('gym_summary'), ref('workout_bpm_summary'), ref('user_profile_history')
+]) }}
+{{ recomputed(
+    'old.user_id = affected.user_id and old.`date` = affected.`date`', days=days, day_of='`date`'
+) }}

@@ -589,6 +589,52 @@ def _next_login() -> Case:
     )
 
 
+def _of_age() -> Case:
+    new, registered = member("age", dob="2005-11-16", address={"city": "A"})
+
+    def row(user: str, date: str, band: str, city: str | None) -> Row:
+        return {"user_id": user, "date": date, "age_band": band, "city": city}
+
+    return Case(
+        "age",
+        "A day's profile is that of its first instant; days have readings, a visit or a workout.",
+        (
+            new,
+            profile("age-u", 2 * DAY, dob="2005-11-16", address={"city": "B"}),
+            profile("age-u", 2 * DAY + 1, dob="2005-11-16", address={"city": "C"}),
+            profile("age-u", 4 * DAY + 1, "delete"),
+            profile("age-v", 2 * DAY + 1, "new", dob="2023-11-17", address={"city": "D"}),
+            bpm("age-d", 30, 60),
+            bpm("age-d", 2 * DAY, 60),
+            *session("age-u", 1, 3 * DAY, 3 * DAY + 60),  # without a reading
+            bpm("age-e", DAY, 60),
+            bpm("age-e", 2 * DAY, 60),
+        ),
+        (
+            registered,
+            registrations("age-v", ("age-v", "age-e", "age-n", -100_000)),
+            logins(
+                "age",
+                ("age-m", "age-g", DAY, DAY + 60),
+                ("age-m", "age-g", 4 * DAY, 4 * DAY + 60),
+                ("age-m", "age-g", 5 * DAY, 5 * DAY + 60),
+            ),
+        ),
+        rows={
+            "member_profiles": [
+                row("age-u", "2023-11-15", "under 18", "A"),
+                row("age-u", "2023-11-16", "18-25", "A"),
+                row("age-u", "2023-11-17", "18-25", "B"),
+                row("age-u", "2023-11-19", "18-25", "C"),
+                row("age-u", "2023-11-20", "invalid age", None),
+                # The first profile holds before it, too, but not an age before the birth.
+                row("age-v", "2023-11-16", "invalid age", "D"),
+                row("age-v", "2023-11-17", "under 18", "D"),
+            ]
+        },
+    )
+
+
 def _midnight() -> Case:
     new, registered = member("night", dob="1984-02-29")
     return Case(
@@ -695,6 +741,7 @@ CASES = (
     _sessions_in_visits(),
     _open_visit(),
     _next_login(),
+    _of_age(),
     _midnight(),
     _occupancy(),
 )

@@ -39,6 +39,24 @@ _TYPES = {
 }
 Row = dict[str, Any]
 
+# A reading each minute, of whole beats, with what makes a curve hard to pack: noise.
+_READINGS = """
+insert into silver.heart_rates
+select 'd' || user_id, user_id, cast(day as timestamp) + to_minutes(minute),
+       round(72 + 14 * sin(minute / 230.0) + hash(user_id, day, minute) % 23
+             + case when minute between 1080 and 1140 then 55 else 0 end)
+from (select user_id, cast(unnest(generate_series(cast(? as date), cast(? as date), interval 1 day))
+             as date) as day from gold.member_activity)
+cross join (select unnest(range(0, 1440)) as minute)
+where minute % 720 > 20
+"""
+# Within minutes, to tell lowest, mean and highest apart.
+_MORE = """
+insert into silver.heart_rates
+select device_id, user_id, measured_at + to_seconds(20), heart_rate_bpm + 7.5
+from silver.heart_rates where user_id = 'm001'
+"""
+
 
 @cache
 def contracts() -> dict[str, dict[str, str]]:
@@ -69,6 +87,10 @@ class Gold:
             "create table silver.heart_rates "
             "(device_id varchar, user_id varchar, measured_at timestamp, heart_rate_bpm double)"
         )
+        database.execute(
+            "create table silver.member_ages (user_id varchar, age integer, "
+            "max_heart_rate_bpm double, from_date date, to_date date)"
+        )
         zones = CHECKOUT / "seeds/heart_rate_zones.csv"
         database.execute(
             f"create table silver.heart_rate_zones as select * from read_csv('{zones}')"
@@ -81,6 +103,15 @@ class Gold:
         gold = cls.empty()
         for table, rows in _world(members, days, random.Random(seed)).items():
             gold.insert(table, rows)
+        return gold
+
+    @classmethod
+    def with_readings(cls, members: int, days: int) -> Gold:
+        """The same, with a reading a minute."""
+        gold = cls.of(members, days)
+        last = FIRST_DAY + timedelta(days=days - 1)
+        gold.database.execute(_READINGS, [str(FIRST_DAY), str(last)])
+        gold.database.execute(_MORE)
         return gold
 
     def insert(self, table: str, rows: list[Row]) -> None:
@@ -116,7 +147,7 @@ class Gold:
 
 
 def _world(members: int, days: int, chance: random.Random) -> dict[str, list[Row]]:
-    tables: dict[str, list[Row]] = {name: [] for name in contracts()}
+    tables: dict[str, list[Row]] = {name: [] for name in (*contracts(), "silver.member_ages")}
     last = FIRST_DAY + timedelta(days=days - 1)
     for number in range(members):
         _member(tables, f"m{number:03}", number, days, last, chance)
@@ -153,18 +184,18 @@ def _member(
         "gender": ("F", "M", "F", "M", "X")[number % 5],
         "city": CITIES[number * number % len(CITIES)] if number % 23 else "Altadena",
         "state": "CA",
-        "age": age if born_known else None,
     }
     top = 220 - age
-    tables["member_profiles"].append(
-        {
-            "user_id": member,
-            **profile,
-            "max_heart_rate_bpm": float(top) if born_known else None,
-            "from_date": date(2000, 1, 1),
-            "to_date": last + timedelta(days=366),
-        }
-    )
+    if born_known:
+        tables["silver.member_ages"].append(
+            {
+                "user_id": member,
+                "age": age,
+                "max_heart_rate_bpm": float(top),
+                "from_date": date(2000, 1, 1),
+                "to_date": last + timedelta(days=366),
+            }
+        )
     resting, keen = chance.uniform(52, 72), chance.uniform(0.15, 0.75)
     logins = 0
     for offset in range(days):
@@ -173,7 +204,9 @@ def _member(
         zones = _zones(chance.uniform(900, 1300), [0.94, 0.05, 0.009, 0.001], chance)
         if not lapsed and chance.random() < keen * (0.6 if day.weekday() > 4 else 1.0):
             logins += 1
-            zones = _visit_day(tables, member, profile, day, (resting, float(top)), chance)
+            aged = {**profile, "age": age if born_known else None}
+            zones = _visit_day(tables, member, aged, day, (resting, float(top)), chance)
+        tables["member_profiles"].append({"user_id": member, "date": day, **profile})
         tables["daily_heart_rates"].append(
             {
                 "user_id": member,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
+from local.dashboard import page
 from local.dashboard.definition import Definition
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
@@ -84,18 +86,54 @@ def _palettes(definition: Definition) -> dict[str, list[str]]:
         )
         if mappings:
             palettes[widget["name"]] = [mapping["color"] for mapping in mappings]
-    return palettes
+    return palettes | _of_members()
 
 
+def _of_members() -> dict[str, list[str]]:
+    """The members' file names its colours in its own program."""
+    text = page.asset("members.js")
+    named = dict(re.findall(r'\b(BLUE|ORANGE|GREEN) = "(#\w{6})"', text))
+    zones = re.findall(r'zone: "\w+", title: "[^"]+", color: "(#\w{6})"', text)
+    others = re.findall(r'value: onGround\("(#\w{6})", colors.dark\)', text)
+    assert (len(named), len(zones), len(others)) == (3, 4, 1)
+    # Every colour of the program is in one of them.
+    assert set(re.findall(r"#[0-9A-Fa-f]{6}", text)) == {*named.values(), *zones, *others}
+    return {
+        "members: zones": zones,
+        "members: curve, resting line, gym": list(named.values()),
+        "members: chosen day, other days": [named["ORANGE"], *others],
+    }
+
+
+def _shown(color: str, theme: str) -> str:
+    """The colour as `onGround` of charts.js paints it."""
+    lighter = re.search(r"part \+ \(255 - part\) \* ([\d.]+)\)", page.asset("charts.js"))
+    assert lighter
+    if theme == "light":
+        return color
+    parts = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(p + (255 - p) * float(lighter[1])):02x}" for p in parts)
+
+
+def _ground(theme: str) -> str:
+    """What charts are drawn on, from the style sheet: the light theme's comes first."""
+    light, dark = re.findall(r"--card: #(\w{3,6});", page.asset("common.css"))
+    color = {"light": light, "dark": dark}[theme]
+    return "#" + (color if len(color) == 6 else "".join(2 * digit for digit in color))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)
-def test_series_are_told_apart(definition: Definition, deficiency: str) -> None:
+def test_series_are_told_apart(definition: Definition, deficiency: str, theme: str) -> None:
     # The most series that a chart has: six outcomes.
     for name, palette in _palettes(definition).items():
         for one, two in itertools.combinations(palette[:6], 2):
-            assert distance(one, two, deficiency) > 9, (name, one, two)
+            shown = (_shown(one, theme), _shown(two, theme))
+            assert distance(*shown, deficiency) > 9, (name, one, two)
 
 
-def test_colors_stand_out_from_the_ground(definition: Definition) -> None:
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_colors_stand_out_from_the_ground(definition: Definition, theme: str) -> None:
     for name, palette in _palettes(definition).items():
         for color in palette:
-            assert _contrast(color, "#ffffff") >= 3, (name, color)
+            assert _contrast(_shown(color, theme), _ground(theme)) >= 3, (name, color)

@@ -15,34 +15,12 @@ from local.home import WorkspaceError
 from local.jars import cache_folder
 from tests.dashboard.browser import NARROW, WIDE, opened, overflow, ready
 from tests.dashboard.conftest import Written
-from tests.dashboard.gold import FIRST_DAY, Gold
-
-# A reading each minute, of whole beats, with what makes a curve hard to pack: noise.
-_READINGS = """
-insert into silver.heart_rates
-select 'd' || user_id, user_id, cast(day as timestamp) + to_minutes(minute),
-       round(72 + 14 * sin(minute / 230.0) + hash(user_id, day, minute) % 23
-             + case when minute between 1080 and 1140 then 55 else 0 end)
-from (select user_id, cast(unnest(generate_series(cast(? as date), cast(? as date), interval 1 day))
-             as date) as day from gold.member_activity where user_id <= ?)
-cross join (select unnest(range(0, 1440)) as minute)
-where minute % 720 > 20
-"""
-# Within minutes, to tell lowest, mean and highest apart.
-_MORE = """
-insert into silver.heart_rates
-select device_id, user_id, measured_at + to_seconds(20), heart_rate_bpm + 7.5
-from silver.heart_rates where user_id = 'm001'
-"""
+from tests.dashboard.gold import Gold
 
 
 @pytest.fixture(scope="module")
 def gold() -> Gold:
-    filled = Gold.of(100, 90)
-    last = FIRST_DAY + datetime.timedelta(days=89)
-    filled.database.execute(_READINGS, [str(FIRST_DAY), str(last), "m999"])
-    filled.database.execute(_MORE)
-    return filled
+    return Gold.with_readings(100, 90)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +102,8 @@ def test_the_day_shows_what_gold_says(browser: Any, hundred_members: Written) ->
     ).rows()[0]
     day = gold.query(
         "select d.resting_bpm_estimate as resting, d.cardio_minutes as cardio, p.age_band, p.city"
-        " from daily_heart_rates d join member_profiles p on d.user_id = p.user_id"
+        " from daily_heart_rates d join member_profiles p"
+        " on d.user_id = p.user_id and d.`date` = p.`date`"
         " where d.user_id = :member and d.`date` = :day",
         {"member": visit["user_id"], "day": str(visit["visit_date"])},
     ).rows()[0]
@@ -201,6 +180,60 @@ def test_a_member_without_readings_or_profile(browser: Any, tmp_path: Path) -> N
         assert "No readings that day" in text
         assert "not known" in text
         assert "Old Mill" in text
+
+
+def test_what_crosses_midnight_is_marked_on_both_days(browser: Any, tmp_path: Path) -> None:
+    gold = Gold.empty()
+    night = datetime.datetime(2026, 8, 3, 23, 30)
+    end = night + datetime.timedelta(minutes=75)
+    gold.insert("member_activity", [{"user_id": "owl", "logins": 2}])
+    profile = {"user_id": "owl", "age_band": "25-35", "city": "Burbank"}
+    # The next day has none of its own: it keeps this one.
+    gold.insert("member_profiles", [{**profile, "date": night.date()}])
+    workout = {"user_id": "owl", "workout_id": "w", "session_id": "1", "avg_bpm": 120.0}
+    gold.insert(
+        "workout_bpm_summary",
+        [{**workout, "workout_date": night.date(), "started_at": night, "ended_at": end}],
+    )
+    visit = {"user_id": "owl", "gym_id": "Old Mill", "visit_date": night.date()}
+    midnight = datetime.datetime(2026, 8, 4)
+    gold.insert(
+        "gym_summary",
+        [
+            {**visit, "login_at": night, "logout_at": end},
+            # Ends where the next day begins.
+            {**visit, "login_at": night, "logout_at": midnight, "gym_id": "Harbour"},
+        ],
+    )
+    days = (night.date(), midnight.date())
+    gold.insert(
+        "daily_heart_rates",
+        [{"user_id": "owl", "date": day, "active_zone_minutes": 60.0} for day in days],
+    )
+    gold.insert(
+        "silver.heart_rates",
+        [
+            {"user_id": "owl", "measured_at": at, "heart_rate_bpm": 120.0}
+            for at in (night + datetime.timedelta(minutes=n) for n in range(76))
+        ],
+    )
+    path = tmp_path / "owl.html"
+    path.write_text(
+        members.render(members.read(gold, ["owl"]), cache=cache_folder()), encoding="utf-8"
+    )
+    marks = "#page-day .h-day svg .mark-rect.role-mark path[aria-label*='Workout w']"
+    spans = {}
+    with opened(browser, path, tab="day") as shown:
+        for day in ("2026-08-03", "2026-08-04"):
+            pick(shown, "owl", day)
+            assert "Burbank" in shown.locator("#page-day").inner_text()
+            assert ("Harbour" in shown.locator("#page-day").inner_text()) == (day[-1] == "3")
+            spans[day] = shown.locator(marks).evaluate("path => path.getBBox().width")
+            label = shown.locator("#page-day .h-day svg").get_attribute("aria-label")
+            assert f"1 workouts and {2 if day[-1] == '3' else 1} visits are marked" in label
+        assert "2026-08-03 23:30" in shown.locator("#page-day").inner_text()
+    # 30 minutes of the one day, 45 of the other.
+    assert spans["2026-08-04"] == pytest.approx(1.5 * spans["2026-08-03"], rel=0.05)
 
 
 def test_unknown_members_are_named() -> None:

@@ -50,6 +50,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "gym_summary": ("mac_address", "gym_id", "login_at"),
     "hourly_heart_rates": ("user_id", "hour_at"),
     "daily_heart_rates": ("user_id", "date"),
+    "member_profiles": ("user_id", "date"),
     "gym_hourly_occupancy": ("gym_id", "hour_at"),
     "member_activity": ("user_id",),
     "pipeline_health": ("feed", "arrival_date"),

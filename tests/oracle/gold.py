@@ -287,6 +287,27 @@ def daily_heart_rate_rows(
     return rows
 
 
+def member_profile_rows(
+    days: Iterable[Row], visits: Iterable[Row], workouts: Iterable[Row], history: ProfileHistory
+) -> list[Row]:
+    """One row per member and day with readings, a visit or a workout: rows of gold each."""
+    present = {(row["user_id"], row["date"]) for row in days}
+    present |= {(v["user_id"], v["visit_date"]) for v in visits if v["user_id"] is not None}
+    present |= {(row["user_id"], row["workout_date"]) for row in workouts}
+    rows = []
+    for user_id, day in sorted(present):
+        profile = history.as_of(user_id, day_start(day))
+        rows.append(
+            {
+                "user_id": user_id,
+                "date": day,
+                "age_band": age_and_band(profile, day)[1],
+                **{k: (profile or {}).get(k) for k in ("sex", "gender", "city", "state")},
+            }
+        )
+    return rows
+
+
 def gym_hourly_occupancy_rows(visits: Iterable[Row]) -> list[Row]:
     check_ins: dict[tuple[str, int], int] = defaultdict(int)
     present: dict[tuple[str, int], list[tuple[int, int, tuple[str, str]]]] = defaultdict(list)

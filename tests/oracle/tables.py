@@ -83,6 +83,9 @@ def compute(
     )
     registration_rows = ownership.rows()
     profiles = history.current()
+    workouts = gold.workout_bpm_summary_rows(sessions, lines, history, hr_max)
+    gym_visits = gold.gym_summary_rows(visits, sessions, open_visit_hours)
+    days = gold.daily_heart_rate_rows(lines, history, hr_max)
     members = {row["user_id"] for row in (*registration_rows, *profiles, *sessions)}
     return {
         "rejected_records": rejected_rows(decoded),
@@ -108,10 +111,11 @@ def compute(
         "user_bins": []
         if today is None
         else silver.user_bin_rows(history, today, gold.day_start(today)),
-        "workout_bpm_summary": gold.workout_bpm_summary_rows(sessions, lines, history, hr_max),
-        "gym_summary": gold.gym_summary_rows(visits, sessions, open_visit_hours),
+        "workout_bpm_summary": workouts,
+        "gym_summary": gym_visits,
         "hourly_heart_rates": gold.hourly_heart_rate_rows(lines),
-        "daily_heart_rates": gold.daily_heart_rate_rows(lines, history, hr_max),
+        "daily_heart_rates": days,
+        "member_profiles": gold.member_profile_rows(days, gym_visits, workouts, history),
         "gym_hourly_occupancy": gold.gym_hourly_occupancy_rows(visits),
         "member_activity": []
         if today is None

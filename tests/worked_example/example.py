@@ -33,6 +33,7 @@ GOLD = (
     "gym_summary",
     "hourly_heart_rates",
     "daily_heart_rates",
+    "member_profiles",
     "gym_hourly_occupancy",
     "member_activity",
 )

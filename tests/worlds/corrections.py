@@ -34,6 +34,7 @@ GONE = {
     "gold.gym_summary": f"mac_address = '{_W}m2' and minutes_in_gym is null",
     "gold.hourly_heart_rates": f"user_id = '{_W}u1' and hour_at = {_at(3600)}",
     "gold.daily_heart_rates": f"user_id = '{_W}u1' and date = '2026-03-04'",
+    "gold.member_profiles": f"user_id = '{_W}u1' and date = '2026-03-04'",
     "gold.gym_hourly_occupancy": f"gym_id = '{_W}g2' and visits = 0",
     "gold.member_activity": f"user_id = '{_W}u3'",
 }

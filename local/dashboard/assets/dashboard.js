@@ -38,6 +38,7 @@ function visual(widget) {
     const { rows, hidden } = summarize(query, filters.rows(query.datasetName));
     made.rows = rows; made.hidden = hidden;
     const notes = [];
+    if (spec.frame.showDescription && kind !== "counter") notes.push(spec.frame.description);
     if (hidden && kind !== "counter") notes.push(small(hidden));
     const missing = filters.missing(query.datasetName, filtersOf(widget.page));
     if (missing.length) notes.push(`Not filtered by ${missing.join(", ").toLowerCase()}.`);

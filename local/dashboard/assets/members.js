@@ -80,7 +80,7 @@ function curve(box, day, workouts, visits) {
   const marks = workouts.map(row => ({ number: row.number, ...within(row.started_at, row.ended_at), top: high, bottom: low, what: `Workout ${row.workout_id}, session ${row.session_id}`, span: `${clock(row.started_at)}–${clock(row.ended_at)}` }));
   const stays = visits.map(row => {
     const span = within(row.login_at, row.logout_at);
-    return { ...span, end: span.end ?? span.start + 5, bottom: low, top: low + (high - low) * 0.035, what: `Gym ${row.gym_id}`, span: `${clock(row.login_at)}–${row.logout_at ? clock(row.logout_at) : "open"}` };
+    return { ...span, end: span.end ?? Math.min(span.start + 5, DAY), bottom: low, top: low + (high - low) * 0.035, what: `Gym ${row.gym_id}`, span: `${clock(row.login_at)}–${row.logout_at ? clock(row.logout_at) : "open"}` };
   });
   // Minutes of the day as numbers: a time scale would take the reader's time zone into account.
   const x = { field: "middle", type: "quantitative", title: "Time of day (UTC)", scale: { domain: [0, DAY], nice: false, padding: 0 }, axis: { values: Array.from({ length: 13 }, (_, i) => i * 120).filter(value => value % (box.clientWidth < 500 ? 360 : 120) === 0), labelExpr: "format(datum.value / 60, '02d') + ':00'", grid: false, labelOverlap: true } };
@@ -151,14 +151,17 @@ const columns = (...named) => named.map(([title, name, how, number = true]) => (
 function dayPage(box, choose) {
   const { member, day } = state;
   if (!day) { box.replaceChildren(empty("This member has no readings, workouts or visits.")); settle(); return; }
-  const workouts = member.workouts.filter(row => row.date === day.date).map((row, i) => ({ ...row, number: i + 1 })), visits = member.visits.filter(row => row.date === day.date);
+  // Workouts and visits are the day's if they touch it: one over midnight is marked on both days.
+  const touches = row => row.date <= day.date && day.date <= row.until;
+  const workouts = member.workouts.filter(touches).map((row, i) => ({ ...row, number: i + 1 })), visits = member.visits.filter(touches);
+  const time = value => (!value || value.startsWith(day.date) ? clock(value) : moment(value));
   const step = stepOf(day);
   const fact = (title, value, more = "") => element("div", { class: "fact" }, element("h2", {}, title), element("div", { class: "value" }, value), element("div", { class: "more" }, more));
   const curveBox = element("div", { class: "chart" }), zoneBox = element("div", { class: "chart" }), daysBox = element("div", { class: "chart" });
   const place = [day.city, day.state].filter(Boolean).join(", ");
   box.replaceChildren(
     element("div", { class: "facts" },
-      fact("Age band that day", day.age_band === "invalid age" ? "not known" : day.age_band, day.age === null || day.age === undefined ? "" : `${day.age} years`),
+      fact("Age band that day", !day.age_band || day.age_band === "invalid age" ? "not known" : day.age_band, day.age === null || day.age === undefined ? "" : `${day.age} years`),
       fact("City that day", day.city ?? "not known", day.state ?? ""),
       fact("Resting, estimate (bpm)", format(day.resting_bpm_estimate, one), "lowest mean of a half hour"),
       fact("Mean of the day (bpm)", format(day.avg_bpm, one), day.min_bpm === undefined ? "no readings" : `${format(day.min_bpm, none)} to ${format(day.max_bpm, none)}`),
@@ -168,8 +171,8 @@ function dayPage(box, choose) {
       panel(`Heart rate through the day (bpm, by ${step === 1 ? "minute" : "15 minutes"})`, "h-day", "w12", [legend(day, step), curveBox]),
       panel("Minutes per heart-rate zone (min)", "h-low", "w6", [zoneBox]),
       panel("Active-zone minutes per day (min; choose a day)", "h-low", "w6", [daysBox]),
-      panel("Workouts (bpm)", "", "w6", [workouts.length ? table(columns(["No.", "number", none, false], ["Workout", "workout_id", undefined, false], ["Session", "session_id", undefined, false], ["Start", "started_at", clock, false], ["End", "ended_at", clock, false], ["Minutes", "minutes", one], ["Lowest", "min_bpm", none], ["Mean", "avg_bpm", one], ["Highest", "max_bpm", none]), workouts) : empty("No workouts that day")]),
-      panel("Gym visits (min)", "", "w6", [visits.length ? table(columns(["Gym", "gym_id", undefined, false], ["Login", "login_at", clock, false], ["Logout", "logout_at", clock, false], ["In the gym", "minutes_in_gym", one], ["Exercising", "minutes_exercising", one]), visits) : empty("No visits that day")])));
+      panel("Workouts (bpm)", "", "w6", [workouts.length ? table(columns(["No.", "number", none, false], ["Workout", "workout_id", undefined, false], ["Session", "session_id", undefined, false], ["Start", "started_at", time, false], ["End", "ended_at", time, false], ["Minutes", "minutes", one], ["Lowest", "min_bpm", none], ["Mean", "avg_bpm", one], ["Highest", "max_bpm", none]), workouts) : empty("No workouts that day")]),
+      panel("Gym visits (min)", "", "w6", [visits.length ? table(columns(["Gym", "gym_id", undefined, false], ["Login", "login_at", time, false], ["Logout", "logout_at", time, false], ["In the gym", "minutes_in_gym", one], ["Exercising", "minutes_exercising", one]), visits) : empty("No visits that day")])));
   document.getElementById("spoken").textContent = `Member ${member.id}, ${day.date}${place ? `, ${place}` : ""}`;
   if (day.count) curve(curveBox, day, workouts, visits);
   else { curveBox.style.display = "flex"; curveBox.replaceChildren(empty("No readings that day")); }
@@ -187,8 +190,8 @@ function comparedPage(box) {
   }).sort((a, b) => byLabel(a.id, b.id));
   const boxes = Array.from({ length: 4 }, () => element("div", { class: "chart" }));
   box.replaceChildren(element("div", { class: "grid" },
-    panel("Gym minutes per member (min)", "h-mid", "w6", [boxes[0]]), panel("Total workout duration per member (min)", "h-mid", "w6", [boxes[1]]),
-    panel("Gym logins against workout hours per member", "h-mid", "w6", [boxes[2]]), panel(`Lowest, mean and highest heart rate per workout (bpm), member ${state.member.id}`, "h-mid", "w6", [boxes[3]])));
+    panel("Gym minutes per member (min)", "h-mid", "w6", [boxes[0]]), panel("Total duration of workouts with readings per member (min)", "h-mid", "w6", [boxes[1]]),
+    panel("Gym logins against hours of workouts with readings per member", "h-mid", "w6", [boxes[2]]), panel(`Lowest, mean and highest heart rate per workout (bpm), member ${state.member.id}`, "h-mid", "w6", [boxes[3]])));
   const base = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", width: "container", height: "container", background: null, autosize: { type: "fit", contains: "padding" }, config: config(colors) };
   const length = { type: "quantitative", axis: { domain: false, ticks: false, tickCount: 5, labelExpr: NUMBER } };
   const bars = (target, name, text, title, color) => {
