@@ -152,7 +152,8 @@ def test_dbt_finds_the_warehouse(root: Path, target: str) -> None:
     assert found.http_path == "/sql/1.0/warehouses/fitbit-id"
     assert (found.database, found.schema) == ("fitbit_test", "silver")
     assert f'"environment": "{target}"' in found.query_tags
-    sent = SqlUtils.prepare_connection_arguments(found, SimpleNamespace(), found.http_path)
+    nobody: Any = SimpleNamespace(credentials_provider=None)
+    sent = SqlUtils.prepare_connection_arguments(found, nobody, found.http_path)
     assert sent["session_configuration"] == {"timezone": "UTC"}
 
 
