@@ -65,7 +65,7 @@ test-setup: install
 test: test-setup lint ## all checks and tests
 	@$(BIN)/python -m pytest -m "not drill"
 
-test-drills: test-setup ## kills, whole months against the oracle, pages of a workspace
+test-drills: test-setup ## kills, whole builds and months, the jobs' commands, erasure
 	@$(BIN)/python -m pytest -m drill
 
 format: install ## write code as the checks want it

@@ -703,7 +703,17 @@ half_hours as (
     select
         user_id,
         reading_date,
+        floor(unix_micros(measured_at) / 1800000000) as half_hour,
         avg(heart_rate_bpm) as avg_bpm
+    from owned
+    group by user_id, reading_date, floor(unix_micros(measured_at) / 1800000000)
+),
+
+covered_half_hours as (
+    select
+        user_id,
+        reading_date,
+        floor(unix_micros(measured_at) / 1800000000) as half_hour
     from standing
     group by user_id, reading_date, floor(unix_micros(measured_at) / 1800000000)
     having
@@ -711,9 +721,13 @@ half_hours as (
 ),
 
 resting as (
-    select user_id, reading_date, min(avg_bpm) as resting_bpm_estimate
+    select
+        half_hours.user_id,
+        half_hours.reading_date,
+        min(half_hours.avg_bpm) as resting_bpm_estimate
     from half_hours
-    group by user_id, reading_date
+    inner join covered_half_hours using (user_id, reading_date, half_hour)
+    group by half_hours.user_id, half_hours.reading_date
 )
 
 select

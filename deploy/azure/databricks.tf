@@ -158,11 +158,13 @@ resource "databricks_secret_acl" "readers" {
 }
 
 # Tags of the account that the policies heed: set by dbt from the models' YAML, to these values
-# only. Made with the metastore, once per region and account.
+# only. They belong to the account, so one of its environments makes them.
 resource "databricks_tag_policy" "main" {
-  for_each = var.metastore_id != "" ? {} : {
-    personal_data = ["name", "address", "birth_date", "mac_address"]
-    row_filter    = ["member"]
+  for_each = {
+    for key, values in {
+      personal_data = ["name", "address", "birth_date", "mac_address"]
+      row_filter    = ["member"]
+    } : key => values if var.create_governed_tags
   }
   provider = databricks.workspace
 

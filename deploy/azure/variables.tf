@@ -75,6 +75,12 @@ variable "metastore_id" {
   }
 }
 
+variable "create_governed_tags" {
+  type        = bool
+  description = "Whether the governed tags personal_data and row_filter are made here. They belong to the account: false where another environment made them."
+  default     = true
+}
+
 variable "sql_admin_group" {
   type = object({
     name      = string

@@ -45,7 +45,7 @@ from local.endpoint.translate import (
 logger = logging.getLogger(__name__)
 
 # Session settings of Databricks that Spark has under another name.
-_SETTINGS = {
+SETTINGS = {
     "ansi_mode": "spark.sql.ansi.enabled",
     "timezone": "spark.sql.session.timeZone",
     "max_file_partition_bytes": "spark.sql.files.maxPartitionBytes",
@@ -81,7 +81,7 @@ class Session:
         """Apply what the client wants for the session. Raises SparkError."""
         wanted = {}
         for key, value in settings.items():
-            name = _SETTINGS.get(key.lower(), key)
+            name = SETTINGS.get(key.lower(), key)
             # Others are of Databricks' own service (query tags, Arrow options): no effect here.
             if name.startswith(("spark.sql.", "spark.databricks.delta.")):
                 wanted[name] = value

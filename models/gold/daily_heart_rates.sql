@@ -121,13 +121,25 @@ zone_minutes as (
 ),
 
 -- Resting estimate: the lowest mean over the day's half hours (on the clock) that are covered for
--- 10 minutes or more.
+-- 10 minutes or more. Like every mean it takes all readings; only the minutes go by what stands.
 half_hours as (
 
     select
         user_id,
         `date`,
+        floor(unix_micros(measured_at) / 1800000000) as half_hour,
         avg(heart_rate_bpm) as avg_bpm
+    from readings
+    group by all
+
+),
+
+covered_half_hours as (
+
+    select
+        user_id,
+        `date`,
+        floor(unix_micros(measured_at) / 1800000000) as half_hour
     from standing
     group by user_id, `date`, floor(unix_micros(measured_at) / 1800000000)
     having
@@ -138,10 +150,11 @@ half_hours as (
 resting as (
 
     select
-        user_id,
-        `date`,
-        min(avg_bpm) as resting_bpm_estimate
+        half_hours.user_id,
+        half_hours.`date`,
+        min(half_hours.avg_bpm) as resting_bpm_estimate
     from half_hours
+    inner join covered_half_hours using (user_id, `date`, half_hour)
     group by all
 
 ),

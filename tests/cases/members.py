@@ -353,6 +353,33 @@ def _two_devices() -> Case:
     )
 
 
+def _resting_heart_rate() -> Case:
+    new, registered = member("rest")
+    return Case(
+        "rest",
+        "A half hour covered for 10 minutes: its mean takes both devices' readings of one instant.",
+        (
+            new,
+            *(bpm("rest-d", 60 * minute, 60) for minute in range(10)),
+            bpm("rest-e", 0, 115),
+            # Lower, but it covers one minute of its half hour.
+            bpm("rest-d", 1800, 50),
+        ),
+        (registered, registrations("rest_more", ("rest-u", "rest-e", "rest-n", DAY))),
+        rows={
+            "daily_heart_rates": [
+                {
+                    "user_id": "rest-u",
+                    "date": "2023-11-15",
+                    "num_readings": 12,
+                    "resting_bpm_estimate": 65.0,
+                    "covered_minutes": 11.0,
+                }
+            ],
+        },
+    )
+
+
 def _profile_of_a_session() -> Case:
     """What the summary knows of a member without a profile, before it, after a delete."""
 
@@ -736,6 +763,7 @@ CASES = (
     _sessions(),
     _last_reading(),
     _two_devices(),
+    _resting_heart_rate(),
     _profile_of_a_session(),
     _visits(),
     _sessions_in_visits(),

@@ -27,6 +27,9 @@ _PARTS = (
     "dashboards",
     ".github",
     "docs",
+    "pyproject.toml",
+    "uv.lock",
+    "ingestion",
 )
 
 
@@ -90,12 +93,15 @@ point.load()()
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built by the bundle's own command."""
-    artifact = Bundle(ROOT, "prod").config["artifacts"]["ingestion"]
-    copied = tmp_path_factory.mktemp("wheel")
+    return built(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+def built(root: Path, copied: Path) -> Path:
+    """The wheel of the project in `root`, by the bundle's own command, in a copy of its parts."""
+    artifact = Bundle(root, "prod").config["artifacts"]["ingestion"]
     for part in ("ingestion", artifact["path"]):
         shutil.copytree(
-            ROOT / part, copied / part, ignore=shutil.ignore_patterns("dist", "__pycache__")
+            root / part, copied / part, ignore=shutil.ignore_patterns("dist", "__pycache__")
         )
     uv = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{uv}{os.pathsep}{os.environ['PATH']}"}

@@ -25,6 +25,7 @@ def check(root: Path) -> list[str]:
     return [
         *_grants(Bundle(root, "prod"), rights),
         *_tables(root, rights),
+        *_kept(root, rights),
         *_policies(root, rights),
         *_columns(root, rights),
         *_dashboard(root, rights),
@@ -113,6 +114,27 @@ def _tables(root: Path, rights: Json) -> Iterator[str]:
     for schema, table, _ in sorted(wanted):
         if not (root / f"models/{schema}/{table}.sql").is_file():
             yield f"{schema}.{table} is no model"
+
+
+_KEPT = re.compile(r"grant modify on table `fitbit`\.(\w+\.\w+) to `(\w+)`")
+
+
+def _kept(root: Path, rights: Json) -> Iterator[str]:
+    made = statements(root / "deploy/governance/policies.sql", _VALUES)
+    tables = {
+        m[1] for text in made if (m := re.match(r"create table .*?`fitbit`\.(\w+\.\w+) ", text))
+    }
+    if tables != set(rights["kept_by"]):
+        yield f"policies.sql makes {sorted(tables)}, access.yml says {sorted(rights['kept_by'])}"
+    granted = {(m[1], m[2]) for text in made if (m := _KEPT.fullmatch(text))}
+    if len(granted) != sum(text.startswith("grant ") for text in made):
+        yield "policies.sql: grants more than the change of a table"
+    wanted = {(name, keeper) for name, keepers in rights["kept_by"].items() for keeper in keepers}
+    for name, keeper in sorted(granted ^ wanted):
+        yield f"{name}: policies.sql and access.yml disagree on {keeper}"
+    for name, keeper in sorted(wanted):
+        if rights["layers"][name.partition(".")[0]].get(keeper) != "read":
+            yield f"{name}: {keeper} may change what it cannot read"
 
 
 _POLICY = re.compile(
@@ -221,6 +243,11 @@ def table(rights: Json) -> str:
             for n in names
         ]
         rows.append([f"tables of {layer}", *(c or "" for c in cells)])
+    for name, keepers in rights["kept_by"].items():
+        layer = rights["layers"][name.partition(".")[0]]
+        levels = ["write" if n in keepers else layer.get(n) for n in names]
+        # Named tables of a layer are others than this one.
+        rows.append([f"`{name}`", *(v if isinstance(v, str) else "" for v in levels)])
     for volume, given in rights["volumes"].items():
         rows.append([f"volume {volume}", *(given.get(n, "") for n in names)])
     readers = {

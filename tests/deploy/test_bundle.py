@@ -6,10 +6,13 @@ import tomllib
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
 import pytest
+import yaml
+from dbt.adapters.databricks.handle import SqlUtils
 from dbt.cli.main import cli as dbt
 from dbt.config.runtime import load_profile
 from dbt.flags import set_from_args
@@ -17,6 +20,7 @@ from dbt_common.context import set_invocation_context
 
 from ingestion import cli as ingest
 from ingestion.config import Config
+from local.endpoint.session import SETTINGS
 from tests.deploy import bundle
 from tests.deploy.bundle import Bundle
 
@@ -148,6 +152,35 @@ def test_dbt_finds_the_warehouse(root: Path, target: str) -> None:
     assert found.http_path == "/sql/1.0/warehouses/fitbit-id"
     assert (found.database, found.schema) == ("fitbit_test", "silver")
     assert f'"environment": "{target}"' in found.query_tags
+    nobody: Any = SimpleNamespace(credentials_provider=None)
+    sent = SqlUtils.prepare_connection_arguments(found, nobody, found.http_path)
+    assert sent["session_configuration"] == {"timezone": "UTC"}
+
+
+def test_local_sessions_are_in_the_same_time_zone(root: Path) -> None:
+    outputs = yaml.safe_load((root / "profiles.yml").read_text())["fitbit_lakehouse"]["outputs"]
+    given = {name: output["session_properties"] for name, output in outputs.items()}
+    assert given == {name: {"timezone": "UTC"} for name in ("local", "dev", "prod")}
+    # The endpoint knows the name; others it would pass over.
+    assert SETTINGS["timezone"] == "spark.sql.session.timeZone"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("DBT_HOST", "DBT_HOSTS"),
+        ("DBT_ACCESS_TOKEN", "DBT_TOKEN"),
+        ("var('http_path', '')", "var('path', '')"),
+        ("var('catalog', '')", "var('database', '')"),
+        ('"environment": "prod"', '"environment": "dev"'),
+        ("      schema: silver\n      session_properties: *session\n", "      schema: silver\n"),
+        ("timezone: UTC", "time_zone: UTC"),
+        ("timezone: UTC", "timezone: Europe/Rome"),
+    ],
+)
+def test_a_wrong_profile_is_caught(mutant: Mutant, old: str, new: str) -> None:
+    with pytest.raises(AssertionError):
+        test_dbt_finds_the_warehouse(mutant("profiles.yml", old, new), "prod")
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -220,3 +253,17 @@ def test_job_environments_are_what_is_tested(root: Path) -> None:
     assert set(wheel["dependencies"]) == needed
     for key in ("version", "requires-python", "license"):
         assert wheel[key] == project[key]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (JOBS, "dbt-core==1.11.16", "dbt-core==1.11.15"),
+        (JOBS, "dbt-databricks==1.12.7", "dbt-databricks"),
+        ("deploy/wheel/pyproject.toml", '    "prometheus-client>=0.23,<1",\n', ""),
+        ("deploy/wheel/pyproject.toml", 'version = "0.1.0"', 'version = "0.2.0"'),
+    ],
+)
+def test_a_wrong_environment_is_caught(mutant: Mutant, file: str, old: str, new: str) -> None:
+    with pytest.raises(AssertionError):
+        test_job_environments_are_what_is_tested(mutant(file, old, new))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 
 from tests.deploy import checkov, terraform
 from tests.deploy.bundle import Bundle
+from tests.deploy.governance import access
 from tests.deploy.hcl import Module
 
 Mutant = Callable[[str, str, str], Path]
@@ -91,6 +93,19 @@ def test_topics_are_those_of_ingestion(root: Path) -> None:
     assert values == "${toset([" + ", ".join(f'"{f.name}"' for f in KAFKA_FEEDS) + "])}"
 
 
+def test_governed_tags_are_those_of_the_policies(root: Path) -> None:
+    """Their values are all that is masked, and who has them already can leave them out."""
+    (policy,) = terraform.resources(root / "deploy/azure", "databricks_tag_policy")
+    made = str(policy.body["for_each"])
+    assert "if var.create_governed_tags" in made
+    assert "metastore" not in made
+    found = {
+        key: set(re.findall(r'"(\w+)"', line))
+        for key, line in re.findall(r"(\w+) = \[(.*?)\]", made)
+    }
+    assert found == {"personal_data": set(access(root)["masks"]), "row_filter": {"member"}}
+
+
 def test_landing_folder_is_the_volume(root: Path) -> None:
     """Data Factory, the lifecycle rule and the external volume mean one folder."""
     bundle = Bundle(root, "prod", {"catalog": "fitbit_prod", "storage_account": "lake"})
@@ -99,6 +114,25 @@ def test_landing_folder_is_the_volume(root: Path) -> None:
     activities = (root / "deploy/azure/pipelines/copy_changes.json").read_text()
     assert "'landing/', pipeline().parameters.catalog, '/feeds/', item(), '/'" in activities
     assert '["landing/${local.catalog}/"]' in (root / "deploy/azure/storage.tf").read_text()
+
+
+@pytest.mark.parametrize(
+    ("check", "file", "old", "new"),
+    [
+        (test_outputs_feed_the_bundle, "deploy/azure/outputs.tf", "    alert_email  ", "    alert_mail  "),
+        (test_outputs_feed_the_bundle, "databricks.yml", "  secret_scope:\n", "  secret_scope:\n    default: fitbit\n"),
+        (test_topics_are_those_of_ingestion, "deploy/azure/main.tf", '"bpm", "workout"', '"workout"'),
+        (test_governed_tags_are_those_of_the_policies, "deploy/azure/databricks.tf", '"name", "address"', '"name"'),
+        (test_governed_tags_are_those_of_the_policies, "deploy/azure/databricks.tf", "if var.create_governed_tags", 'if var.metastore_id == ""'),
+        (test_landing_folder_is_the_volume, "deploy/bundle/storage.yml", "/feeds", "/files"),
+        (test_landing_folder_is_the_volume, "deploy/azure/storage.tf", "landing/${local.catalog}/", "landing/"),
+    ],
+)  # fmt: skip
+def test_parts_that_do_not_fit_are_caught(
+    mutant: Mutant, check: Callable[[Path], None], file: str, old: str, new: str
+) -> None:
+    with pytest.raises(AssertionError):
+        check(mutant(file, old, new))
 
 
 CHECKOV_MUTANTS = {

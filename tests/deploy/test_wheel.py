@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import configparser
 import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.deploy.conftest import start_task
+import pytest
+
+from tests.deploy.conftest import built, start_task
 
 
 def test_wheel_holds_ingestion_and_no_spark(wheel: Path) -> None:
@@ -16,6 +20,27 @@ def test_wheel_holds_ingestion_and_no_spark(wheel: Path) -> None:
     }
     (file,) = [name for name in names if name.endswith("METADATA")]
     assert "pyspark" not in zipfile.ZipFile(wheel).read(file).decode()
+    (file,) = [name for name in names if name.endswith("entry_points.txt")]
+    points = configparser.ConfigParser()
+    points.read_string(zipfile.ZipFile(wheel).read(file).decode())
+    # Not `main`, whose exit code a task would not see.
+    assert dict(points["console_scripts"]) == {"fitbit-ingest": "ingestion.cli:job"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"../../ingestion" = "ingestion"', '"../../ingestion" = "ingest"'),
+        ('    "kafka-python', '    "pyspark",\n    "kafka-python'),
+        ("ingestion.cli:job", "ingestion.cli:main"),
+    ],
+)
+def test_a_wrong_wheel_is_caught(
+    mutant: Callable[[str, str, str], Path], tmp_path: Path, old: str, new: str
+) -> None:
+    wheel = built(mutant("deploy/wheel/pyproject.toml", old, new), tmp_path / "wheel")
+    with pytest.raises(AssertionError):
+        test_wheel_holds_ingestion_and_no_spark(wheel)
 
 
 def test_help(job_python: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.deploy import workflows
 from tests.deploy.test_bundle import dbt_parameters
@@ -69,3 +70,41 @@ def test_slim_ci_builds_what_changed(root: Path) -> None:
     assert given["select"] == ("state:modified+",)
     assert (given["defer"], str(given["state"]), given["target"]) == (True, "state", "dev")
     assert "'source_catalog'" in (root / "models/staging/sources.yml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (" --defer", ""),
+        ("state:modified+ --defer", "state:modified --defer"),
+        ("--state state", "--state target"),
+        ("dbt build --target dev", "dbt build --target prod"),
+    ],
+)
+def test_a_wrong_slim_command_is_caught(mutant: Mutant, old: str, new: str) -> None:
+    with pytest.raises(AssertionError):
+        test_slim_ci_builds_what_changed(mutant(f"{FOLDER}/slim.yml", old, new))
+
+
+def test_the_nightly_run_leaves_nothing_out(root: Path) -> None:
+    """Drills too, and `make test` with each end of the versions of Java and Python."""
+    document = yaml.safe_load((root / FOLDER / "nightly.yml").read_text())
+    # YAML 1.1 reads `on` as a boolean.
+    assert document[True].keys() == {"schedule", "workflow_dispatch"}
+    jobs = document["jobs"]
+    runs = {key: [s["run"] for s in job["steps"] if "run" in s][-1] for key, job in jobs.items()}
+    assert runs == {"test": "make test", "drills": "make test-drills"}
+    assert jobs["test"]["strategy"]["matrix"] == {"java": ["17", "21"], "python": ["3.11", "3.13"]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("make test-drills", "make test"),
+        ('["17", "21"]', '["17"]'),
+        ("  schedule:\n", "  pull_request:\n"),
+    ],
+)
+def test_a_nightly_run_that_leaves_out_is_caught(mutant: Mutant, old: str, new: str) -> None:
+    with pytest.raises(AssertionError):
+        test_the_nightly_run_leaves_nothing_out(mutant(f"{FOLDER}/nightly.yml", old, new))

@@ -649,6 +649,12 @@ def test_resting_estimate() -> None:
     # The lower of two half hours; what the last reading stands is cut at the half hour's end.
     assert resting(*ten, *(bpm("d", 1800 + 60 * i, 55) for i in range(10))) == 55
     assert resting(*(bpm("d", 1230 + 60 * i, 55) for i in range(10))) is None
+    # Another device of the member at the same instants: the mean takes its readings too, the
+    # minutes do not count them again.
+    both: list[Record] = [registered("u", "e", "n", 0)]
+    both += [bpm("e", 60 * i, 80 + i % 2) for i in range(10)]
+    assert resting(*ten, *both) == Fraction("70.5")
+    assert resting(*ten[:9], bpm("d", 539, 60), *both[:10]) is None
 
 
 def test_occupancy() -> None:

@@ -62,6 +62,19 @@ def models(root: Path) -> dict[str, Model]:
     return found
 
 
+def bronze(root: Path) -> dict[Column, str | None]:
+    """The value of `personal_data` of each column of bronze, by table and column."""
+    document = yaml.safe_load((root / "models/staging/sources.yml").read_text())
+    (source,) = document["sources"]
+    return {
+        (table["name"], column["name"]): column.get("config", {})
+        .get("meta", {})
+        .get("personal_data")
+        for table in source["tables"]
+        for column in table["columns"]
+    }
+
+
 def carried(root: Path, known: Mapping[str, Model]) -> dict[Column, set[str]]:
     """For each column behind staging: the tags of the staging columns whose value it carries."""
     schema: dict[str, object] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.personal_data.lineage import Column, Model, carried, models
+from tests.personal_data.lineage import Column, Model, bronze, carried, models
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,6 +39,22 @@ def test_no_tag_without_a_reason(known: dict[str, Model], carrying: dict[Column,
         if known[name].tags[column] and not tags
     ]
     assert needless == []
+
+
+def test_bronze_is_tagged_where_staging_takes_personal_values_from(
+    known: dict[str, Model],
+) -> None:
+    """A payload as a whole; a column of a file that is one of staging's personal columns."""
+    personal = {
+        (column, tag)
+        for model in known.values()
+        if model.is_staging
+        for column, tag in model.tags.items()
+        if tag
+    }
+    for (table, column), tag in bronze(ROOT).items():
+        wanted = "payload" if column in ("value", "raw") else dict(personal).get(column)
+        assert tag == wanted, f"{table}.{column}"
 
 
 def test_the_lineage_reaches_through(carrying: dict[Column, set[str]]) -> None:
