@@ -128,7 +128,7 @@ def _until_sent(log: Path, statement: str, running: subprocess.Popen[bytes]) -> 
 
 
 def build_twice_at_once(space: Workspace) -> list[str]:
-    """Two builds started together, then one more; the errors of those of the two that failed."""
+    """Two builds started together; the output of those that failed."""
     commands = [
         [*space.dbt_command(*BUILD), "--target-path", str(space.home.root / f"dbt{number}")]
         for number in range(2)
@@ -142,7 +142,6 @@ def build_twice_at_once(space: Workspace) -> list[str]:
         ]
         with ThreadPoolExecutor(2) as pool:
             outputs = list(pool.map(lambda one: one.communicate(timeout=900)[0], both))
-    build(space)
     return [o for one, o in zip(both, outputs, strict=True) if one.returncode]
 
 
