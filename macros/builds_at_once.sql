@@ -1,8 +1,8 @@
 {#  Two builds at once: no row twice, and one sentence about what happened (docs/incremental.md). #}
 
 
-{#  The adapter's macro of this name, which creates a table and then fills it, with two changes for a
-    build that meets another one between the two statements: rows replace those of the other build
+{#  The adapter's macro of this name, which creates a table and then fills it, with two changes for
+    a build that meets another one between the two statements: rows replace those of the other build
     (Delta then refuses one of two at once) instead of coming on top of them, and a table that was
     not there when this build began is not replaced by an empty one. #}
 {% macro create_table_at(relation, intermediate_relation, compiled_code) %}

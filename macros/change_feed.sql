@@ -60,7 +60,7 @@
     {% if not (is_incremental() if is_update is none else is_update) %}
         {{ return((none, current_version(relation))) }}
     {% endif %}
-    {# The mark first: a build beside this one may move it beyond a commit that was asked for before. #}
+    {# The mark first: a build beside this one may move it beyond a commit asked for before. #}
     {% set after = input_marks().get(name) %}
     {% set up_to = current_version(relation) %}
     {% if after is none or after > up_to %}
