@@ -282,10 +282,11 @@ class _World(Records):
         return [Record(topic, key, payload, int(at * 1000)) for payload in payloads]
 
     def _odd_rows(self, feed: str) -> list[Entry]:
-        lines: dict[Form, list[Line]] = {"csv": [], "ndjson": []}
+        forms: tuple[Form, ...] = ("csv", "ndjson")
+        lines: dict[Form, list[Line]] = {form: [] for form in forms}
         for kind in row_kinds_of(feed, self.number):
             fitting = [row for row in self._plain_rows(feed) if kind.applies(row)]
-            form = kind.form or self.rng.choice(("csv", "ndjson"))
+            form: Form = kind.form or self.rng.choice(forms)
             lines[form] += kind.make(self.rng.choice(fitting))
         return [
             entry for form, written in lines.items() for entry in self.file(feed, form, written)
