@@ -286,7 +286,7 @@ class _World(Records):
         lines: dict[Form, list[Line]] = {form: [] for form in forms}
         for kind in row_kinds_of(feed, self.number):
             fitting = [row for row in self._plain_rows(feed) if kind.applies(row)]
-            form: Form = kind.form or self.rng.choice(forms)
+            form = self.rng.choice(forms) if kind.form is None else kind.form
             lines[form] += kind.make(self.rng.choice(fitting))
         return [
             entry for form, written in lines.items() for entry in self.file(feed, form, written)
