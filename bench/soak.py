@@ -3,9 +3,10 @@
     python -m bench.soak                                    until Ctrl-C
     python -m bench.soak --seed 7 --worlds 25 --sequences 1
 
-Each sequence makes a workspace of its own, lands new worlds in batches in any order with repeats,
-builds behind each batch and kills one build of two at one of ten points. Every table must then be
-what the oracle says and what a rebuild makes.
+Each sequence makes a workspace of its own, lands new worlds in batches in any order with repeats
+(the last world through Kafka, files and ingestion, the others straight in bronze), builds behind
+each batch and kills one build of two at one of ten points. Every table must then be what the oracle
+says and what a rebuild makes.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def _sequence(
         tempfile.TemporaryDirectory(prefix="soak-") as folder,
         running(Path(folder), QUICK_BUILDS) as space,
     ):
-        found = sequence.run(space, worlds, count=batches, seed=seed, kills=kills)
+        *landed, sent = worlds
+        found = sequence.run(space, landed, count=batches, seed=seed, kills=kills, sent=sent)
         return found + sequence.differences_from_rebuild(space)
 
 

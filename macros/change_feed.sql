@@ -57,11 +57,12 @@
     model's back. #}
 {% macro unread_commits(relation, is_update=none) -%}
     {% set name = two_part_name(relation) %}
-    {% set up_to = current_version(relation) %}
     {% if not (is_incremental() if is_update is none else is_update) %}
-        {{ return((none, up_to)) }}
+        {{ return((none, current_version(relation))) }}
     {% endif %}
+    {# The mark first: a build beside this one may move it beyond a commit asked for before. #}
     {% set after = input_marks().get(name) %}
+    {% set up_to = current_version(relation) %}
     {% if after is none or after > up_to %}
         {% do exceptions.raise_compiler_error(
             this ~ ' has read ' ~ name ~ ' up to commit ' ~ after ~ ', but its newest is ' ~ up_to

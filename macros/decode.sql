@@ -13,10 +13,19 @@
 
 
 {#  The JSON document in a text; null if it is malformed (a bare NaN, a repeated key and bytes that
-    are not UTF-8 are). The bytes are judged before trimming, which would replace the bad ones. #}
+    are not UTF-8 are). The bytes are judged before trimming, which would replace the bad ones; behind
+    the document they may be anything. Where in a value they lie shows when it is parsed with each of
+    them as a control character, which JSON has in no place (their usual sign, U+FFFD, may be text). #}
 {% macro json_document(text, bytes=none) -%}
     {%- if bytes -%}
-    case when is_valid_utf8(cast({{ bytes }} as string)) then try_parse_json({{ text }}) end
+    {%- set written = 'cast(' ~ bytes ~ ' as string)' -%}
+    {%- set marked -%}
+    replace(make_valid_utf8(replace({{ written }}, '\uFFFD', '?')), '\uFFFD', chr(1))
+    {%- endset -%}
+    case
+        when is_valid_utf8({{ written }}) or try_parse_json({{ trimmed(marked) }}) is not null
+            then try_parse_json({{ text }})
+    end
     {%- else -%}
     try_parse_json({{ text }})
     {%- endif -%}
@@ -35,6 +44,12 @@
 {# The field that a text is: a column's, or a record's key. #}
 {% macro text_field(text) -%}
     named_struct('tag', if({{ text }} is null, null, 'STRING'), 'text', {{ trimmed(text) }})
+{%- endmacro %}
+
+
+{# Whether a landed file is CSV whatever it holds, as ingestion takes it. #}
+{% macro is_csv_file(name) -%}
+    (coalesce({{ name }}, '') rlike '(?i)[.](csv|txt)([.]gz)?$')
 {%- endmacro %}
 
 

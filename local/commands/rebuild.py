@@ -12,9 +12,14 @@ from local.home import Home, WorkspaceError
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-# Set on a bronze table by whoever deletes old records from it.
-TRIMMED = "fitbit.trimmed_before"
-_BRONZE = ("user_info", "bpm", "workout", "registered_users", "gym_logins")
+# Bronze and the staging table that holds a row for each of its rows.
+_STAGING = {
+    "user_info": "stg_kafka__user_info",
+    "bpm": "stg_kafka__bpm",
+    "workout": "stg_kafka__workout",
+    "registered_users": "stg_azure_sql__registered_users",
+    "gym_logins": "stg_azure_sql__gym_logins",
+}
 
 
 def register(subparsers: Subparsers) -> None:
@@ -44,12 +49,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def refuse_if_trimmed(cursor: Any) -> None:
-    """Raises WorkspaceError if a bronze table has lost records to retention."""
-    for table in _BRONZE:
-        cursor.execute(f"show tblproperties bronze.{table}")
-        trimmed = dict(map(tuple, cursor.fetchall())).get(TRIMMED)
-        if trimmed:
+    """Raises WorkspaceError if a bronze table holds fewer records than staging took from it."""
+    cursor.execute("create schema if not exists silver")
+    cursor.execute("show tables in silver")
+    built = {row[1] for row in cursor.fetchall()}
+    for bronze, staging in _STAGING.items():
+        if staging not in built:
+            continue
+        held, taken = _count(cursor, f"bronze.{bronze}"), _count(cursor, f"silver.{staging}")
+        if held < taken:
             raise WorkspaceError(
-                f"bronze.{table} holds nothing from before {trimmed} any more, so a rebuild would "
-                "lose what silver and gold know of that time; restore bronze first."
+                f"bronze.{bronze} has lost {taken - held} of the {taken} records that silver was "
+                "built from, so a rebuild would lose what silver and gold know of them: restore "
+                "bronze first."
             )
+
+
+def _count(cursor: Any, table: str) -> int:
+    cursor.execute(f"select count(*) from {table}")  # noqa: S608 - names from above
+    return int(cursor.fetchone()[0])

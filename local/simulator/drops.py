@@ -91,7 +91,7 @@ def _files(
     columns = list(parts[0][0]) if parts else []
     drops = []
     for number, (form, content, odd) in enumerate(zip(forms, lines, flags, strict=True), start=1):
-        text = _render(form, columns, content, odd)
+        text = render(form, columns, content, odd)
         ending = f"{form}.gz" if "gzip" in odd else form
         # No time in the gzip header: the same seed gives the same bytes.
         body = gzip.compress(text, mtime=0) if "gzip" in odd else text
@@ -164,7 +164,7 @@ def _visit(row: Row) -> tuple[str | None, ...]:
     return (row["mac_address"], row.get("gym"), row.get("login"))
 
 
-def _render(form: Form, columns: list[str], lines: Sequence[Line], odd: set[str]) -> bytes:
+def render(form: Form, columns: list[str], lines: Sequence[Line], odd: set[str]) -> bytes:
     """The file's text; UTF-8."""
     if form == "csv":
         header = columns[::-1] if "columns_in_another_order" in odd else list(columns)

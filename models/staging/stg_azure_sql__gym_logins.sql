@@ -12,7 +12,7 @@ with bronze as (
         erased_at,
         bronze_version,
         {{ trimmed('raw') }} as raw_text,
-        coalesce(source_file, '') ilike '%.csv%' as is_csv,
+        {{ is_csv_file('source_file') }} as is_csv,
         -- What ingestion could not split into columns has none of them.
         mac_address is null and gym is null and login is null and logout is null as is_unsplit
     from {{ new_records(source('bronze', 'gym_logins'), 'mac') }}

@@ -12,7 +12,7 @@ with bronze as (
         erased_at,
         bronze_version,
         {{ trimmed('raw') }} as raw_text,
-        coalesce(source_file, '') ilike '%.csv%' as is_csv,
+        {{ is_csv_file('source_file') }} as is_csv,
         -- What ingestion could not split into columns has none of them.
         user_id is null
         and device_id is null

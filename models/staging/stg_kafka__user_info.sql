@@ -14,6 +14,7 @@ with bronze as (
         bronze_version,
         -- A tombstone is a delete of the user in its key, at Kafka's time.
         value is null as is_tombstone,
+        is_valid_utf8(cast(key as string)) as is_key_text,
         {{ trimmed('cast(value as string)') }} as value_text,
         {{ text_field('cast(key as string)') }} as key_field
     from {{ new_records(source('bronze', 'user_info'), 'user', key=record_key('bronze')) }}
@@ -69,7 +70,9 @@ judged as (
         *,
         case
             when erased_at is not null then null
-            when is_tombstone and {{ is_missing('key_field') }} then 'missing_field'
+            when is_tombstone and ({{ is_missing('key_field') }} or kafka_timestamp is null)
+                then 'missing_field'
+            when is_tombstone and not is_key_text then 'wrong_type'
             when is_tombstone and {{ is_out_of_range('changed_at', 'ingested_at') }}
                 then 'timestamp_out_of_range'
             when is_tombstone then null

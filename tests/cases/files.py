@@ -141,6 +141,28 @@ def _ndjson() -> Case:
     )
 
 
+def _ndjson_with_csv_in_its_name() -> Case:
+    m = MIDNIGHT
+    lines = (
+        f'{{"mac_address": "dotcsv-a", "gym": 5.0, "login": {m}}}',
+        f'{{"mac_address": "dotcsv-b", "gym": true, "login": {m}}}',
+        "null",
+    )
+    return Case(
+        "dotcsv",
+        "What a file is, the end of its name says.",
+        files=(
+            Landed(
+                "gym_logins",
+                "dotcsv.csv.ndjson",
+                "\n".join(lines).encode(),
+                (ACCEPTED, WRONG, NO_OBJECT),
+            ),
+        ),
+        rows={"gym_visits": [_visit("dotcsv-a", "5", 0, None)]},
+    )
+
+
 def _registered() -> Case:
     m = MIDNIGHT
     text = (
@@ -217,6 +239,7 @@ def _envelopes() -> Case:
             }
         ),
         json.dumps({"key": "sink-u", "value": None, "timestamp": (MIDNIGHT + 30) * 1000}),
+        json.dumps({"key": "sink-u", "value": None}),
     )
     return Case(
         "sink",
@@ -228,7 +251,12 @@ def _envelopes() -> Case:
                 gzip.compress("\n".join(text for text, _ in lines).encode()),
                 tuple(fate for _, fate in lines),
             ),
-            Landed("user_info", "sink_users.ndjson", "\n".join(users).encode(), (ACCEPTED,) * 2),
+            Landed(
+                "user_info",
+                "sink_users.ndjson",
+                "\n".join(users).encode(),
+                (ACCEPTED, ACCEPTED, MISSING),
+            ),
         ),
         rows={
             "heart_rates": [
@@ -242,4 +270,4 @@ def _envelopes() -> Case:
     )
 
 
-CASES = (_csv(), _ndjson(), _registered(), _envelopes())
+CASES = (_csv(), _ndjson(), _ndjson_with_csv_in_its_name(), _registered(), _envelopes())

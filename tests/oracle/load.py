@@ -41,7 +41,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def is_json_file(path: Path | str) -> bool:
-    return str(path).removesuffix(".gz").endswith(_JSON_SUFFIXES)
+    return str(path).lower().removesuffix(".gz").endswith(_JSON_SUFFIXES)
 
 
 def _members(line: str) -> dict[str, str]:

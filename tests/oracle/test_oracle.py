@@ -261,6 +261,7 @@ def test_a_payload_without_its_id_is_missing_a_field_whatever_the_key() -> None:
 def test_tombstones() -> None:
     assert reason(kafka("user_info", None)) == "missing_field"
     assert reason(kafka("user_info", None, key=b" ")) == "missing_field"
+    assert reason(kafka("user_info", None, key=b"7\xff")) == "wrong_type"
     assert reason(kafka("user_info", b" ", key=b"7")) == "missing_value"
     assert reason(kafka("user_info", None, key=b"7", timestamp=5)) == "timestamp_out_of_range"
     assert reason(kafka("bpm", None, key=b"7")) == "missing_value"

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from ingestion import bronze, sessions
 from local import dbt
-from tests.landed import differences_from_oracle, read
-from tests.oracle.records import FEEDS
+from tests.cases.case import Case, Message
+from tests.landed import differences_from_oracle, publish, read
+from tests.oracle.records import FEEDS, FILE_COLUMNS, FILE_FEEDS, KAFKA_FEEDS
 from tests.support import Workspace
 from tests.worlds.world import Entry
 
@@ -79,6 +80,39 @@ def land(space: Workspace, batch: Sequence[Entry], hour: int) -> None:
                 frame.writeTo(f"bronze.{feed}").append()
 
 
+def arrival_hour(number: int) -> int:
+    """When the batch of this number arrives: on several days, every third one before the second,
+    as after a clock was set back."""
+    return 30 * number - (50 if number % 3 == 2 else 0)
+
+
+def send(space: Workspace, batch: Sequence[Entry]) -> None:
+    """A batch the way that records really come: through Kafka, landed files and ingestion."""
+    messages = tuple(
+        Message(
+            entry.feed,
+            entry.columns["value"],
+            entry.columns["key"],
+            round(entry.columns["timestamp"].timestamp() * 1000),
+        )
+        for entry in batch
+        if entry.feed in KAFKA_FEEDS
+    )
+    publish(space.home.kafka_bootstrap, (Case("sent", "", messages),))
+    for feed in FILE_FEEDS:
+        lines: dict[str, list[str]] = {}
+        for entry in batch:
+            if entry.feed == feed:
+                source = Path(entry.columns["source_file"]).name
+                lines.setdefault(source, []).append(entry.columns["raw"])
+        for source, rows in lines.items():
+            path = space.home.root / source
+            header = [",".join(FILE_COLUMNS[feed])] if source.endswith(".csv") else []
+            path.write_text("\n".join([*header, *rows]))
+            space.run("land", feed, path)
+    space.run("ingest")
+
+
 def build(space: Workspace, kill: Kill | None = None) -> None:
     """`dbt build`; with a kill, once up to there and then again to the end.
 
@@ -128,7 +162,7 @@ def _until_sent(log: Path, statement: str, running: subprocess.Popen[bytes]) -> 
 
 
 def build_twice_at_once(space: Workspace) -> list[str]:
-    """Two builds started together, then one more; the errors of those of the two that failed."""
+    """Two builds started together; the output of those that failed."""
     commands = [
         [*space.dbt_command(*BUILD), "--target-path", str(space.home.root / f"dbt{number}")]
         for number in range(2)
@@ -142,7 +176,6 @@ def build_twice_at_once(space: Workspace) -> list[str]:
         ]
         with ThreadPoolExecutor(2) as pool:
             outputs = list(pool.map(lambda one: one.communicate(timeout=900)[0], both))
-    build(space)
     return [o for one, o in zip(both, outputs, strict=True) if one.returncode]
 
 
@@ -169,10 +202,19 @@ def run(
     count: int,
     seed: int,
     kills: Sequence[Kill | None] = (),
+    sent: Sequence[Entry] = (),
 ) -> list[str]:
-    """Land the worlds in `count` batches, each built (and killed, by `kills`); what is wrong."""
+    """Land the worlds in `count` batches, each built (and killed, by `kills`); what is wrong.
+
+    `sent`: a world that comes through Kafka and files, in as many batches.
+    """
     rng = random.Random(f"{seed}/order")
-    for number, batch in enumerate(batches(worlds, count, rng)):
-        land(space, batch, number)
+    landed = batches(worlds, count, rng)
+    for number, (batch, through) in enumerate(
+        zip(landed, batches([sent], count, rng), strict=True)
+    ):
+        land(space, batch, arrival_hour(number))
+        if through:
+            send(space, through)
         build(space, kills[number] if number < len(kills) else None)
     return differences_from_oracle(read(space))

@@ -3,17 +3,25 @@
 A world is the records of some days of a few members: registrations handed on and at one instant,
 profile changes that change nothing, deletes and new lives, sessions of every status, visits with
 and without logouts, readings at one instant, and every kind of record to reject. Its ids begin
-with a prefix of its own, so that many worlds share the tables without meeting.
+with a prefix of its own, so that many worlds share the tables without meeting. Bad and odd records
+are the simulator's, each kind in one world of `TURNS`.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from ingestion.files import parse_rows
+from local.envelopes import Envelope
+from local.simulator.dirt import Form, Kind, Line, RowKind, row_kinds, topic_kinds
+from local.simulator.drops import render
+from local.simulator.records import Payload, Record, Row
+from tests.oracle.records import FILE_COLUMNS, FILE_FEEDS, KAFKA_FEEDS
 
 # All events lie in three days from here, in seconds of the epoch: 2026-03-01, UTC.
 EPOCH = 1_772_323_200
@@ -22,6 +30,8 @@ _DAYS = 3
 OFFSETS_PER_WORLD = 100_000
 # Written beside ingestion's own rows, worlds take no offsets that the broker gives out.
 TOPIC_EPOCH = 7
+# Of so many worlds with consecutive numbers each kind of dirt is in one.
+TURNS = 25
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,26 @@ class Records:
     def message(self, feed: str, key: str, payload: Mapping[str, Any], at: float) -> Entry:
         return self.kafka(feed, key, json.dumps(payload).encode(), at)
 
+    def envelope(self, sent: Envelope) -> Entry:
+        assert sent.timestamp is not None
+        value = None if sent.value is None else sent.value.encode()
+        entry = self.kafka(sent.topic, sent.key, value, sent.timestamp / 1000)
+        headers = [{"key": name, "value": content} for name, content in sent.headers]
+        return replace(entry, columns={**entry.columns, "headers": headers or None})
+
+    def file(self, feed: str, form: Form, lines: Sequence[Line]) -> list[Entry]:
+        """The rows that ingestion makes of a file."""
+        name = f"{feed}/w{self.number}-dirt.{form}"
+        content = render(form, list(FILE_COLUMNS[feed]), lines, set())
+        place = {
+            "source_file": name,
+            "source_modified_at": datetime.fromtimestamp(EPOCH, UTC),
+            "erased_at": None,
+        }
+        return [
+            Entry(feed, {**row, **place}) for row in parse_rows(FILE_COLUMNS[feed])(name, content)
+        ]
+
     def row(self, feed: str, columns: Mapping[str, str]) -> Entry:
         self.made += 1
         name = f"{feed}/w{self.number}.csv"
@@ -135,7 +165,10 @@ class _World(Records):
             *(self._login() for _ in range(rng.randint(3, 9))),
             *(self._reading() for _ in range(rng.randint(40, 80))),
         ]
-        found += [self._rejected(rng.choice(found)) for _ in range(rng.randint(4, 12))]
+        for topic in KAFKA_FEEDS:
+            found += self._odd_messages(topic)
+        for feed in FILE_FEEDS:
+            found += self._odd_rows(feed)
         return found
 
     def _time(self) -> float:
@@ -203,7 +236,7 @@ class _World(Records):
     def _reading(self) -> Entry:
         rng, device = self.rng, self.rng.choice(self.devices)
         at = self._time() + rng.choice((0, 0, 1, 5, 30, 59.5, 60, 61, 90, 0.000001))
-        rate = rng.choice((30, 60, 95, 110.5, 111, 140, 160, 171, 220))
+        rate = rng.choice((29.9, 30, 60, 95, 110.5, 111, 140, 160, 171, 220, 221))
         payload = {
             "device_id": device,
             "time": self._written(round(at, 6)),
@@ -211,55 +244,69 @@ class _World(Records):
         }
         return self.message("bpm", device, payload, at)
 
-    def _rejected(self, like: Entry) -> Entry:
-        """A record that no table takes, made from one that they do."""
-        rng = self.rng
-        if "raw" in like.columns:
-            names = [n for n in like.columns if n in _REQUIRED[like.feed]]
-            bad = {n: str(like.columns[n]) for n in _COLUMNS[like.feed]}
-            bad[rng.choice(names)] = ""
-            return self.row(like.feed, bad)
-        feed, at = like.feed, EPOCH
-        key = like.columns["key"].decode()
-        value = like.columns["value"]
-        if value is None:
-            return self.kafka("user_info", None, None, at)
-        payload: dict[str, Any] = json.loads(value)
-        name = rng.choice(_REQUIRED[feed])
-        time = "time" if feed == "bpm" else "timestamp"
-        return rng.choice(
-            (
-                lambda: self.kafka(feed, key, b"  ", at),
-                lambda: self.kafka(feed, key, value[:-1], at),
-                lambda: self.kafka(feed, key, b"[1]", at),
-                lambda: self.message(
-                    feed, key, {k: v for k, v in payload.items() if k != name}, at
-                ),
-                lambda: self.message(feed, key, {**payload, name: None}, at),
-                lambda: self.message(feed, key, {**payload, name: True}, at),
-                lambda: self.message(feed, key, {**payload, name: [1]}, at),
-                lambda: self.message(feed, key, {**payload, time: 4_102_444_800}, at),
-                lambda: self.message(feed, key, {**payload, time: EPOCH * 1000}, at),
-                lambda: self.message(
-                    feed, key, {**payload, _UNKNOWN[feed][0]: _UNKNOWN[feed][1]}, at
-                ),
-            )
-        )()
+    # Bad and odd records. The simulator's kinds ask for ids of digits: a member of its own.
+
+    def _number(self, index: int) -> int:
+        return 990_000_000 + 100 * self.number + index
+
+    def _odd_messages(self, topic: str) -> list[Entry]:
+        found = []
+        for kind in topic_kinds_of(topic, self.number):
+            fitting = [r for r in self._plain_records(topic) if kind.applies(r)]
+            found += [self.envelope(sent.envelope) for sent in kind.make(self.rng.choice(fitting))]
+        return found
+
+    def _plain_records(self, topic: str) -> list[Record]:
+        """A record of each sort that a kind may ask for."""
+        rng, at = self.rng, self._time()
+        payloads: list[Payload]
+        if topic == "bpm":
+            payloads = [
+                {"device_id": self._number(1), "time": at, "heartrate": rng.choice((61, 90, 150))}
+            ]
+        elif topic == "workout":
+            action = rng.choice(("start", "stop"))
+            ids = {"user_id": self._number(0), "workout_id": 1, "session_id": 1}
+            payloads = [{**ids, "timestamp": at, "action": action}]
+        else:
+            change: Payload = {"user_id": self._number(0), "timestamp": at}
+            bare: Payload = {
+                **change,
+                "update_type": "update",
+                "first_name": "Cy",
+                "last_name": "Oh",
+            }
+            image = {"dob": "03/04/1990", "sex": "F", "gender": "Female", "address": _ADDRESSES[0]}
+            payloads = [bare, {**bare, **image}, {**change, "update_type": "delete"}]
+        key = str(self._number(1 if topic == "bpm" else 0))
+        return [Record(topic, key, payload, int(at * 1000)) for payload in payloads]
+
+    def _odd_rows(self, feed: str) -> list[Entry]:
+        forms: tuple[Form, ...] = ("csv", "ndjson")
+        lines: dict[Form, list[Line]] = {form: [] for form in forms}
+        for kind in row_kinds_of(feed, self.number):
+            fitting = [row for row in self._plain_rows(feed) if kind.applies(row)]
+            form = self.rng.choice(forms) if kind.form is None else kind.form
+            lines[form] += kind.make(self.rng.choice(fitting))
+        return [
+            entry for form, written in lines.items() for entry in self.file(feed, form, written)
+        ]
+
+    def _plain_rows(self, feed: str) -> list[Row]:
+        at = int(self._time())
+        mac = f"w{self.number}-:m9"
+        if feed == "registered_users":
+            ids = {"user_id": str(self._number(0)), "device_id": str(self._number(1))}
+            return [{**ids, "mac_address": mac, "registration_timestamp": str(at)}]
+        row = {"mac_address": mac, "gym": str(self._number(2)), "login": str(at)}
+        return [{**row, "logout": ""}, {**row, "logout": str(at + 1_800)}]
 
 
-_REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "user_info": ("user_id", "update_type", "timestamp"),
-    "bpm": ("device_id", "time", "heartrate"),
-    "workout": ("user_id", "workout_id", "session_id", "timestamp", "action"),
-    "registered_users": ("user_id", "device_id", "mac_address", "registration_timestamp"),
-    "gym_logins": ("mac_address", "gym", "login"),
-}
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    **_REQUIRED,
-    "gym_logins": (*_REQUIRED["gym_logins"], "logout"),
-}
-_UNKNOWN: Mapping[str, tuple[str, Any]] = {
-    "user_info": ("update_type", "merge"),
-    "bpm": ("heartrate", 221),
-    "workout": ("action", "pause"),
-}
+def topic_kinds_of(topic: str, number: int) -> list[Kind]:
+    """The kinds of dirt on a topic whose turn it is in world `number`."""
+    return topic_kinds(topic)[number % TURNS :: TURNS]
+
+
+def row_kinds_of(feed: str, number: int) -> list[RowKind]:
+    """The kinds of dirt on a file feed whose turn it is in world `number`."""
+    return row_kinds(feed)[number % TURNS :: TURNS]
