@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import re
@@ -10,7 +11,8 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.errors import PySparkException
@@ -18,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ingestion import broker, bronze, checkpoints, jdbc, sessions, sources
-from ingestion.batches import batch_of, lag_of
+from ingestion.batches import Batch, batch_of, lag_of
 from ingestion.config import Config
 from ingestion.feeds import Feed, FileFeed, IngestionError, JdbcFeed, KafkaFeed, Unreachable
 from ingestion.lease import Lease
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 _POLL_SECONDS = 1
 _LONGEST_PAUSE_POWER = 6  # of 2 seconds
 _WRITE_SECONDS = 30.0
+# How often a continuous feed asks whether its topic is still the same one.
+_TOPIC_SECONDS = 10.0
 # When asked to stop, the end of a micro-batch is awaited for so long. Then it is interrupted: that
 # costs its repetition, no more.
 _STOP_SECONDS = 120.0
@@ -37,6 +41,7 @@ _FATAL = re.compile(
     r"(?i:authentication)|Login failed|Authorization|SslHandshake|DATA_LOSS"
     r"|data may have been lost|OffsetOutOfRange|AnalysisException|IllegalArgument"
     r"|SCHEMA_MISMATCH|ConcurrentQuery"
+    r"|ChecksumException|Failed to read log file|[Bb]atch \d+ doesn't exist"
 )
 _SPARK_GONE = re.compile(r"StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE", re.IGNORECASE)
 
@@ -103,8 +108,8 @@ def _write(config: Config, telemetry: Telemetry) -> None:
     try:
         with sessions.session(config.spark_remote) as spark:
             telemetry.write(spark, config.catalog)
-    except IngestionError as error:  # Spark is gone; the feeds say so themselves
-        log.warning("batches not written down: %s", error)
+    except Exception as error:  # whatever it is, the feeds go on, and say themselves what they lack
+        log.warning("batches not written down yet: %s", config.redact(_first_line(error)))
 
 
 class FeedRun:
@@ -152,6 +157,7 @@ class FeedRun:
     def _attempt(self, spark: SparkSession) -> bool:
         """One start of the query; False if it failed and may be started again, after a pause."""
         try:
+            self._check_lease()  # another process may have the checkpoint by now
             if isinstance(self.feed, JdbcFeed):
                 self._pull(spark, self.feed)
                 return True
@@ -159,6 +165,8 @@ class FeedRun:
             if query is None:
                 return True
             self._started = True
+            # They are meant for what was found now, not for what a later restart may meet.
+            self._wishes = replace(self._wishes, accept_data_loss=False, new_topic=False)
             self._telemetry.up(self.feed.name, True)
             self._follow(query)
             return True
@@ -183,13 +191,17 @@ class FeedRun:
     def _pause(self, reason: str) -> bool:
         """Wait before the next start, longer each time; True if asked to stop meanwhile.
 
-        Raises IngestionError if a drain has been restarted often enough.
+        Raises IngestionError if it has been started again often enough.
         """
-        if not self._wishes.continuous and self.restarts >= self._config.max_restarts:
+        self._failures += 1
+        if self._wishes.continuous:
+            enough = self._failures >= self._config.max_failures
+        else:
+            enough = self.restarts >= self._config.max_restarts
+        if enough:
             raise IngestionError(self._cannot_go_on(reason))
         self.restarts += 1
         self._telemetry.restart(self.feed.name)
-        self._failures += 1
         pause = 2.0 ** min(self._failures, _LONGEST_PAUSE_POWER)
         log.warning("feed=%s restart=%d in=%.0fs: %s", self.feed.name, self.restarts, pause, reason)
         return self._stop.wait(pause)
@@ -205,32 +217,44 @@ class FeedRun:
         if f"{feed.table}.table" not in self._config.jdbc:
             raise IngestionError(f"Feed {feed.name} needs '{feed.table}.table' in [jdbc].")
         interval = float(self._config.jdbc.get("interval_seconds", 300))
-        while True:
-            started = time.monotonic()
-            found = jdbc.pull(spark, self._config, feed)
+        for number in itertools.count():
+            started_at, started = datetime.now(UTC), time.monotonic()
+            self._telemetry.up(feed.name, True)
+            found = jdbc.pull(spark, self._config, feed, self._check_lease)
+            seconds = time.monotonic() - started
             self.rows += found.rows
+            self._failures = 0
             log.info(
                 "feed=%s rows=%d deletes=%d seconds=%.2f",
-                *(feed.name, found.rows, found.deletes, time.monotonic() - started),
+                *(feed.name, found.rows, found.deletes, seconds),
+            )
+            self._telemetry.batch(
+                Batch(
+                    *(feed.name, self._lease.session_id, number, found.rows, "", seconds),
+                    started_at=started_at,
+                )
             )
             if not self._wishes.continuous or self._stop.wait(interval):
                 return
+
+    def _check_lease(self) -> None:
+        """Raise IngestionError if another process may have the feed by now."""
+        if self._lease.is_lost():
+            raise IngestionError(
+                f"Feed {self.feed.name}: the lease was revoked, since its heartbeat stood still "
+                "(was the machine suspended?). Start ingestion again; it resumes where it was."
+            )
 
     def _start(self, spark: SparkSession) -> StreamingQuery | None:
         """Start the query from where bronze ends; None if a drain has nothing to read."""
         assert not isinstance(self.feed, JdbcFeed)
         rows: DataFrame | None
         if isinstance(self.feed, KafkaFeed):
-            name = self._config.topic_of(self.feed.name)
-            topic = broker.describe(self._config, name)
-            epoch = self._epoch(spark, topic)
-            writer_id = f"{self.feed.name}/{epoch}"
-            rows = self._kafka_rows(spark, topic, epoch, writer_id)
+            topic = broker.describe(self._config, self._config.topic_of(self.feed.name))
+            self._meet(spark, topic)
+            rows = self._kafka_rows(spark, topic)
         else:
-            writer_id = self.feed.name
-            last = bronze.last_commit(spark, self._table, writer_id)
-            checkpoints.trusted(self._checkpoint, last)
-            rows = sources.file_stream(spark, self._config, self.feed, self._table)
+            rows = sources.file_stream(spark, self._config, self.feed, self._held_files(spark))
         if rows is None:
             return None
         return bronze.start_writing(
@@ -238,56 +262,98 @@ class FeedRun:
             table=self._table,
             name=self.feed.name,
             newest="source_modified_at" if isinstance(self.feed, FileFeed) else "timestamp",
-            writer_id=writer_id,
+            writer_id=self._writer_id,
             checkpoint=self._checkpoint,
             continuous=self._wishes.continuous,
             trigger_seconds=self._config.trigger_seconds,
         )
 
-    def _epoch(self, spark: SparkSession, topic: broker.Topic) -> int:
-        """Epoch of the topic: the next one if the operator says that another topic is meant."""
+    @property
+    def _writer_id(self) -> str:
+        """Marks the feed's commits in the table, which others may append to."""
+        return f"{self.feed.name}/{self._known.epoch}" if self._known else self.feed.name
+
+    def _held_files(self, spark: SparkSession) -> frozenset[str]:
+        """Files that the checkpoint does not know to be in bronze, where they are since before."""
+        last = bronze.last_commit(spark, self._table, self._writer_id)
+        if checkpoints.trusted(self._checkpoint, last):
+            return checkpoints.remembered_files(self._checkpoint)
+        held = bronze.held_files(spark, self._table)
+        # Written down: a restart trusts the new checkpoint before it has passed over all of them.
+        checkpoints.remember_files(self._checkpoint, held)
+        return held
+
+    def _meet(self, spark: SparkSession, topic: broker.Topic) -> None:
+        """Make sure that it is the topic read before, or that the operator means another one."""
         known = self._known
         if known and (known.topic, known.topic_id) == (topic.name, topic.id):
-            return known.epoch
+            return
         if known and not self._wishes.new_topic:
-            raise IngestionError(
-                f"Topic {topic.name} of feed {self.feed.name} is not the one read before, but was "
-                f"created anew (its id is {topic.id or 'unknown'}, was {known.topic_id} of "
-                f"{known.topic}). If that is meant, start once with --new-topic: it is read from "
-                "its first record on."
-            )
-        if known:
-            checkpoints.set_aside(self._checkpoint, "another topic is read from now on")
-        epoch = known.epoch + 1 if known else 0
-        self._known = bronze.KnownTopic(topic.name, topic.id, epoch)
-        bronze.record_topic(spark, self._config.catalog, self.feed.name, self._known)
-        return epoch
+            raise IngestionError(self._created_anew(topic.name, topic.id, known))
+        self._begin_epoch(spark, topic)
 
-    def _kafka_rows(
-        self, spark: SparkSession, topic: broker.Topic, epoch: int, writer_id: str
-    ) -> DataFrame | None:
+    def _begin_epoch(self, spark: SparkSession, topic: broker.Topic) -> None:
         catalog, feed = self._config.catalog, self.feed.name
-        if not self._wishes.continuous and checkpoints.has_reached(self._checkpoint, topic.latest):
-            return None
-        last = bronze.last_commit(spark, self._table, writer_id)
+        if self._known:
+            checkpoints.set_aside(self._checkpoint, "another topic is read from now on")
+        epoch = self._known.epoch + 1 if self._known else 0
+        # What was gone before the first look was never there to be read; what goes later was.
+        if gone := {p: (0, first) for p, first in topic.earliest.items() if first}:
+            bronze.record_gaps(spark, catalog, feed, topic.name, epoch, gone)
+        self._known = bronze.KnownTopic(topic.name, topic.id, epoch)
+        bronze.record_topic(spark, catalog, feed, self._known)
+
+    def _created_anew(self, name: str, topic_id: str, known: bronze.KnownTopic) -> str:
+        return (
+            f"Topic {name} of feed {self.feed.name} is not the one read before, but was "
+            f"created anew (its id is {topic_id or 'unknown'}, was {known.topic_id} of "
+            f"{known.topic}). If that is meant, start once with --new-topic: it is read from "
+            "its first record on."
+        )
+
+    def _check_topic(self) -> None:
+        """Raise IngestionError if the topic was created anew while its query ran."""
+        known = self._known
+        if known is None or not known.topic_id:
+            return
+        try:
+            found = broker.topic_id(self._config, known.topic)
+        except IngestionError:  # the query rides it out, or fails by itself
+            return
+        if found != known.topic_id:
+            raise IngestionError(self._created_anew(known.topic, found, known))
+
+    def _kafka_rows(self, spark: SparkSession, topic: broker.Topic) -> DataFrame | None:
+        """The stream from where bronze ends; None if a drain has nothing to read."""
+        assert self._known is not None
+        catalog, feed, epoch = self._config.catalog, self.feed.name, self._known.epoch
+        last = bronze.last_commit(spark, self._table, self._writer_id)
         state = checkpoints.trusted(self._checkpoint, last)
         # A trusted checkpoint knows where to go on: no need to read the table.
-        resume = state.position if state else None
+        resume = state.unread(last) if state else {}
         if not resume:
             resume = bronze.next_offsets(spark, catalog, self.feed.table, epoch)
+        if ahead := {p: at for p, at in resume.items() if at > topic.latest.get(p, 0)}:
+            if not self._wishes.new_topic:
+                raise IngestionError(_ahead(feed, topic, ahead))
+            self._begin_epoch(spark, topic)
+            return self._kafka_rows(spark, topic)
         if gaps := _gaps(topic, resume):
             if not self._wishes.accept_data_loss:
                 raise IngestionError(_expired(feed, gaps))
-            bronze.record_gaps(spark, catalog, feed, topic.name, epoch, gaps)
+            # In this order: ended in between, the next start finds the same gaps, once.
             checkpoints.set_aside(self._checkpoint, "a loss was accepted")
+            bronze.record_gaps(spark, catalog, feed, topic.name, epoch, gaps)
             resume = bronze.next_offsets(spark, catalog, self.feed.table, epoch)
+        elif state and state.has_reached(topic.latest) and not self._wishes.continuous:
+            return None
         self._first = {**topic.earliest, **resume}
         self._goal = {p: end for p, end in topic.latest.items() if end > self._first.get(p, 0)}
         return sources.kafka_stream(spark, self._config, topic, epoch=epoch, start=resume)
 
     def _follow(self, query: StreamingQuery) -> None:
         """Report micro-batches until the query ends, or has been asked to."""
-        reported = -1
+        reported, looked = -1, time.monotonic()
         while not query.awaitTermination(_POLL_SECONDS):
             reported = self._report(query, reported)
             if self._lease.is_lost():
@@ -297,14 +363,20 @@ class FeedRun:
                 self._finish_batch(query, reported)
                 query.stop()
                 break
+            if self._wishes.continuous and time.monotonic() - looked > _TOPIC_SECONDS:
+                looked = time.monotonic()
+                try:
+                    self._check_topic()
+                except IngestionError:
+                    query.stop()
+                    raise
         self._report(query, reported)
-        if self._lease.is_lost():
-            raise IngestionError(
-                f"Feed {self.feed.name}: the lease was revoked, since its heartbeat stood still "
-                "(was the machine suspended?). Start ingestion again; it resumes where it was."
-            )
-        drains = not self._wishes.continuous and not self._stop.is_set()
-        if drains and self._goal and not checkpoints.has_reached(self._checkpoint, self._goal):
+        self._check_lease()
+        if self._stop.is_set():
+            return
+        self._check_topic()
+        reached = not self._goal or checkpoints.has_reached(self._checkpoint, self._goal)
+        if self._wishes.continuous or not reached:
             raise IngestionError(
                 f"Feed {self.feed.name}: the query was stopped from outside before it had read "
                 "all. Start ingestion again; it resumes where it was."
@@ -315,13 +387,13 @@ class FeedRun:
         newest = query.lastProgress
         if newest is None:
             return reported
+        self._failures = 0  # a trigger went well, even if there was nothing to read
         self._telemetry.lag(self.feed.name, lag_of(json.loads(newest.json)))
         if newest.batchId <= reported:
             return reported
         for progress in query.recentProgress:
             batch = batch_of(self.feed.name, json.loads(progress.json), self._first)
             if batch is not None and batch.number > reported:
-                self._failures = 0
                 reported = batch.number
                 self.rows += batch.rows
                 log.info("%s", batch)
@@ -336,14 +408,29 @@ class FeedRun:
             time.sleep(0.1)
 
 
-def _gaps(topic: broker.Topic, resume: dict[int, int]) -> dict[int, tuple[int, int]]:
-    """Offsets that the broker no longer has, though they were not read."""
+def _gaps(topic: broker.Topic, resume: Mapping[int, int]) -> bronze.Gaps:
+    """Offsets that the broker no longer has, though they were not read.
+
+    Of a partition that nothing is known of, all: what the topic lacked at first is known.
+    """
     return {
-        p: (at, topic.earliest[p]) for p, at in resume.items() if at < topic.earliest.get(p, at)
+        p: (at, first) for p, first in topic.earliest.items() if (at := resume.get(p, 0)) < first
     }
 
 
-def _expired(feed: str, gaps: dict[int, tuple[int, int]]) -> str:
+def _ahead(feed: str, topic: broker.Topic, ahead: Mapping[int, int]) -> str:
+    parts = ", ".join(
+        f"partition {p}: read to {at}, ends at {topic.latest.get(p, 0)}"
+        for p, at in sorted(ahead.items())
+    )
+    return (
+        f"Feed {feed}: topic {topic.name} ends before what was read of it ({parts}): it was "
+        "created anew, or its broker lost records. If that is meant, start once with --new-topic: "
+        "it is read from its first record on."
+    )
+
+
+def _expired(feed: str, gaps: bronze.Gaps) -> str:
     parts = ", ".join(f"partition {p}: {a} to {b - 1}" for p, (a, b) in sorted(gaps.items()))
     return (
         f"Feed {feed}: Kafka dropped records that were not read ({parts}). To go on without them, "
