@@ -176,9 +176,9 @@ TABLES = (
 )
 
 
-def table_name(name: str, catalog: str | None = None) -> str:
-    """Qualified name of a bronze table, quoted for SQL."""
-    parts = (catalog, SCHEMA, name) if catalog else (SCHEMA, name)
+def table_name(name: str, catalog: str | None = None, schema: str = SCHEMA) -> str:
+    """Qualified name of a table, of bronze unless told otherwise, quoted for SQL."""
+    parts = (catalog, schema, name) if catalog else (schema, name)
     return ".".join(f"`{part}`" for part in parts)
 
 
