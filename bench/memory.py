@@ -27,7 +27,8 @@ class PeakMemory:
     """Use as a context manager; `peaks` are MiB by process: spark, kafka, endpoint, dbt, ...
 
     `by_minute` has the peak of each minute, 0 where there was no such process: whether memory grows
-    while the work stays the same. With several workspaces (of their `names`) the parts are called spark_<name> and so on.
+    while the work stays the same. With several workspaces (of their `names`) the parts are called
+    spark_<name> and so on.
     """
 
     def __init__(self, *spaces: Workspace, names: tuple[str, ...] = ("",)) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ingestion import broker, bronze, runner, sources
+from ingestion import broker, bronze, runner, sessions, sources
 from ingestion.broker import Topic
 from ingestion.bronze import KnownTopic
 from ingestion.checkpoints import Commit
@@ -284,7 +284,7 @@ def test_what_cannot_be_written_down_ends_nothing(
     def session(*_: object) -> None:
         raise RuntimeError("no such thing")
 
-    monkeypatch.setattr(runner.sessions, "session", session)
+    monkeypatch.setattr(sessions, "session", session)
     runner._write(Config(), telemetry)
     assert "not written down yet" in caplog.text
     assert telemetry.pending()
