@@ -72,7 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def ingest(config: Config, args: argparse.Namespace) -> int:
     """Run the feeds; SIGTERM and SIGINT end them after the micro-batch. Returns the exit code."""
     # Spark's client takes a second to import: not for --help or a wrong setting.
-    from ingestion.runner import Wishes, run
+    from ingestion.runner import run
+    from ingestion.topics import Wishes
 
     _log_to_stderr(config)
     stop = threading.Event()

@@ -11,20 +11,21 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from ingestion import broker, bronze, checkpoints, jdbc, sessions, sources
+from ingestion import bronze, checkpoints, jdbc, sessions, sources
 from ingestion.batches import Batch, batch_of, lag_of
 from ingestion.config import Config
 from ingestion.feeds import Feed, FileFeed, IngestionError, JdbcFeed, KafkaFeed, Unreachable
 from ingestion.lease import Lease
 from ingestion.telemetry import Telemetry
+from ingestion.topics import TopicReader, Wishes
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +45,6 @@ _FATAL = re.compile(
     r"|ChecksumException|Failed to read log file|[Bb]atch \d+ doesn't exist"
 )
 _SPARK_GONE = re.compile(r"StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the operator asked for on the command line."""
-
-    continuous: bool = False
-    accept_data_loss: bool = False
-    new_topic: bool = False
 
 
 def run(
@@ -130,7 +122,6 @@ class FeedRun:
         self.restarts = 0
         self._config = config
         self._lease = lease
-        self._known = known
         self._started = False
         self._failures = 0  # in a row
         self._first: Mapping[int, int] = {}  # offsets at the start, for the log
@@ -139,6 +130,9 @@ class FeedRun:
         self._stop = stop
         self._telemetry = telemetry
         self._checkpoint = Path(config.checkpoints) / feed.name
+        self._topic: TopicReader | None = None
+        if isinstance(feed, KafkaFeed):
+            self._topic = TopicReader(config, feed, self._checkpoint, known)
         self._table = bronze.table_name(feed.table, config.catalog)
 
     def run(self) -> None:
@@ -248,108 +242,36 @@ class FeedRun:
     def _start(self, spark: SparkSession) -> StreamingQuery | None:
         """Start the query from where bronze ends; None if a drain has nothing to read."""
         assert not isinstance(self.feed, JdbcFeed)
-        rows: DataFrame | None
-        if isinstance(self.feed, KafkaFeed):
-            topic = broker.describe(self._config, self._config.topic_of(self.feed.name))
-            self._meet(spark, topic)
-            rows = self._kafka_rows(spark, topic)
+        writer_id = self.feed.name
+        if self._topic is not None:
+            start = self._topic.start(spark, self._wishes)
+            if start is None:
+                return None
+            self._first, self._goal, writer_id = start.first, start.goal, start.writer_id
+            rows = start.rows
         else:
+            assert not isinstance(self.feed, KafkaFeed)
             rows = sources.file_stream(spark, self._config, self.feed, self._held_files(spark))
-        if rows is None:
-            return None
         return bronze.start_writing(
             rows,
             table=self._table,
             name=self.feed.name,
             newest="source_modified_at" if isinstance(self.feed, FileFeed) else "timestamp",
-            writer_id=self._writer_id,
+            writer_id=writer_id,
             checkpoint=self._checkpoint,
             continuous=self._wishes.continuous,
             trigger_seconds=self._config.trigger_seconds,
         )
 
-    @property
-    def _writer_id(self) -> str:
-        """Marks the feed's commits in the table, which others may append to."""
-        return f"{self.feed.name}/{self._known.epoch}" if self._known else self.feed.name
-
     def _held_files(self, spark: SparkSession) -> frozenset[str]:
         """Files that the checkpoint does not know to be in bronze, where they are since before."""
-        last = bronze.last_commit(spark, self._table, self._writer_id)
+        last = bronze.last_commit(spark, self._table, self.feed.name)
         if checkpoints.trusted(self._checkpoint, last):
             return checkpoints.remembered_files(self._checkpoint)
         held = bronze.held_files(spark, self._table)
         # Written down: a restart trusts the new checkpoint before it has passed over all of them.
         checkpoints.remember_files(self._checkpoint, held)
         return held
-
-    def _meet(self, spark: SparkSession, topic: broker.Topic) -> None:
-        """Make sure that it is the topic read before, or that the operator means another one."""
-        known = self._known
-        if known and (known.topic, known.topic_id) == (topic.name, topic.id):
-            return
-        if known and not self._wishes.new_topic:
-            raise IngestionError(self._created_anew(topic.name, topic.id, known))
-        self._begin_epoch(spark, topic)
-
-    def _begin_epoch(self, spark: SparkSession, topic: broker.Topic) -> None:
-        catalog, feed = self._config.catalog, self.feed.name
-        if self._known:
-            checkpoints.set_aside(self._checkpoint, "another topic is read from now on")
-        epoch = self._known.epoch + 1 if self._known else 0
-        # What was gone before the first look was never there to be read; what goes later was.
-        if gone := {p: (0, first) for p, first in topic.earliest.items() if first}:
-            bronze.record_gaps(spark, catalog, feed, topic.name, epoch, gone)
-        self._known = bronze.KnownTopic(topic.name, topic.id, epoch)
-        bronze.record_topic(spark, catalog, feed, self._known)
-
-    def _created_anew(self, name: str, topic_id: str, known: bronze.KnownTopic) -> str:
-        return (
-            f"Topic {name} of feed {self.feed.name} is not the one read before, but was "
-            f"created anew (its id is {topic_id or 'unknown'}, was {known.topic_id} of "
-            f"{known.topic}). If that is meant, start once with --new-topic: it is read from "
-            "its first record on."
-        )
-
-    def _check_topic(self) -> None:
-        """Raise IngestionError if the topic was created anew while its query ran."""
-        known = self._known
-        if known is None or not known.topic_id:
-            return
-        try:
-            found = broker.topic_id(self._config, known.topic)
-        except IngestionError:  # the query rides it out, or fails by itself
-            return
-        if found != known.topic_id:
-            raise IngestionError(self._created_anew(known.topic, found, known))
-
-    def _kafka_rows(self, spark: SparkSession, topic: broker.Topic) -> DataFrame | None:
-        """The stream from where bronze ends; None if a drain has nothing to read."""
-        assert self._known is not None
-        catalog, feed, epoch = self._config.catalog, self.feed.name, self._known.epoch
-        last = bronze.last_commit(spark, self._table, self._writer_id)
-        state = checkpoints.trusted(self._checkpoint, last)
-        # A trusted checkpoint knows where to go on: no need to read the table.
-        resume = state.unread(last) if state else {}
-        if not resume:
-            resume = bronze.next_offsets(spark, catalog, self.feed.table, epoch)
-        if ahead := {p: at for p, at in resume.items() if at > topic.latest.get(p, 0)}:
-            if not self._wishes.new_topic:
-                raise IngestionError(_ahead(feed, topic, ahead))
-            self._begin_epoch(spark, topic)
-            return self._kafka_rows(spark, topic)
-        if gaps := _gaps(topic, resume):
-            if not self._wishes.accept_data_loss:
-                raise IngestionError(_expired(feed, gaps))
-            # In this order: ended in between, the next start finds the same gaps, once.
-            checkpoints.set_aside(self._checkpoint, "a loss was accepted")
-            bronze.record_gaps(spark, catalog, feed, topic.name, epoch, gaps)
-            resume = bronze.next_offsets(spark, catalog, self.feed.table, epoch)
-        elif state and state.has_reached(topic.latest) and not self._wishes.continuous:
-            return None
-        self._first = {**topic.earliest, **resume}
-        self._goal = {p: end for p, end in topic.latest.items() if end > self._first.get(p, 0)}
-        return sources.kafka_stream(spark, self._config, topic, epoch=epoch, start=resume)
 
     def _follow(self, query: StreamingQuery) -> None:
         """Report micro-batches until the query ends, or has been asked to."""
@@ -382,6 +304,10 @@ class FeedRun:
                 "all. Start ingestion again; it resumes where it was."
             )
 
+    def _check_topic(self) -> None:
+        if self._topic is not None:
+            self._topic.check_same()
+
     def _report(self, query: StreamingQuery, reported: int) -> int:
         """Log micro-batches newer than `reported`; returns the newest one."""
         newest = query.lastProgress
@@ -406,36 +332,6 @@ class FeedRun:
             if _newest(query) > reported:
                 return
             time.sleep(0.1)
-
-
-def _gaps(topic: broker.Topic, resume: Mapping[int, int]) -> bronze.Gaps:
-    """Offsets that the broker no longer has, though they were not read.
-
-    Of a partition that nothing is known of, all: what the topic lacked at first is known.
-    """
-    return {
-        p: (at, first) for p, first in topic.earliest.items() if (at := resume.get(p, 0)) < first
-    }
-
-
-def _ahead(feed: str, topic: broker.Topic, ahead: Mapping[int, int]) -> str:
-    parts = ", ".join(
-        f"partition {p}: read to {at}, ends at {topic.latest.get(p, 0)}"
-        for p, at in sorted(ahead.items())
-    )
-    return (
-        f"Feed {feed}: topic {topic.name} ends before what was read of it ({parts}): it was "
-        "created anew, or its broker lost records. If that is meant, start once with --new-topic: "
-        "it is read from its first record on."
-    )
-
-
-def _expired(feed: str, gaps: bronze.Gaps) -> str:
-    parts = ", ".join(f"partition {p}: {a} to {b - 1}" for p, (a, b) in sorted(gaps.items()))
-    return (
-        f"Feed {feed}: Kafka dropped records that were not read ({parts}). To go on without them, "
-        "start once with --accept-data-loss: the gap is recorded in bronze.ingestion_gaps."
-    )
 
 
 def _newest(query: StreamingQuery) -> int:

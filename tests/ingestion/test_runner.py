@@ -16,8 +16,9 @@ from ingestion.bronze import KnownTopic
 from ingestion.checkpoints import Commit
 from ingestion.config import Config
 from ingestion.feeds import IngestionError, Unreachable, select
-from ingestion.runner import FeedRun, Wishes
+from ingestion.runner import FeedRun
 from ingestion.telemetry import Telemetry
+from ingestion.topics import Wishes
 from tests.ingestion.test_checkpoints import QUERY, make
 
 KNOWN = KnownTopic("bpm", "id-1", 0)
