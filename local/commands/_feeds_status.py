@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import urllib.request
 from collections.abc import Mapping
@@ -62,12 +63,14 @@ def lines(home: Home) -> list[str]:
 def _lag(home: Home) -> list[str]:
     """What the broker has beyond each feed's checkpoint, asked now: also while nobody ingests."""
     from ingestion import broker, checkpoints
+    from ingestion.config import load
     from local.commands.ingest import config_of
 
     found = []
     for feed in KAFKA_FEEDS:
         try:
-            topic = broker.describe(config_of(home), feed.name)
+            config = load(os.environ, base=config_of(home))
+            topic = broker.describe(config, config.topic_of(feed.name))
             state = checkpoints.read(home.checkpoints / feed.name)
         except (IngestionError, checkpoints.Damaged):
             found.append(f"{feed.name} unknown")

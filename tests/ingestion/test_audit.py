@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.ingestion.drills import Drills
 
 
@@ -31,7 +33,10 @@ def test_audit(drills: Drills) -> None:
     assert "feed=workout starts a new checkpoint from bronze" in log
     drills.assert_bronze("workout")
     assert "0 partitions not sound, 0 records" in drills.space.run("audit").stdout
-    assert "workout" in drills.space.run("status").stdout
+    drills.produce("workout", 3)
+    status = drills.space.run("status").stdout
+    assert re.search(r"not read yet, by partition: .*workout 0:2 1:1", status), status
+    drills.drain("--feed", "workout")
 
 
 def test_small_files_become_few_and_hold_the_same(drills: Drills) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
-from ingestion import broker, bronze, runner, sessions, sources
+from ingestion import broker, bronze, jdbc, runner, sessions, sources
 from ingestion.broker import Topic
 from ingestion.bronze import KnownTopic
 from ingestion.checkpoints import Commit
@@ -274,6 +276,36 @@ def test_continuous_mode_gives_up_after_failures_in_a_row(
 )
 def test_a_damaged_checkpoint_is_not_tried_again_and_again(text: str) -> None:
     assert runner._FATAL.search(text)
+
+
+def test_a_pull_is_counted_and_heeds_the_lease(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(
+        checkpoints=str(world.folder), jdbc={"url": "jdbc:x", "gym_logins.table": "logins"}
+    )
+    lease: Any = world.lease
+    telemetry = Telemetry()
+    (pulled,) = select(["gym_logins_jdbc"])
+    feed = FeedRun(config, pulled, lease, None, DRAIN, threading.Event(), telemetry)
+
+    def pull(_: object, __: object, ___: object, check: Callable[[], None]) -> jdbc.Pull:
+        check()
+        return jdbc.Pull(7, 1)
+
+    monkeypatch.setattr(jdbc, "pull", pull)
+    assert world.attempt(feed)
+    metrics = generate_latest(telemetry.registry).decode()
+    assert 'fitbit_ingest_rows_total{feed="gym_logins_jdbc"} 7.0' in metrics
+    assert telemetry.pending()
+
+    def taken_meanwhile(*arguments: Any) -> jdbc.Pull:
+        world.lease.lost = True
+        return pull(*arguments)
+
+    monkeypatch.setattr(jdbc, "pull", taken_meanwhile)
+    with pytest.raises(IngestionError, match="lease was revoked"):
+        world.attempt(feed)
 
 
 def test_what_cannot_be_written_down_ends_nothing(
