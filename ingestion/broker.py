@@ -125,13 +125,26 @@ def _no_topic(config: Config, name: str) -> str:
     )
 
 
+class Client(KafkaAdminClient):  # type: ignore[misc]
+    """One that ends its thread and frees its sockets also if it cannot connect."""
+
+    def __init__(self, **options: Any) -> None:
+        self._closed = False
+        try:
+            super().__init__(**options)
+        except BaseException:
+            if hasattr(self, "_net"):
+                self.close()
+            raise
+
+
 @contextmanager
 def _admin(config: Config) -> Iterator[KafkaAdminClient]:
     """A client for the length of the block. Its errors become IngestionErrors."""
     servers = config.kafka["bootstrap.servers"]
     started = time.monotonic()
     try:
-        admin = KafkaAdminClient(**client_options(config.kafka))
+        admin = Client(**client_options(config.kafka))
         try:
             yield admin
         finally:

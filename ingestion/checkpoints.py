@@ -97,12 +97,14 @@ def trusted(path: Path, last: Commit | None) -> Checkpoint | None:
 
 
 def has_reached(path: Path, offsets: Mapping[int, int]) -> bool:
-    """Whether the Kafka checkpoint in this folder has read, and committed, up to these offsets."""
+    """Whether the checkpoint in this folder has committed all that it planned, and read up to these
+    offsets of a Kafka query.
+    """
     try:
         state = read(path)
     except Damaged:
         return False
-    return state is not None and state.has_reached(offsets)
+    return not offsets if state is None else state.has_reached(offsets)
 
 
 def remember_files(path: Path, names: Iterable[str]) -> None:

@@ -297,8 +297,7 @@ class FeedRun:
         if self._stop.is_set():
             return
         self._check_topic()
-        reached = not self._goal or checkpoints.has_reached(self._checkpoint, self._goal)
-        if self._wishes.continuous or not reached:
+        if self._wishes.continuous or not checkpoints.has_reached(self._checkpoint, self._goal):
             raise IngestionError(
                 f"Feed {self.feed.name}: the query was stopped from outside before it had read "
                 "all. Start ingestion again; it resumes where it was."

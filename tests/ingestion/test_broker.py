@@ -35,7 +35,7 @@ def refuse_with(monkeypatch: pytest.MonkeyPatch, cause: Exception) -> None:
         )
         raise KafkaTimeoutError("Unable to bootstrap")
 
-    monkeypatch.setattr(broker, "KafkaAdminClient", client)
+    monkeypatch.setattr(broker, "Client", client)
 
 
 def config(**kafka: str) -> Config:
@@ -49,6 +49,7 @@ def test_a_broker_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unreachable, match="does not answer"):
         describe(absent, "bpm")
     assert time.monotonic() - started < 30
+    assert not [t for t in threading.enumerate() if "fitbit-ingest" in t.name]
 
 
 def test_a_refused_user_is_no_broker_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +76,7 @@ def test_a_cause_of_an_earlier_attempt_is_forgotten(monkeypatch: pytest.MonkeyPa
     def silent(**_: object) -> None:
         raise KafkaTimeoutError("Unable to bootstrap")
 
-    monkeypatch.setattr(broker, "KafkaAdminClient", silent)
+    monkeypatch.setattr(broker, "Client", silent)
     with pytest.raises(Unreachable, match="does not answer"):
         describe(config(), "bpm")
 
@@ -115,14 +116,14 @@ class Admin:
 def test_a_topic_that_is_not_there(
     monkeypatch: pytest.MonkeyPatch, code: int, kind: type[Exception], text: str
 ) -> None:
-    monkeypatch.setattr(broker, "KafkaAdminClient", lambda **_: Admin(code))
+    monkeypatch.setattr(broker, "Client", lambda **_: Admin(code))
     with pytest.raises(IngestionError, match=text) as caught:
         describe(config(), "bpm")
     assert type(caught.value) is kind
 
 
 def test_offsets_are_asked_for_as_spark_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker, "KafkaAdminClient", lambda **_: Admin(0))
+    monkeypatch.setattr(broker, "Client", lambda **_: Admin(0))
     monkeypatch.setattr(Admin, "levels", [])
     found = describe(config(), "bpm")
     assert (found.id, found.earliest, found.latest) == ("id", {0: 5}, {0: 6})

@@ -164,3 +164,5 @@ def test_at_the_end_of_the_topic(tmp_path: Path) -> None:
     assert not checkpoints.has_reached(path, {0: 50, 1: 0, 2: 0})
     (path / "commits" / "4").unlink()
     assert not checkpoints.has_reached(path, {0: 50, 1: 0})
+    assert not checkpoints.has_reached(path, {})  # ended in the midst of a micro-batch
+    assert checkpoints.has_reached(tmp_path / "none", {})
