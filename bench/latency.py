@@ -1,7 +1,8 @@
 """From the producer's time stamp to bronze and to gold, at a steady rate.
 
-Bronze: the end of the micro-batch that made the row visible. Gold: the end of the first
-`dbt build` (they follow each other without a pause) of which staging covers the row's commit.
+Bronze: the Delta commit that made the row visible. Gold: the end of the first `dbt build` (they
+follow each other without a pause) of which staging covers the row's commit. Each record that was
+sent must be found in both, by its partition and offset, or nothing is stored.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -18,30 +19,30 @@ from kafka import KafkaProducer
 
 from bench import data, workspaces
 from bench.memory import PeakMemory
-from bench.results import store
+from bench.results import Unequal, store
+from ingestion import broker
+from local.commands.ingest import config_of
 from local.home import CHECKOUT, Home
 from tests.support import Workspace, until
 
 _DEVICES = 500
 _WARM_UP_SECONDS = 20.0
 
+Window = Sequence[tuple[int, int, int]]
+"""Of each partition: its number, the first offset sent, the first one after."""
+
 _TO_BRONZE = """
-select unix_millis(batches.started_at) / 1000 + batches.seconds
-    - unix_millis(records.timestamp) / 1000 as latency
-from bronze.bpm as records
-join bronze.ingestion_batches as batches
-    on batches.feed = 'bpm' and batches.started_at = records.ingested_at
-where records.source_file is null
-    and records.timestamp >= timestamp_millis({since})
-    and records.timestamp < timestamp_millis({until})
+select unix_millis(records._commit_timestamp) / 1000 - unix_millis(records.timestamp) / 1000
+    as latency
+from table_changes('bronze.bpm', {version}) as records
+where records.source_file is null and records._change_type = 'insert' and ({sent})
 """
 _TO_GOLD = """
 select min(builds.ended_at) - first(unix_millis(records.kafka_timestamp)) / 1000 as latency
 from silver.stg_kafka__bpm as records
 join (select * from values {builds} as builds (ended_at, bronze_version)) as builds
     on builds.bronze_version >= records.bronze_version
-where records.kafka_timestamp >= timestamp_millis({since})
-    and records.kafka_timestamp < timestamp_millis({until})
+where records.source_file is null and ({sent})
 group by records.record_key
 """
 _PERCENTILES = """
@@ -65,24 +66,32 @@ def measure(space: Workspace, rate: int, seconds: float, *, gold: bool = True) -
         builder = threading.Thread(target=_build_on, args=(space, stop, builds, durations))
         if gold:
             builder.start()
-        since = int(time.time() * 1000)
+        history = space.sql("describe history bronze.bpm limit 1")
+        first = _ends(space)
         sent = produce(space.home, rate, seconds)
-        end = int(time.time() * 1000)
-        _until_in_bronze(space, sent, since)
+        window = [(p, first[p], end) for p, end in _ends(space).items()]
+        _until_in_bronze(space, sent, window)
         stop.set()
         if gold:
             builder.join()
             # What came last: one more build covers it.
             _build_once(space, builds, durations)
-    window = {"since": since, "until": end}
     with workspaces.connect(space) as spark:
-        found = {"bronze": _TO_BRONZE.format(**window)}
+        found = {
+            "bronze": _TO_BRONZE.format(
+                version=history[0]["version"], sent=_within(window, "partition", "offset")
+            )
+        }
         if gold:
             values = ", ".join(f"({at:.3f}D, {version}L)" for at, version in builds)
-            found["gold"] = _TO_GOLD.format(builds=values, **window)
+            found["gold"] = _TO_GOLD.format(
+                builds=values, sent=_within(window, "kafka_partition", "kafka_offset")
+            )
         facts = {}
         for layer, latencies in found.items():
             row = spark.sql(_PERCENTILES.format(latencies=latencies)).collect()[0]
+            if row.records != sent:
+                raise Unequal(f"{row.records} of {sent} records are in {layer}")
             facts[layer] = {
                 "records": row.records,
                 "p50_seconds": round(float(row.p50), 3),
@@ -93,7 +102,12 @@ def measure(space: Workspace, rate: int, seconds: float, *, gold: bool = True) -
         "latency",
         f"{rate}" if gold else f"{rate} alone",
         seconds={"builds": durations},
-        facts={"rate": rate, "seconds": seconds, **facts},
+        facts={
+            "rate": rate,
+            "seconds": seconds,
+            **facts,
+            "memory_mib_by_minute": memory.by_minute,
+        },
         memory_mib=memory.peaks,
     )
 
@@ -132,10 +146,23 @@ def ingesting(space: Workspace) -> Iterator[None]:
         process.wait(timeout=120)
 
 
-def _until_in_bronze(space: Workspace, records: int, since: int) -> None:
+def _ends(space: Workspace) -> Mapping[int, int]:
+    """The next offset of each partition."""
+    return broker.describe(config_of(space.home), "bpm").latest
+
+
+def _within(window: Window, partition: str, offset: str) -> str:
+    """Condition for the records that were sent."""
+    return " or ".join(
+        f"(`{partition}` = {p} and `{offset}` >= {first} and `{offset}` < {end})"
+        for p, first, end in window
+    )
+
+
+def _until_in_bronze(space: Workspace, records: int, window: Window) -> None:
     query = (
         "select count(*) as rows from bronze.bpm "
-        f"where timestamp >= timestamp_millis({since}) and source_file is null"
+        f"where source_file is null and ({_within(window, 'partition', 'offset')})"
     )
     until(lambda: int(space.sql(query)[0]["rows"]) >= records)
 

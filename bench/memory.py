@@ -1,8 +1,9 @@
-"""Peak resident memory of every process that takes part, sampled each half second."""
+"""Resident memory of every process that takes part, sampled each half second."""
 
 from __future__ import annotations
 
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -25,11 +26,15 @@ _CHILDREN = (
 class PeakMemory:
     """Use as a context manager; `peaks` are MiB by process: spark, kafka, endpoint, dbt, ...
 
-    With several workspaces (of their `names`) the parts are called spark_<name> and so on.
+    `by_minute` has the peak of each minute, 0 where there was no such process: whether memory grows
+    while the work stays the same. With several workspaces (of their `names`) the parts are called
+    spark_<name> and so on.
     """
 
     def __init__(self, *spaces: Workspace, names: tuple[str, ...] = ("",)) -> None:
         self.peaks: dict[str, int] = {}
+        self.by_minute: dict[str, list[int]] = {}
+        self._started = time.monotonic()
         self._spaces = dict(zip(names, spaces, strict=True))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -69,4 +74,9 @@ class PeakMemory:
                 continue
 
     def _note(self, name: str, size: int) -> None:
-        self.peaks[name] = max(self.peaks.get(name, 0), size >> 20)
+        mib = size >> 20
+        self.peaks[name] = max(self.peaks.get(name, 0), mib)
+        minute = int((time.monotonic() - self._started) // 60)
+        series = self.by_minute.setdefault(name, [])
+        series += [0] * (minute + 1 - len(series))
+        series[minute] = max(series[minute], mib)

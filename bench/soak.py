@@ -7,20 +7,32 @@ Each sequence makes a workspace of its own, lands new worlds in batches in any o
 (the last world through Kafka, files and ingestion, the others straight in bronze), builds behind
 each batch and kills one build of two at one of ten points. Every table must then be what the oracle
 says and what a rebuild makes.
+
+    python -m bench.soak --kills 20
+
+Instead: ingestion alone, with a producer at full speed, killed so often at random moments, its own
+process and Spark by turns of chance. Bronze must then hold what the broker acknowledged, once.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import random
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from tests.ingestion.drills import Drills
 from tests.support import QUICK_BUILDS, running
 from tests.worlds import sequence
 from tests.worlds.world import Entry, world
+
+_SMALL = {
+    "FITBIT_INGEST_MAX_OFFSETS_PER_TRIGGER": "5000",
+    "FITBIT_INGEST_TRIGGER_SECONDS": "0.1",
+}
 
 
 def main() -> int:
@@ -31,7 +43,10 @@ def main() -> int:
     parser.add_argument("--worlds", type=int, default=25, help="a sequence")
     parser.add_argument("--batches", type=int, default=4, help="a sequence, each with its build")
     parser.add_argument("--sequences", type=int, help="stop after so many (default: never)")
+    parser.add_argument("--kills", type=int, help="kill ingestion and Spark so often, instead")
     args = parser.parse_args()
+    if args.kills is not None:
+        return _kill_ingestion(args.kills, args.seed)
     failures = total = records = builds = 0
     seeds = itertools.count(args.seed)
     try:
@@ -80,6 +95,36 @@ def _sequence(
         *landed, sent = worlds
         found = sequence.run(space, landed, count=batches, seed=seed, kills=kills, sent=sent)
         return found + sequence.differences_from_rebuild(space)
+
+
+def _kill_ingestion(count: int, seed: int) -> int:
+    """Raises AssertionError if a record is missing or there twice."""
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder, running(Path(folder)) as space:
+        drills = Drills(space)
+        in_midst = 0
+        for number in range(1, count + 1):
+            part = chance.choice(("ingestion", "spark"))
+            # The producer rests between kills: records would pile up while Spark starts.
+            with drills.ingesting("--feed", "bpm", "--continuous", **_SMALL) as ingestion:
+                with drills.producing("bpm", pause_seconds=0):
+                    ingestion.until_batches(1)
+                    time.sleep(chance.uniform(0, 3))
+                    under_way = drills.under_way("bpm") is not None
+                    if part == "spark":
+                        space.kill("spark")
+                    else:
+                        ingestion.kill()
+                ingestion.process.wait(120)
+            in_midst += under_way
+            print(f"kill {number} of {part}, in mid-batch: {under_way}", flush=True)
+            if part == "spark":
+                space.run("up")
+        drills.drain("--feed", "bpm")
+        drills.assert_bronze("bpm")
+        rows = len(drills.bronze("bpm"))
+    print(f"{count} kills, {in_midst} in mid-batch; {rows} rows, each acknowledged record once")
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -16,7 +18,9 @@ class Line:
     """One partition of one incarnation of a topic. Offsets are inclusive; counts are of records.
 
     `missing`: holes between the first and the last offset, or before the first, that no accepted
-    gap explains. `unread`: what the broker has beyond the last; None for an earlier incarnation.
+    gap explains. `unread`: what the broker has beyond the last and the accepted gaps; None for an
+    earlier incarnation. `another_topic`: the broker's is not the one that the rows came from, so
+    its offsets say nothing of them.
     """
 
     feed: str
@@ -30,10 +34,12 @@ class Line:
     accepted: int
     unread: int | None
     sparse: bool
+    another_topic: bool = False
 
     @property
     def sound(self) -> bool:
-        return not self.repeats and (self.sparse or not self.missing)
+        complete = self.sparse or not self.missing
+        return complete and not self.repeats and not self.another_topic
 
 
 def offsets_sql(table: str, catalog: str = "") -> str:
@@ -75,41 +81,67 @@ def offsets_sql(table: str, catalog: str = "") -> str:
 
 def audit(spark: SparkSession, config: Config) -> list[Line]:
     """All partitions of all topics. Raises IngestionError if the broker does not answer."""
+    known = bronze.known_topics(spark, config.catalog)
+    gaps = spark.table(bronze.table_name("ingestion_gaps", config.catalog)).collect()
     lines = []
     for feed in KAFKA_FEEDS:
         topic = broker.describe(config, config.topic_of(feed.name))
         rows = spark.sql(offsets_sql(feed.table, config.catalog)).collect()
-        newest = max((row.topic_epoch for row in rows), default=0)
-        sparse = feed.name in config.sparse_feeds
-        seen = set()
-        for row in rows:
-            current = row.topic_epoch == newest
-            before = max(0, row.first - topic.earliest.get(row.partition, row.first))
-            if current:
-                seen.add(row.partition)
-            lines.append(
-                Line(
-                    feed=feed.name,
-                    epoch=row.topic_epoch,
-                    partition=row.partition,
-                    first=row.first,
-                    last=row["last"],
-                    rows=row.rows,
-                    repeats=row.repeats,
-                    # Records before the first row that the broker still has were passed over.
-                    missing=row.missing + (before if current else 0),
-                    accepted=row.accepted,
-                    unread=topic.latest.get(row.partition, 0) - row["last"] - 1
-                    if current
-                    else None,
-                    sparse=sparse,
-                )
+        read = known.get(feed.name)
+        accepted = {
+            (gap.topic_epoch, gap.partition, gap.to_offset) for gap in gaps if gap.feed == feed.name
+        }
+        lines += lines_of(feed.name, rows, accepted, topic, read, feed.name in config.sparse_feeds)
+    return lines
+
+
+def lines_of(
+    feed: str,
+    rows: Sequence[Any],
+    accepted: Collection[tuple[int, int, int]],
+    topic: broker.Topic,
+    known: bronze.KnownTopic | None,
+    sparse: bool,
+) -> list[Line]:
+    """Lines of a feed from the rows of `offsets_sql` and what the broker says.
+
+    `accepted`: epoch, partition and end of each accepted gap.
+    """
+    newest = known.epoch if known else max((row.topic_epoch for row in rows), default=0)
+    another = known is not None and (known.topic, known.topic_id) != (topic.name, topic.id)
+
+    def unread(partition: int, following: int) -> int:
+        ends = [end for epoch, p, end in accepted if (epoch, p) == (newest, partition)]
+        return max(0, topic.latest.get(partition, 0) - max([following, *ends]))
+
+    lines = []
+    seen = set()
+    for row in rows:
+        current = row.topic_epoch == newest
+        before = max(0, row.first - topic.earliest.get(row.partition, row.first))
+        if current:
+            seen.add(row.partition)
+        lines.append(
+            Line(
+                feed=feed,
+                epoch=row.topic_epoch,
+                partition=row.partition,
+                first=row.first,
+                last=row["last"],
+                rows=row.rows,
+                repeats=row.repeats,
+                # Records before the first row that the broker still has were passed over.
+                missing=row.missing + (before if current and not another else 0),
+                accepted=row.accepted,
+                unread=unread(row.partition, row["last"] + 1) if current else None,
+                sparse=sparse,
+                another_topic=current and another,
             )
-        for partition in sorted(topic.latest.keys() - seen):
-            start, end = topic.earliest[partition], topic.latest[partition]
-            lines.append(
-                Line(
-                    feed.name, newest, partition, start, start - 1, 0, 0, 0, 0, end - start, sparse
-                )
-            )
+        )
+    for partition in sorted(topic.latest.keys() - seen):
+        start = topic.earliest[partition]
+        left = unread(partition, start)
+        lines.append(
+            Line(feed, newest, partition, start, start - 1, 0, 0, 0, 0, left, sparse, another)
+        )
     return lines

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-import re
-from collections.abc import Mapping
+import ssl
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +17,16 @@ from kafka.admin import OffsetSpec
 from kafka.errors import (
     AuthorizationError,
     KafkaError,
+    LeaderNotAvailableError,
     SaslAuthenticationFailedError,
+    UnknownTopicOrPartitionError,
     UnsupportedSaslMechanismError,
+    for_code,
 )
 
-from ingestion.config import Config
+from ingestion.config import Config, jaas_options
 from ingestion.feeds import IngestionError, Unreachable
+from ingestion.oauth import TokenProvider
 
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 _TIMEOUT_MS = 15_000
@@ -26,23 +34,24 @@ _REFUSED = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError, Author
 
 
 class _Causes(logging.Handler):
-    """The newest reason why a connection failed.
+    """The newest reason why a connection failed, of any thread: all speak to the same brokers.
 
     The client logs it, tries again, and in the end raises no more than that time is up. Nothing of
     it goes to a log of ours: its texts may echo what was sent.
     """
 
-    _newest: BaseException | None = None
+    _newest: tuple[float, BaseException] | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         arguments = record.args if isinstance(record.args, tuple) else ()
         for argument in arguments:
             if isinstance(argument, BaseException):
-                self._newest = argument
+                self._newest = (time.monotonic(), argument)
 
-    def pop(self) -> BaseException | None:
-        newest, self._newest = self._newest, None
-        return newest
+    def since(self, moment: float) -> BaseException | None:
+        """The newest reason, unless it is older than this moment and so of another attempt."""
+        newest = self._newest
+        return newest[1] if newest is not None and newest[0] >= moment else None
 
 
 _causes = _Causes(logging.WARNING)
@@ -64,24 +73,84 @@ class Topic:
 
 
 def describe(config: Config, name: str) -> Topic:
-    """The topic of this name. Raises IngestionError if the broker is not reached or lacks it."""
-    servers = config.kafka["bootstrap.servers"]
-    try:
-        admin = KafkaAdminClient(**client_options(config.kafka))
+    """The topic of this name. Raises IngestionError if the broker lacks it or refuses the user,
+    Unreachable if it may answer, or have it, in a while.
+    """
+    with _admin(config) as admin:
+        found = _found(admin, config, name)
+        partitions = [TopicPartition(name, p["partition_index"]) for p in found["partitions"]]
+        # Records of an open transaction are not to be read yet: the same end as Spark sees.
+        level = isolation_level(config.kafka)
+        ends = [
+            admin.list_partition_offsets(dict.fromkeys(partitions, spec), isolation_level=level)
+            for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST)
+        ]
+    earliest, latest = ({p.partition: at.offset for p, at in end.items()} for end in ends)
+    return Topic(name, _id(found), earliest, latest)
+
+
+def topic_id(config: Config, name: str) -> str:
+    """The broker's id of the topic, empty where it gives none. Raises as `describe` does."""
+    with _admin(config) as admin:
+        return _id(_found(admin, config, name))
+
+
+def isolation_level(kafka: Mapping[str, str]) -> str:
+    """Records of aborted transactions never happened, unless the operator wants to see them."""
+    return kafka.get("isolation.level", "read_committed")
+
+
+def _id(found: Mapping[str, Any]) -> str:
+    topic_id = str(found["topic_id"])
+    return "" if topic_id == _NO_ID else topic_id
+
+
+def _found(admin: KafkaAdminClient, config: Config, name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = admin.describe_topics([name])[0]
+    error = for_code(found["error_code"])
+    if error is LeaderNotAvailableError:
+        raise Unreachable(f"Topic {name} has no leader: wait for the broker that has it.")
+    if error is UnknownTopicOrPartitionError:
+        # A broker that has just started does not know its topics yet.
+        raise Unreachable(_no_topic(config, name))
+    if found["error_code"]:
+        raise IngestionError(_no_topic(config, name))
+    return found
+
+
+def _no_topic(config: Config, name: str) -> str:
+    return (
+        f"Kafka at {config.kafka['bootstrap.servers']} has no topic {name}, or hides it from this "
+        "user: create it, or grant DESCRIBE and READ."
+    )
+
+
+class Client(KafkaAdminClient):  # type: ignore[misc]
+    """One that ends its thread and frees its sockets also if it cannot connect."""
+
+    def __init__(self, **options: Any) -> None:
+        self._closed = False
         try:
-            found = admin.describe_topics([name])[0]
-            if found["error_code"]:
-                raise IngestionError(
-                    f"Kafka at {servers} has no topic {name}, or hides it from this user: create "
-                    "it, or grant DESCRIBE and READ."
-                )
-            numbers = [p["partition_index"] for p in found["partitions"]]
-            earliest = _offsets(admin, name, numbers, OffsetSpec.EARLIEST)
-            latest = _offsets(admin, name, numbers, OffsetSpec.LATEST)
+            super().__init__(**options)
+        except BaseException:
+            if hasattr(self, "_net"):
+                self.close()
+            raise
+
+
+@contextmanager
+def _admin(config: Config) -> Iterator[KafkaAdminClient]:
+    """A client for the length of the block. Its errors become IngestionErrors."""
+    servers = config.kafka["bootstrap.servers"]
+    started = time.monotonic()
+    try:
+        admin = Client(**client_options(config.kafka))
+        try:
+            yield admin
         finally:
             admin.close()
     except (KafkaError, OSError) as error:
-        cause = _causes.pop() or error
+        cause = _causes.since(started) or error
         # Only the kind of error: its text may echo what was sent.
         if isinstance(cause, _REFUSED):
             raise IngestionError(
@@ -97,15 +166,6 @@ def describe(config: Config, name: str) -> Topic:
             f"Kafka at {servers} does not answer ({type(error).__name__}): check that it runs, "
             "and that 'bootstrap.servers' and 'security.protocol' fit it."
         ) from None
-    topic_id = str(found["topic_id"])
-    return Topic(name, "" if topic_id == _NO_ID else topic_id, earliest, latest)
-
-
-def _offsets(
-    admin: KafkaAdminClient, topic: str, partitions: list[int], spec: OffsetSpec
-) -> dict[int, int]:
-    answer = admin.list_partition_offsets({TopicPartition(topic, p): spec for p in partitions})
-    return {partition.partition: found.offset for partition, found in answer.items()}
 
 
 def client_options(kafka: Mapping[str, str]) -> dict[str, Any]:
@@ -128,8 +188,47 @@ def client_options(kafka: Mapping[str, str]) -> dict[str, Any]:
     options.update({ours: kafka[java] for java, ours in renamed.items() if java in kafka})
     if "ssl_certfile" in options:
         options["ssl_keyfile"] = options["ssl_certfile"]  # one PEM file holds both in Java
-    jaas = dict(re.findall(r"(\w+)\s*=\s*[\"']([^\"']*)[\"']", kafka.get("sasl.jaas.config", "")))
-    if "username" in jaas:
+    if any(name in kafka for name in _INLINE):
+        options["ssl_context"] = _tls(kafka, options)
+    jaas = jaas_options(kafka.get("sasl.jaas.config", ""))
+    if kafka.get("sasl.mechanism") == "OAUTHBEARER":
+        url = kafka.get("sasl.oauthbearer.token.endpoint.url", "")
+        options["sasl_oauth_token_provider"] = _tokens(url, tuple(sorted(jaas.items())))
+    elif "username" in jaas:
         options["sasl_plain_username"] = jaas["username"]
         options["sasl_plain_password"] = jaas.get("password", "")
     return options
+
+
+@functools.cache
+def _tokens(url: str, jaas: tuple[tuple[str, str], ...]) -> TokenProvider:
+    """One for all clients, which come and go."""
+    return TokenProvider(url, dict(jaas))
+
+
+_INLINE = ("ssl.truststore.certificates", "ssl.keystore.key", "ssl.keystore.certificate.chain")
+
+
+def _tls(kafka: Mapping[str, str], options: Mapping[str, Any]) -> ssl.SSLContext:
+    """With certificates that stand in the settings themselves, which the client cannot take."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = options["ssl_check_hostname"]
+    authorities = kafka.get("ssl.truststore.certificates")
+    try:
+        if authorities or "ssl_cafile" in options:
+            context.load_verify_locations(options.get("ssl_cafile"), cadata=authorities)
+        else:
+            context.load_default_certs()
+        if "ssl.keystore.key" in kafka:
+            with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # Python reads files only
+                chain = kafka.get("ssl.keystore.certificate.chain", "")
+                file.write(f"{kafka['ssl.keystore.key']}\n{chain}\n")
+                file.flush()
+                context.load_cert_chain(file.name, password=options.get("ssl_password"))
+    except (ssl.SSLError, ValueError):
+        raise IngestionError(
+            "The PEM text of ssl.truststore.certificates, ssl.keystore.key or "
+            "ssl.keystore.certificate.chain in [kafka] cannot be read: check it."
+        ) from None
+    return context

@@ -160,7 +160,8 @@ TABLES = (
     ),
     Table(
         "ingestion_gaps",
-        "Offsets given up with --accept-data-loss: expired before they were read.",
+        "Offsets that expired unread: given up with --accept-data-loss, or gone before the topic "
+        "was first met.",
         {
             "feed": ("string", "Feed."),
             "topic": ("string", "Topic name."),
@@ -168,16 +169,16 @@ TABLES = (
             "partition": ("int", "Partition."),
             "from_offset": ("bigint", "First offset that is lost."),
             "to_offset": ("bigint", "First offset after the gap."),
-            "accepted_at": ("timestamp", "When the loss was accepted."),
+            "accepted_at": ("timestamp", "When the loss was accepted, or the topic first met."),
         },
         "feed,topic,topic_epoch,partition,from_offset,to_offset,accepted_at",
     ),
 )
 
 
-def table_name(name: str, catalog: str | None = None) -> str:
-    """Qualified name of a bronze table, quoted for SQL."""
-    parts = (catalog, SCHEMA, name) if catalog else (SCHEMA, name)
+def table_name(name: str, catalog: str | None = None, schema: str = SCHEMA) -> str:
+    """Qualified name of a table, of bronze unless told otherwise, quoted for SQL."""
+    parts = (catalog, schema, name) if catalog else (schema, name)
     return ".".join(f"`{part}`" for part in parts)
 
 
@@ -247,15 +248,23 @@ def last_commit(spark: SparkSession, table: str, writer_id: str) -> Commit | Non
 
     None, too, if the table was restored since: then its rows may be older than that.
     """
-    history = spark.sql(f"describe history {table} limit 50").selectExpr(
-        "version", "operation", "userMetadata", "operationParameters as parameters"
-    )
-    for commit in sorted(history.collect(), key=lambda row: -row.version):
-        if commit.operation == "RESTORE":
-            return None
-        if commit.operation == "STREAMING UPDATE" and commit.userMetadata == writer_id:
-            return Commit(commit.parameters["queryId"], int(commit.parameters["epochId"]))
+    # It is among the newest, unless other writers have been busy since; reading all takes long.
+    for limit in (" limit 50", " limit 5000", ""):
+        history = spark.sql(f"describe history {table}{limit}").selectExpr(
+            "version", "operation", "userMetadata", "operationParameters as parameters"
+        )
+        for commit in sorted(history.collect(), key=lambda row: -row.version):
+            if commit.operation == "RESTORE":
+                return None
+            if commit.operation == "STREAMING UPDATE" and commit.userMetadata == writer_id:
+                return Commit(commit.parameters["queryId"], int(commit.parameters["epochId"]))
     return None
+
+
+def held_files(spark: SparkSession, table: str) -> frozenset[str]:
+    """Files of which `table` holds the rows, by their path below the feed's folder."""
+    rows = spark.sql(f"select distinct source_file from {table} where source_file is not null")
+    return frozenset(row.source_file for row in rows.collect())
 
 
 def next_offsets(spark: SparkSession, catalog: str, table: str, epoch: int) -> dict[int, int]:

@@ -14,12 +14,15 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 log = logging.getLogger(__name__)
+
+_HELD = "held-files.json"
 
 
 class Damaged(Exception):
@@ -39,19 +42,34 @@ class Checkpoint:
     """State of a checkpoint folder.
 
     `planned`: newest micro-batch with known offsets; `committed`: newest one that is done; -1 none.
-    `position`: for a Kafka query, where the next new micro-batch starts, by partition.
+    For a Kafka query: where that newest micro-batch begins and ends, by partition. Nothing says
+    where the very first one begins.
     """
 
     path: Path
     query_id: str
     planned: int
     committed: int
-    position: dict[int, int]
+    begin: Mapping[int, int]
+    end: Mapping[int, int]
 
     def fits(self, last: Commit | None) -> bool:
         if last is None:
             return self.committed < 0
         return last.query_id == self.query_id and self.committed <= last.batch_id <= self.planned
+
+    def unread(self, last: Commit | None) -> Mapping[int, int]:
+        """First offsets that the table lacks, by partition; empty where only bronze knows them.
+
+        A micro-batch that was planned and is not in the table is read again from its beginning.
+        """
+        return self.end if last is not None and last.batch_id == self.planned else self.begin
+
+    def has_reached(self, offsets: Mapping[int, int]) -> bool:
+        """Whether a Kafka query has read, and committed, up to these offsets by partition."""
+        return self.planned == self.committed and all(
+            self.end.get(p, -1) >= offset for p, offset in offsets.items()
+        )
 
 
 def trusted(path: Path, last: Commit | None) -> Checkpoint | None:
@@ -79,14 +97,30 @@ def trusted(path: Path, last: Commit | None) -> Checkpoint | None:
 
 
 def has_reached(path: Path, offsets: Mapping[int, int]) -> bool:
-    """Whether a Kafka checkpoint has read, and committed, up to these offsets by partition."""
+    """Whether the checkpoint in this folder has committed all that it planned, and read up to these
+    offsets of a Kafka query.
+    """
     try:
         state = read(path)
     except Damaged:
         return False
-    if state is None or state.planned != state.committed:
-        return False
-    return all(state.position.get(p, -1) >= offset for p, offset in offsets.items())
+    return not offsets if state is None else state.has_reached(offsets)
+
+
+def remember_files(path: Path, names: Iterable[str]) -> None:
+    """Note beside a new checkpoint which files the table holds already: it must pass them over."""
+    path.mkdir(parents=True, exist_ok=True)
+    partial = path / f"{_HELD}.part"
+    partial.write_text(json.dumps(sorted(names)))
+    partial.replace(path / _HELD)
+
+
+def remembered_files(path: Path) -> frozenset[str]:
+    """Files that the table held when this checkpoint began. Raises Damaged."""
+    if not (path / _HELD).exists():
+        return frozenset()
+    (names,) = _json_lines(path / _HELD)
+    return frozenset(names)
 
 
 def set_aside(path: Path, reason: str) -> None:
@@ -105,20 +139,49 @@ def read(path: Path) -> Checkpoint | None:
     planned, committed = _newest(path / "offsets"), _newest(path / "commits")
     if committed > planned or planned > committed + 1:
         raise Damaged(f"{path} has commits up to {committed}, offsets up to {planned}")
-    position: dict[int, int] = {}
-    if planned >= 0:
-        offsets = _json_lines(path / "offsets" / str(planned))
-        if len(offsets) != 2:
-            raise Damaged(f"{path}/offsets/{planned} is truncated")
-        for by_partition in offsets[1].values():
-            if isinstance(by_partition, dict):  # Kafka: {"topic": {"0": 12}}; files: one number
-                position = {int(p): int(offset) for p, offset in by_partition.items()}
+    end = _offsets(path, planned) if planned >= 0 else {}
+    # Of an old checkpoint Spark keeps 100 batches; without the one before, bronze is asked.
+    before = path / "offsets" / str(planned - 1)
+    begin = _offsets(path, planned - 1) if before.exists() else {}
     if committed >= 0:
         _json_lines(path / "commits" / str(committed))
+    _check_sources(path, end.get("logOffset"))
+    remembered_files(path)
     try:
-        return Checkpoint(path, str(metadata[0]["id"]), planned, committed, position)
+        query_id = str(metadata[0]["id"])
     except KeyError:
         raise Damaged(f"{path}/metadata has no query id") from None
+    return Checkpoint(path, query_id, planned, committed, _partitions(begin), _partitions(end))
+
+
+def _offsets(path: Path, batch: int) -> dict[str, Any]:
+    """Where a micro-batch ends. Kafka: {"topic": {"0": 12}}; files: {"logOffset": 3}."""
+    lines = _json_lines(path / "offsets" / str(batch))
+    if len(lines) != 2 or not isinstance(lines[1], dict):
+        raise Damaged(f"{path}/offsets/{batch} is truncated")
+    return lines[1]
+
+
+def _partitions(offsets: Mapping[str, Any]) -> dict[int, int]:
+    """Offsets of a Kafka query by partition; of others nothing."""
+    found = (value for value in offsets.values() if isinstance(value, dict))
+    return {int(p): int(offset) for by_partition in found for p, offset in by_partition.items()}
+
+
+def _check_sources(path: Path, newest: int | None) -> None:
+    """Raise Damaged unless what the sources wrote can be read, and is there up to entry `newest`.
+
+    A file source that has lost its list of files would take all of them for new ones.
+    """
+    entries = [e for e in path.glob("sources/*/*") if e.name.removesuffix(".compact").isdigit()]
+    for entry in entries:
+        _json_lines(entry)
+    if newest is not None:
+        whole = [int(e.stem) for e in entries if e.suffix and int(e.stem) <= newest]
+        there = {int(e.stem) for e in entries}
+        missing = set(range(max(whole, default=0), newest + 1)) - there
+        if missing:
+            raise Damaged(f"{path}/sources/0 lacks entry {min(missing)}")
 
 
 def _newest(folder: Path) -> int:
@@ -128,10 +191,29 @@ def _newest(folder: Path) -> int:
 def _json_lines(path: Path) -> list[Any]:
     """JSON values of a file, one a line, the version line `v1` left out."""
     try:
-        lines = [line for line in path.read_text().splitlines() if line.strip() not in ("", "v1")]
-        values = [json.loads(line) for line in lines]
+        content = path.read_bytes()
+        _check_sum(path, content)
+        # Spark begins the file of a Kafka query's first offsets with a zero byte.
+        lines = content.decode().lstrip("\0").splitlines()
+        values = [json.loads(line) for line in lines if line.strip() not in ("", "v1")]
     except (OSError, ValueError):
         raise Damaged(f"{path} cannot be read") from None
     if not values:
         raise Damaged(f"{path} is empty")
     return values
+
+
+def _check_sum(path: Path, content: bytes) -> None:
+    """Raise ValueError if Hadoop's checksums, where there are any, are not those of the content.
+
+    Spark itself fails on them, and would fail at every start. The file: `crc`, a zero, the length
+    of a chunk, and a CRC-32 a chunk.
+    """
+    sums = path.with_name(f".{path.name}.crc")
+    if not sums.exists():
+        return
+    found = sums.read_bytes()
+    size = int.from_bytes(found[4:8]) or 1
+    chunks = (content[at : at + size] for at in range(0, len(content), size))
+    if found[:4] + found[8:] != b"crc\0" + b"".join(zlib.crc32(c).to_bytes(4) for c in chunks):
+        raise ValueError(path)

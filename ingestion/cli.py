@@ -72,7 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def ingest(config: Config, args: argparse.Namespace) -> int:
     """Run the feeds; SIGTERM and SIGINT end them after the micro-batch. Returns the exit code."""
     # Spark's client takes a second to import: not for --help or a wrong setting.
-    from ingestion.runner import Wishes, run
+    from ingestion.runner import run
+    from ingestion.topics import Wishes
 
     _log_to_stderr(config)
     stop = threading.Event()
@@ -82,7 +83,7 @@ def ingest(config: Config, args: argparse.Namespace) -> int:
     wishes = Wishes(args.continuous, args.accept_data_loss, args.new_topic)
     started = time.monotonic()
     try:
-        rows = run(config, _feeds(config, args.feed), wishes, stop)
+        rows = run(config, feeds_of(config, args.feed, wishes.continuous), wishes, stop)
     except IngestionError as error:
         log.error("%s", error)
         return 1
@@ -94,11 +95,17 @@ def ingest(config: Config, args: argparse.Namespace) -> int:
     return 0
 
 
-def _feeds(config: Config, named: list[str] | None) -> list[Feed]:
+def feeds_of(config: Config, named: list[str] | None, continuous: bool) -> list[Feed]:
+    """The feeds that were asked for; by default all that may have something to read."""
     names = named or list(config.feeds)
     if names:
         return select(names)
-    landed = [feed for feed in ENVELOPE_FEEDS if _has_files(Path(config.landing) / feed.folder)]
+    # While it runs without an end, files may land anywhere.
+    landed = [
+        feed
+        for feed in ENVELOPE_FEEDS
+        if continuous or _has_files(Path(config.landing) / feed.folder)
+    ]
     pulled = [feed for feed in JDBC_FEEDS if f"{feed.table}.table" in config.jdbc]
     return [*KAFKA_FEEDS, *FILE_FEEDS, *landed, *pulled]
 

@@ -22,6 +22,19 @@ _TABLES = ("kafka", "topics", "jdbc")
 _SECRET_NAME = re.compile(
     r"password|secret|jaas|token|credential|keystore\.key|private", re.IGNORECASE
 )
+# SQL Server's driver takes a value with a semicolon in braces.
+_URL_OPTION = re.compile(r"[;?&]\s*(\w+)=(\{[^}]*\}|[^;&]+)")
+_JAAS_OPTION = re.compile(
+    r"""(\w+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|([^\s;"']+))"""
+)
+
+
+def jaas_options(text: str) -> dict[str, str]:
+    """Options of a JAAS configuration, without their quotes and backslashes, as Java reads them."""
+    return {
+        name: re.sub(r"\\(.)", r"\1", double or single) or bare
+        for name, double, single, bare in _JAAS_OPTION.findall(text)
+    }
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,9 @@ class Config:
     lease_seconds: float = 10.0
     """Age of a heartbeat after which its owner counts as gone."""
     max_restarts: int = 3
-    """A drain gives up after so many restarts of a query; continuous mode never does."""
+    """A drain gives up after so many restarts of a query."""
+    max_failures: int = 20
+    """Continuous mode gives up after so many failures of a query in a row."""
     metrics_port: int = 0
     """Loopback port of the Prometheus metrics in continuous mode; 0: none."""
     sparse_feeds: tuple[str, ...] = ()
@@ -61,8 +76,9 @@ class Config:
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Kafka client options, passed on to Spark as `kafka.*`."""
     jdbc: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """A database: `url`, `user`, `password`, `driver`, `interval_seconds`; and for each feed that
-    is pulled from it `<feed>.table`, `<feed>.watermark`, `<feed>.window_days`."""
+    """A database: `url`, `user`, `password`, `driver`, `interval_seconds`, `timeout_seconds`; and
+    for each feed that is pulled from it `<feed>.table`, `<feed>.watermark`,
+    `<feed>.overlap_minutes`, `<feed>.window_days`."""
 
     def topic_of(self, feed: str) -> str:
         return self.topics.get(feed, feed)
@@ -70,13 +86,18 @@ class Config:
     def window_days(self, feed: str) -> float:
         return float(self.jdbc.get(f"{feed}.window_days", 7))
 
+    def overlap_minutes(self, feed: str) -> float:
+        return float(self.jdbc.get(f"{feed}.overlap_minutes", 60))
+
     def secrets(self) -> list[str]:
         """Values that no log or error may show."""
         options = (*self.kafka.items(), *self.jdbc.items())
         values = [value for name, value in options if _SECRET_NAME.search(name)]
-        quoted = [part for v in values for part in re.findall(r"password\s*=\s*[\"']([^\"']+)", v)]
-        token = re.findall(r"token=([^;]+)", self.spark_remote)
-        return sorted({v for v in (*values, *quoted, *token) if v}, key=len, reverse=True)
+        jaas = jaas_options(self.kafka.get("sasl.jaas.config", "")).items()
+        values += [value for name, value in jaas if _SECRET_NAME.search(name)]
+        for url in (self.jdbc.get("url", ""), self.spark_remote):
+            values += [v for name, v in _URL_OPTION.findall(url) if _SECRET_NAME.search(name)]
+        return sorted({value for value in values if value}, key=len, reverse=True)
 
     def redact(self, text: str) -> str:
         for secret in self.secrets():
@@ -175,7 +196,7 @@ def _check(config: Config) -> None:
         raise IngestionError(
             f"[jdbc] has unknown settings {', '.join(unknown)}; known: {', '.join(_JDBC_OPTIONS)}."
         )
-    numbers = [k for k in config.jdbc if k.endswith(("window_days", "interval_seconds"))]
+    numbers = [k for k in config.jdbc if k.endswith(("_days", "_minutes", "_seconds"))]
     if not all(re.fullmatch(r"\d+(\.\d+)?", config.jdbc[key]) for key in numbers):
         raise IngestionError(f"{' and '.join(numbers)} in [jdbc] must be numbers.")
     if config.jdbc and not config.jdbc.get("url"):
@@ -187,7 +208,11 @@ def _check(config: Config) -> None:
 
 
 _JDBC_OPTIONS = (
-    *("url", "user", "password", "driver", "interval_seconds"),
-    *(f"{f.table}.{key}" for f in JDBC_FEEDS for key in ("table", "watermark", "window_days")),
+    *("url", "user", "password", "driver", "interval_seconds", "timeout_seconds"),
+    *(
+        f"{feed.table}.{key}"
+        for feed in JDBC_FEEDS
+        for key in ("table", "watermark", "overlap_minutes", "window_days")
+    ),
 )
 _TYPES = {f.name: str(f.type) for f in fields(Config)}

@@ -2,9 +2,10 @@
 
 A pull reads the rows that may have changed, in one statement, and appends those whose content
 bronze does not hold yet. With a `watermark` column these are the rows modified since the newest one
-pulled; without, those of the last days by the feed's own time. Both reach back further than needed
-(ties, transactions that commit late): what is read twice is left out by its `record_id`, a hash
-of its content. One Delta commit a pull: a connection lost midway leaves nothing behind.
+pulled; without, those of the last days by the feed's own time; and always those without a time.
+Both reach back further than needed (ties, transactions that commit late): what is read twice is
+left out by its `record_id`, a hash of its content. One Delta commit a pull: a connection lost
+midway leaves nothing behind.
 
 Rows that have gone from the database are noted in `bronze.source_deletes`, and stay in bronze.
 """
@@ -12,20 +13,23 @@ Rows that have gone from the database are noted in `bronze.source_deletes`, and 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession, functions
-from pyspark.sql.types import DataType, DateType, TimestampNTZType, TimestampType
+from pyspark.sql.types import DataType, DateType, StringType, TimestampNTZType, TimestampType
 
 from ingestion import bronze
 from ingestion.config import Config
 from ingestion.feeds import IngestionError, JdbcFeed
 
-_OVERLAP = "interval 1 hour"
 _DRIVERS = {
     "jdbc:sqlserver:": "com.microsoft.sqlserver.jdbc.SQLServerDriver",
     "jdbc:postgresql:": "org.postgresql.Driver",
 }
+_LOGIN_SECONDS = "30"
+_SOCKET_UNITS = {"jdbc:sqlserver:": 1000, "jdbc:postgresql:": 1}
+"""A second in the units of the driver's `socketTimeout`."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,13 @@ class Pull:
     deletes: int
 
 
-def pull(spark: SparkSession, config: Config, feed: JdbcFeed) -> Pull:
-    """Append what is new. Raises IngestionError if the source lacks a column."""
+def pull(
+    spark: SparkSession, config: Config, feed: JdbcFeed, check: Callable[[], None] = lambda: None
+) -> Pull:
+    """Append what is new. Raises IngestionError if the source lacks a column.
+
+    `check` is called before each commit; what it raises keeps the rows out.
+    """
     table = bronze.table_name(feed.table, config.catalog)
     name = config.jdbc[f"{feed.table}.table"]
     source = Source(spark.read.format("jdbc").options(**options(config, name)).load(), feed, name)
@@ -45,14 +54,17 @@ def pull(spark: SparkSession, config: Config, feed: JdbcFeed) -> Pull:
 
     oldest = _start_of_window(held, feed, config.window_days(feed.table))
     watermark = config.jdbc.get(f"{feed.table}.watermark")
-    changed = source.modified_since(watermark, held) if watermark else source.since(oldest)
+    if watermark:
+        changed = source.modified_since(watermark, held, config.overlap_minutes(feed.table))
+    else:
+        changed = source.since(oldest)
     new = (
         source.bronze_rows(changed, watermark)
         .join(held.select("record_id"), "record_id", "left_anti")
         .dropDuplicates(["record_id"])
         .select(*spark.table(table).columns)
     )
-    rows = _append(spark, new, table, feed.name)
+    rows = _append(new, table, feed.name, check)
 
     deletes = bronze.table_name("source_deletes", config.catalog)
     gone = source.gone(held, oldest)
@@ -63,11 +75,14 @@ def pull(spark: SparkSession, config: Config, feed: JdbcFeed) -> Pull:
         "record_key",
         "current_timestamp() as noticed_at",
     )
-    return Pull(rows, _append(spark, unnoted, deletes, feed.name))
+    return Pull(rows, _append(unnoted, deletes, feed.name, check))
 
 
 def options(config: Config, table: str) -> dict[str, str]:
-    """Options of Spark's JDBC source. The driver follows from the URL unless it is given."""
+    """Options of Spark's JDBC source. The driver follows from the URL unless it is given.
+
+    A database that hangs ends the pull, which is then tried again.
+    """
     url = config.jdbc["url"]
     driver = config.jdbc.get("driver") or next(
         (name for prefix, name in _DRIVERS.items() if url.startswith(prefix)), ""
@@ -79,6 +94,11 @@ def options(config: Config, table: str) -> dict[str, str]:
         )
     found = {"url": url, "dbtable": table, "driver": driver, "fetchsize": "5000"}
     found |= {key: config.jdbc[key] for key in ("user", "password") if key in config.jdbc}
+    seconds = int(float(config.jdbc.get("timeout_seconds", 600)))
+    found |= {"queryTimeout": str(seconds), "loginTimeout": _LOGIN_SECONDS}
+    for prefix, unit in _SOCKET_UNITS.items():
+        if url.startswith(prefix):  # a little later, so that the server's own answer comes first
+            found["socketTimeout"] = str((seconds + 30) * unit)
     return found
 
 
@@ -99,24 +119,33 @@ class Source:
                 "with these names."
             )
 
-    def modified_since(self, watermark: str, held: DataFrame) -> DataFrame:
-        """Rows modified since the newest one that bronze holds."""
+    def modified_since(self, watermark: str, held: DataFrame, overlap_minutes: float) -> DataFrame:
+        """Rows modified since the newest one that bronze holds, less the overlap."""
         name, kind = self._types.get(watermark.lower(), (watermark, None))
         if kind is None or not _is_time(kind):
             raise IngestionError(f"Watermark {watermark} of {self.feed.name} is no date and time.")
-        (newest,) = held.selectExpr(f"max(source_modified_at) - {_OVERLAP}").collect()[0]
+        overlap = f"make_dt_interval(0, 0, 0, {overlap_minutes * 60:.3f})"
+        (newest,) = held.selectExpr(f"max(source_modified_at) - {overlap}").collect()[0]
         column = functions.col(f"`{name}`")
-        return self.rows if newest is None else self.rows.where(column >= functions.lit(newest))
+        if newest is None:
+            return self.rows
+        return self.rows.where((column >= functions.lit(newest)) | column.isNull())
 
     def since(self, oldest: float | None) -> DataFrame:
         """Rows whose own time is not before `oldest` (seconds since 1970; None: all rows)."""
         if oldest is None:
             return self.rows
+        return self.rows.where(self._since(oldest))
+
+    def _since(self, oldest: float) -> str:
+        """The condition; the database itself sees to it, but for times that are text."""
         name, kind = self._types[self.feed.time]
-        bound = (
-            f"timestamp_micros(bigint({oldest!r} * 1000000))" if _is_time(kind) else repr(oldest)
-        )
-        return self.rows.where(f"`{name}` >= {bound}")
+        at, bound = f"`{name}`", repr(oldest)
+        if _is_time(kind):
+            bound = f"timestamp_micros(bigint({oldest!r} * 1000000))"
+        elif isinstance(kind, StringType):
+            at = f"try_cast({at} as double)"
+        return f"{at} >= {bound} or {at} is null"
 
     def bronze_rows(self, rows: DataFrame, watermark: str | None) -> DataFrame:
         """Rows as bronze has them."""
@@ -166,13 +195,12 @@ def _literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _append(spark: SparkSession, rows: DataFrame, table: str, feed: str) -> int:
-    """Append rows and return how many, as the commit counted them; nothing: no commit."""
-    if rows.isEmpty():
-        return 0
-    note = json.dumps({"feed": feed})
-    rows.write.format("delta").mode("append").option("userMetadata", note).saveAsTable(table)
-    for commit in spark.sql(f"describe history {table} limit 20").collect():
-        if commit.userMetadata == note:
-            return int(commit.operationMetrics["numOutputRows"])
-    return 0
+def _append(rows: DataFrame, table: str, feed: str, check: Callable[[], None]) -> int:
+    """Append rows and return how many; nothing: no commit."""
+    rows = rows.localCheckpoint()  # the database is asked once, and what is counted is written
+    if count := rows.count():
+        check()
+        note = json.dumps({"feed": feed})
+        writer = rows.write.format("delta").mode("append").option("userMetadata", note)
+        writer.saveAsTable(table)
+    return count

@@ -19,6 +19,8 @@ import platform
 import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +40,7 @@ class Record:
     """What a lease file says. `beat` grows while the owner lives; `since` is for people.
 
     `sessions`: the owner's Spark session, then those of former owners whose queries may still run.
+    `seconds`: for how long the heartbeat may stand still, by the owner's settings.
     """
 
     feed: str
@@ -47,6 +50,7 @@ class Record:
     since: str
     beat: int = 0
     revoked: bool = False
+    seconds: float = 10.0
 
 
 def read(path: Path) -> Record | None:
@@ -92,7 +96,7 @@ class Lease:
     def acquire(cls, folder: Path, feed: str, seconds: float) -> Lease:
         """Take the lease of a feed. Raises LeaseHeld if its owner lives.
 
-        `seconds`: for how long a heartbeat may stand still.
+        `seconds`: for how long this owner's heartbeat may stand still.
         """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{feed}.json"
@@ -102,12 +106,12 @@ class Lease:
             old = read(path)
             host = platform.node()
             if locked is False or (
-                old is not None and not (locked and old.host == host) and _beats(path, old, seconds)
+                old is not None and not (locked and old.host == host) and _beats(path, old)
             ):
                 raise LeaseHeld(_held(feed, old))
             now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             sessions = (str(uuid.uuid4()), *(old.sessions if old else ()))
-            record = Record(feed, host, os.getpid(), sessions, now)
+            record = Record(feed, host, os.getpid(), sessions, now, seconds=seconds)
             write(path, record)
         except BaseException:
             os.close(lock)
@@ -138,16 +142,17 @@ class Lease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._ended.set()
-        if not self.is_lost():
-            self._path.unlink(missing_ok=True)
+        with self._writing:  # no beat may bring the file back
+            self._ended.set()
+            if not self.is_lost():
+                self._path.unlink(missing_ok=True)
         os.close(self._lock)
 
     def _beat(self, every: float) -> None:
         while not self._ended.wait(every):
-            if self.is_lost():
-                return
             with self._writing:
+                if self._ended.is_set() or self.is_lost():
+                    return
                 self._record = replace(self._record, beat=self._record.beat + 1)
                 try:
                     write(self._path, self._record)
@@ -168,7 +173,32 @@ def _lock(handle: int) -> bool | None:
     return False
 
 
-def _beats(path: Path, old: Record, seconds: float) -> bool:
+@contextmanager
+def unowned(path: Path) -> Iterator[bool]:
+    """Whether no process on this host has the lease of this file; none takes it in the block.
+
+    True, too, where there are no locks: then the heartbeat alone tells.
+    """
+    try:
+        handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        yield True
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        free = True
+    except BlockingIOError:
+        free = False
+    except OSError:
+        free = True
+    try:
+        yield free
+    finally:
+        os.close(handle)
+
+
+def _beats(path: Path, old: Record) -> bool:
+    seconds = old.seconds
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         now = read(path)

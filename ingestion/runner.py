@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import re
@@ -10,25 +11,29 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from ingestion import broker, bronze, checkpoints, jdbc, sessions, sources
-from ingestion.batches import batch_of, lag_of
+from ingestion import bronze, checkpoints, jdbc, sessions, sources
+from ingestion.batches import Batch, batch_of, lag_of
 from ingestion.config import Config
 from ingestion.feeds import Feed, FileFeed, IngestionError, JdbcFeed, KafkaFeed, Unreachable
 from ingestion.lease import Lease
 from ingestion.telemetry import Telemetry
+from ingestion.topics import TopicReader, Wishes
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1
 _LONGEST_PAUSE_POWER = 6  # of 2 seconds
 _WRITE_SECONDS = 30.0
+# How often a continuous feed asks whether its topic is still the same one.
+_TOPIC_SECONDS = 10.0
 # When asked to stop, the end of a micro-batch is awaited for so long. Then it is interrupted: that
 # costs its repetition, no more.
 _STOP_SECONDS = 120.0
@@ -37,17 +42,9 @@ _FATAL = re.compile(
     r"(?i:authentication)|Login failed|Authorization|SslHandshake|DATA_LOSS"
     r"|data may have been lost|OffsetOutOfRange|AnalysisException|IllegalArgument"
     r"|SCHEMA_MISMATCH|ConcurrentQuery"
+    r"|ChecksumException|Failed to read log file|[Bb]atch \d+ doesn't exist"
 )
 _SPARK_GONE = re.compile(r"StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the operator asked for on the command line."""
-
-    continuous: bool = False
-    accept_data_loss: bool = False
-    new_topic: bool = False
 
 
 def run(
@@ -103,8 +100,8 @@ def _write(config: Config, telemetry: Telemetry) -> None:
     try:
         with sessions.session(config.spark_remote) as spark:
             telemetry.write(spark, config.catalog)
-    except IngestionError as error:  # Spark is gone; the feeds say so themselves
-        log.warning("batches not written down: %s", error)
+    except Exception as error:  # whatever it is, the feeds go on, and say themselves what they lack
+        log.warning("batches not written down yet: %s", config.redact(_first_line(error)))
 
 
 class FeedRun:
@@ -125,7 +122,6 @@ class FeedRun:
         self.restarts = 0
         self._config = config
         self._lease = lease
-        self._known = known
         self._started = False
         self._failures = 0  # in a row
         self._first: Mapping[int, int] = {}  # offsets at the start, for the log
@@ -134,6 +130,9 @@ class FeedRun:
         self._stop = stop
         self._telemetry = telemetry
         self._checkpoint = Path(config.checkpoints) / feed.name
+        self._topic: TopicReader | None = None
+        if isinstance(feed, KafkaFeed):
+            self._topic = TopicReader(config, feed, self._checkpoint, known)
         self._table = bronze.table_name(feed.table, config.catalog)
 
     def run(self) -> None:
@@ -152,6 +151,7 @@ class FeedRun:
     def _attempt(self, spark: SparkSession) -> bool:
         """One start of the query; False if it failed and may be started again, after a pause."""
         try:
+            self._check_lease()  # another process may have the checkpoint by now
             if isinstance(self.feed, JdbcFeed):
                 self._pull(spark, self.feed)
                 return True
@@ -159,6 +159,8 @@ class FeedRun:
             if query is None:
                 return True
             self._started = True
+            # They are meant for what was found now, not for what a later restart may meet.
+            self._wishes = replace(self._wishes, accept_data_loss=False, new_topic=False)
             self._telemetry.up(self.feed.name, True)
             self._follow(query)
             return True
@@ -183,13 +185,17 @@ class FeedRun:
     def _pause(self, reason: str) -> bool:
         """Wait before the next start, longer each time; True if asked to stop meanwhile.
 
-        Raises IngestionError if a drain has been restarted often enough.
+        Raises IngestionError if it has been started again often enough.
         """
-        if not self._wishes.continuous and self.restarts >= self._config.max_restarts:
+        self._failures += 1
+        if self._wishes.continuous:
+            enough = self._failures >= self._config.max_failures
+        else:
+            enough = self.restarts >= self._config.max_restarts
+        if enough:
             raise IngestionError(self._cannot_go_on(reason))
         self.restarts += 1
         self._telemetry.restart(self.feed.name)
-        self._failures += 1
         pause = 2.0 ** min(self._failures, _LONGEST_PAUSE_POWER)
         log.warning("feed=%s restart=%d in=%.0fs: %s", self.feed.name, self.restarts, pause, reason)
         return self._stop.wait(pause)
@@ -205,34 +211,47 @@ class FeedRun:
         if f"{feed.table}.table" not in self._config.jdbc:
             raise IngestionError(f"Feed {feed.name} needs '{feed.table}.table' in [jdbc].")
         interval = float(self._config.jdbc.get("interval_seconds", 300))
-        while True:
-            started = time.monotonic()
-            found = jdbc.pull(spark, self._config, feed)
+        for number in itertools.count():
+            started_at, started = datetime.now(UTC), time.monotonic()
+            self._telemetry.up(feed.name, True)
+            found = jdbc.pull(spark, self._config, feed, self._check_lease)
+            seconds = time.monotonic() - started
             self.rows += found.rows
+            self._failures = 0
             log.info(
                 "feed=%s rows=%d deletes=%d seconds=%.2f",
-                *(feed.name, found.rows, found.deletes, time.monotonic() - started),
+                *(feed.name, found.rows, found.deletes, seconds),
+            )
+            self._telemetry.batch(
+                Batch(
+                    *(feed.name, self._lease.session_id, number, found.rows, "", seconds),
+                    started_at=started_at,
+                )
             )
             if not self._wishes.continuous or self._stop.wait(interval):
                 return
 
+    def _check_lease(self) -> None:
+        """Raise IngestionError if another process may have the feed by now."""
+        if self._lease.is_lost():
+            raise IngestionError(
+                f"Feed {self.feed.name}: the lease was revoked, since its heartbeat stood still "
+                "(was the machine suspended?). Start ingestion again; it resumes where it was."
+            )
+
     def _start(self, spark: SparkSession) -> StreamingQuery | None:
         """Start the query from where bronze ends; None if a drain has nothing to read."""
         assert not isinstance(self.feed, JdbcFeed)
-        rows: DataFrame | None
-        if isinstance(self.feed, KafkaFeed):
-            name = self._config.topic_of(self.feed.name)
-            topic = broker.describe(self._config, name)
-            epoch = self._epoch(spark, topic)
-            writer_id = f"{self.feed.name}/{epoch}"
-            rows = self._kafka_rows(spark, topic, epoch, writer_id)
+        writer_id = self.feed.name
+        if self._topic is not None:
+            start = self._topic.start(spark, self._wishes)
+            if start is None:
+                return None
+            self._first, self._goal, writer_id = start.first, start.goal, start.writer_id
+            rows = start.rows
         else:
-            writer_id = self.feed.name
-            last = bronze.last_commit(spark, self._table, writer_id)
-            checkpoints.trusted(self._checkpoint, last)
-            rows = sources.file_stream(spark, self._config, self.feed, self._table)
-        if rows is None:
-            return None
+            assert not isinstance(self.feed, KafkaFeed)
+            rows = sources.file_stream(spark, self._config, self.feed, self._held_files(spark))
         return bronze.start_writing(
             rows,
             table=self._table,
@@ -244,50 +263,19 @@ class FeedRun:
             trigger_seconds=self._config.trigger_seconds,
         )
 
-    def _epoch(self, spark: SparkSession, topic: broker.Topic) -> int:
-        """Epoch of the topic: the next one if the operator says that another topic is meant."""
-        known = self._known
-        if known and (known.topic, known.topic_id) == (topic.name, topic.id):
-            return known.epoch
-        if known and not self._wishes.new_topic:
-            raise IngestionError(
-                f"Topic {topic.name} of feed {self.feed.name} is not the one read before, but was "
-                f"created anew (its id is {topic.id or 'unknown'}, was {known.topic_id} of "
-                f"{known.topic}). If that is meant, start once with --new-topic: it is read from "
-                "its first record on."
-            )
-        if known:
-            checkpoints.set_aside(self._checkpoint, "another topic is read from now on")
-        epoch = known.epoch + 1 if known else 0
-        self._known = bronze.KnownTopic(topic.name, topic.id, epoch)
-        bronze.record_topic(spark, self._config.catalog, self.feed.name, self._known)
-        return epoch
-
-    def _kafka_rows(
-        self, spark: SparkSession, topic: broker.Topic, epoch: int, writer_id: str
-    ) -> DataFrame | None:
-        catalog, feed = self._config.catalog, self.feed.name
-        if not self._wishes.continuous and checkpoints.has_reached(self._checkpoint, topic.latest):
-            return None
-        last = bronze.last_commit(spark, self._table, writer_id)
-        state = checkpoints.trusted(self._checkpoint, last)
-        # A trusted checkpoint knows where to go on: no need to read the table.
-        resume = state.position if state else None
-        if not resume:
-            resume = bronze.next_offsets(spark, catalog, self.feed.table, epoch)
-        if gaps := _gaps(topic, resume):
-            if not self._wishes.accept_data_loss:
-                raise IngestionError(_expired(feed, gaps))
-            bronze.record_gaps(spark, catalog, feed, topic.name, epoch, gaps)
-            checkpoints.set_aside(self._checkpoint, "a loss was accepted")
-            resume = bronze.next_offsets(spark, catalog, self.feed.table, epoch)
-        self._first = {**topic.earliest, **resume}
-        self._goal = {p: end for p, end in topic.latest.items() if end > self._first.get(p, 0)}
-        return sources.kafka_stream(spark, self._config, topic, epoch=epoch, start=resume)
+    def _held_files(self, spark: SparkSession) -> frozenset[str]:
+        """Files that the checkpoint does not know to be in bronze, where they are since before."""
+        last = bronze.last_commit(spark, self._table, self.feed.name)
+        if checkpoints.trusted(self._checkpoint, last):
+            return checkpoints.remembered_files(self._checkpoint)
+        held = bronze.held_files(spark, self._table)
+        # Written down: a restart trusts the new checkpoint before it has passed over all of them.
+        checkpoints.remember_files(self._checkpoint, held)
+        return held
 
     def _follow(self, query: StreamingQuery) -> None:
         """Report micro-batches until the query ends, or has been asked to."""
-        reported = -1
+        reported, looked = -1, time.monotonic()
         while not query.awaitTermination(_POLL_SECONDS):
             reported = self._report(query, reported)
             if self._lease.is_lost():
@@ -297,31 +285,40 @@ class FeedRun:
                 self._finish_batch(query, reported)
                 query.stop()
                 break
+            if self._wishes.continuous and time.monotonic() - looked > _TOPIC_SECONDS:
+                looked = time.monotonic()
+                try:
+                    self._check_topic()
+                except IngestionError:
+                    query.stop()
+                    raise
         self._report(query, reported)
-        if self._lease.is_lost():
-            raise IngestionError(
-                f"Feed {self.feed.name}: the lease was revoked, since its heartbeat stood still "
-                "(was the machine suspended?). Start ingestion again; it resumes where it was."
-            )
-        drains = not self._wishes.continuous and not self._stop.is_set()
-        if drains and self._goal and not checkpoints.has_reached(self._checkpoint, self._goal):
+        self._check_lease()
+        if self._stop.is_set():
+            return
+        self._check_topic()
+        if self._wishes.continuous or not checkpoints.has_reached(self._checkpoint, self._goal):
             raise IngestionError(
                 f"Feed {self.feed.name}: the query was stopped from outside before it had read "
                 "all. Start ingestion again; it resumes where it was."
             )
+
+    def _check_topic(self) -> None:
+        if self._topic is not None:
+            self._topic.check_same()
 
     def _report(self, query: StreamingQuery, reported: int) -> int:
         """Log micro-batches newer than `reported`; returns the newest one."""
         newest = query.lastProgress
         if newest is None:
             return reported
+        self._failures = 0  # a trigger went well, even if there was nothing to read
         self._telemetry.lag(self.feed.name, lag_of(json.loads(newest.json)))
         if newest.batchId <= reported:
             return reported
         for progress in query.recentProgress:
             batch = batch_of(self.feed.name, json.loads(progress.json), self._first)
             if batch is not None and batch.number > reported:
-                self._failures = 0
                 reported = batch.number
                 self.rows += batch.rows
                 log.info("%s", batch)
@@ -334,21 +331,6 @@ class FeedRun:
             if _newest(query) > reported:
                 return
             time.sleep(0.1)
-
-
-def _gaps(topic: broker.Topic, resume: dict[int, int]) -> dict[int, tuple[int, int]]:
-    """Offsets that the broker no longer has, though they were not read."""
-    return {
-        p: (at, topic.earliest[p]) for p, at in resume.items() if at < topic.earliest.get(p, at)
-    }
-
-
-def _expired(feed: str, gaps: dict[int, tuple[int, int]]) -> str:
-    parts = ", ".join(f"partition {p}: {a} to {b - 1}" for p, (a, b) in sorted(gaps.items()))
-    return (
-        f"Feed {feed}: Kafka dropped records that were not read ({parts}). To go on without them, "
-        "start once with --accept-data-loss: the gap is recorded in bronze.ingestion_gaps."
-    )
 
 
 def _newest(query: StreamingQuery) -> int:

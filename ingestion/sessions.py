@@ -27,7 +27,7 @@ def session(remote: str, session_id: str = "") -> Iterator[SparkSession]:
     if not remote:
         yield SparkSession.builder.getOrCreate()
         return
-    spark = _attach(remote, session_id)
+    spark = attach(remote, session_id)
     try:
         yield spark
     finally:
@@ -58,8 +58,8 @@ def stop_queries(remote: str, session_id: str, seconds: float = 60) -> int:
     return len(queries)
 
 
-def _attach(remote: str, session_id: str) -> Any:
-    """A Connect session that gives up after seconds, not the client's default of 10 minutes."""
+def attach(remote: str, session_id: str) -> Any:
+    """The Connect session of this id; it gives up after seconds, not the client's 10 minutes."""
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
     _check_reachable(remote)

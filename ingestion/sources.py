@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame, SparkSession
 
 from ingestion import files
-from ingestion.broker import Topic
+from ingestion.broker import Topic, isolation_level
 from ingestion.config import Config
 from ingestion.feeds import EnvelopeFeed, FileFeed, IngestionError
 
@@ -42,6 +42,7 @@ def kafka_stream(
     offsets = {str(partition): start.get(partition, _EARLIEST) for partition in topic.latest}
     options = {
         **_KAFKA_DEFAULTS,
+        "kafka.isolation.level": isolation_level(config.kafka),
         **{f"kafka.{name}": value for name, value in config.kafka.items()},
         "subscribe": topic.name,
         "startingOffsets": json.dumps({topic.name: offsets}),
@@ -69,12 +70,13 @@ def kafka_stream(
 
 
 def file_stream(
-    spark: SparkSession, config: Config, feed: FileFeed | EnvelopeFeed, table: str
+    spark: SparkSession, config: Config, feed: FileFeed | EnvelopeFeed, held: Collection[str]
 ) -> DataFrame:
-    """Rows of the files that `table` does not hold yet, by the path below the feed's folder.
+    """Rows of the feed's files but those `held` already, by the path below the feed's folder.
 
     A file is taken whole in one micro-batch, so its name in bronze says that all of it is there:
-    a lost checkpoint repeats nothing.
+    a lost checkpoint repeats nothing. The names are given, not joined: a stream that reads the
+    table it appends to is in conflict with all others that append to it.
     """
     root = f"{config.landing}/{feed.folder}"
     try:
@@ -86,11 +88,9 @@ def file_stream(
         "modificationTime as source_modified_at",
         "content",
     )
-    held = spark.table(table).selectExpr("source_file").where("source_file is not null").distinct()
-    new = content.join(held, "source_file", "left_anti")
     if isinstance(feed, EnvelopeFeed):
         parser, columns = files.parse_envelopes(feed.table), _ENVELOPE_COLUMNS
-        rows = new.mapInArrow(arrow_parser(parser, columns), _ddl(columns))
+        rows = content.mapInArrow(arrow_parser(parser, columns, held), _ddl(columns))
         return rows.selectExpr(
             "key",
             "value",
@@ -107,7 +107,8 @@ def file_stream(
         )
     columns = {"raw": "string", **dict.fromkeys(feed.columns, "string")}
     columns |= {"source_file": "string", "source_modified_at": "timestamp", "record_id": "string"}
-    rows = new.mapInArrow(arrow_parser(files.parse_rows(feed.columns), columns), _ddl(columns))
+    parser = files.parse_rows(feed.columns)
+    rows = content.mapInArrow(arrow_parser(parser, columns, held), _ddl(columns))
     return rows.selectExpr(
         "raw",
         *feed.columns,
@@ -162,9 +163,12 @@ def _file_reader(spark: SparkSession, config: Config, root: str) -> DataFrame:
 
 
 def arrow_parser(
-    parse: files.Parser, columns: Mapping[str, str]
+    parse: files.Parser, columns: Mapping[str, str], held: Collection[str] = ()
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
-    """The parser for `mapInArrow`: batches of files in, batches of at most 10,000 rows out."""
+    """The parser for `mapInArrow`: batches of files in, batches of at most 10,000 rows out.
+
+    Files in `held` (a set, if there are many) are passed over.
+    """
 
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -183,8 +187,9 @@ def arrow_parser(
                 for i in range(batch.num_rows):
                     file = {name: batch.column(name)[i].as_py() for name in batch.schema.names}
                     content = file.pop("content")
-                    for row in parse(file["source_file"], content):
-                        yield {**file, **row}
+                    if file["source_file"] not in held:
+                        for row in parse(file["source_file"], content):
+                            yield {**file, **row}
 
         source = rows()
         while page := list(itertools.islice(source, _ROWS_A_BATCH)):

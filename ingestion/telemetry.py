@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from ingestion import bronze
@@ -79,7 +78,7 @@ class Telemetry:
             self._unwritten = [*self._unwritten, batch][-_KEPT:]
 
     def write(self, spark: SparkSession, catalog: str) -> None:
-        """Append the micro-batches since the last call to the table; a fault waits for the next."""
+        """Append the micro-batches since the last call to the table; after a fault at the next."""
         with self._lock:
             batches, self._unwritten = self._unwritten, []
         if not batches:
@@ -89,10 +88,10 @@ class Telemetry:
             schema = ", ".join(f"`{column}` {kind}" for column, kind in columns.items())
             rows = spark.createDataFrame([_row(batch) for batch in batches], schema)
             rows.write.mode("append").insertInto(bronze.table_name("ingestion_batches", catalog))
-        except PySparkException as error:
-            log.warning("batches not written down yet: %s", str(error).splitlines()[0][:200])
+        except BaseException:
             with self._lock:
                 self._unwritten = [*batches, *self._unwritten][-_KEPT:]
+            raise
 
     def pending(self) -> bool:
         """Whether there are micro-batches to write down."""

@@ -59,6 +59,7 @@ def _offsets() -> int:
     for line in lines:
         cells = (getattr(line, column) for column in columns)
         mark = "" if line.sound else "  <-- not sound"
+        mark += " (the broker has another topic now)" if line.another_topic else ""
         print("  ".join(f"{'-' if c is None else c:>9}" for c in cells) + mark)
     unsound = sum(not line.sound for line in lines)
     unread = sum(line.unread or 0 for line in lines)

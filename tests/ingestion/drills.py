@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +17,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
 
+from local import processes
 from local.home import CHECKOUT
 from tests.support import PATIENCE_SECONDS, Workspace, until
 
@@ -64,7 +67,7 @@ class Drills:
         return KafkaAdminClient(bootstrap_servers=self.home.kafka_bootstrap)
 
     @contextmanager
-    def producing(self, topic: str) -> Iterator[None]:
+    def producing(self, topic: str, pause_seconds: float = 0.002) -> Iterator[None]:
         """Records keep coming while the block runs, also while the broker is away."""
         ended = threading.Event()
         acknowledged: set[tuple[int, int]] = set()
@@ -79,7 +82,8 @@ class Drills:
                     producer.send(topic, value=b"%d" % number, partition=number % 2).add_callback(
                         lambda done: acknowledged.add((done.partition, done.offset))
                     )
-                    time.sleep(0.002)
+                    if pause_seconds:
+                        time.sleep(pause_seconds)
                 producer.flush(timeout=60)
             except BaseException as error:
                 failures.append(error)
@@ -127,6 +131,47 @@ class Drills:
         finally:
             process.kill()
             process.wait()
+
+    def under_way(self, feed: str) -> int | None:
+        """The micro-batch of a feed that is planned and not committed; None: there is none."""
+        planned, committed = self.newest(feed, "offsets"), self.newest(feed, "commits")
+        return planned if planned > committed else None
+
+    def newest(self, feed: str, part: str) -> int:
+        """The newest number in `offsets` or `commits` of a feed's checkpoint."""
+        names = (path.name for path in (self.home.checkpoints / feed / part).glob("[0-9]*"))
+        return max((int(name) for name in names if name.isdigit()), default=-1)
+
+    def until_under_way(self, feed: str) -> int:
+        """Wait for the beginning of a micro-batch; returns its number."""
+        before = self.newest(feed, "offsets")
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (planned := self.newest(feed, "offsets")) == before:
+            assert time.monotonic() < deadline, "no micro-batch begins"
+            time.sleep(0.005)
+        return planned
+
+    def kill_in_mid_batch(self, feed: str, pid: int) -> int:
+        """kill -9 of a process as soon as a micro-batch has begun; returns its number."""
+        batch = self.until_under_way(feed)
+        under_way = self.under_way(feed)
+        os.kill(pid, signal.SIGKILL)
+        assert under_way == batch, "the micro-batch had ended before the kill"
+        return batch
+
+    def kill_spark_in_mid_batch(self, feed: str) -> int:
+        """The same of Spark; the checkpoint then shows that it was in the midst of it."""
+        spark = processes.find(self.home, "spark")
+        assert spark is not None
+        batch = self.kill_in_mid_batch(feed, spark.pid)
+        until(lambda: processes.find(self.home, "spark") is None)
+        assert self.under_way(feed) == batch, "the micro-batch had ended before the kill"
+        return batch
+
+    def version(self, table: str) -> int:
+        """The newest version of a bronze table."""
+        history = self.space.sql(f"describe history bronze.{table} limit 1")
+        return int(history[0]["version"])
 
     def bronze(self, topic: str) -> list[tuple[int, int]]:
         """(partition, offset) of the rows that came from Kafka, newest epoch."""

@@ -31,11 +31,16 @@ class Postgres:
         self._folder = folder
         self._server: subprocess.Popen[bytes] | None = None
 
-    def execute(self, *statements: str) -> None:
-        """Run statements, all in one transaction."""
+    def runs(self, word: str) -> bool:
+        """Whether another session runs a statement with this word."""
+        asked = "select 'y' from pg_stat_activity where state = 'active' and pid <> "
+        return "y" in self.execute(f"{asked}pg_backend_pid() and query like '%{word}%'")
+
+    def execute(self, *statements: str) -> str:
+        """Run statements, all in one transaction; returns what they print."""
         command = [
             *(str(self._programs / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", USER),
-            *("-d", "postgres", "-v", "ON_ERROR_STOP=1", "-q", "-1", "-f", "-"),
+            *("-d", "postgres", "-v", "ON_ERROR_STOP=1", "-q", "-t", "-1", "-f", "-"),
         ]
         done = subprocess.run(
             command,
@@ -46,6 +51,7 @@ class Postgres:
             check=False,
         )
         assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def start(self) -> None:
         self._server = subprocess.Popen(

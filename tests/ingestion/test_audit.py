@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.ingestion.drills import Drills
 
 
@@ -31,6 +33,28 @@ def test_audit(drills: Drills) -> None:
     assert "feed=workout starts a new checkpoint from bronze" in log
     drills.assert_bronze("workout")
     assert "0 partitions not sound, 0 records" in drills.space.run("audit").stdout
-    assert "workout" in drills.space.run("status").stdout
-    assert "tables compacted" in drills.space.run("maintain").stdout
+    drills.produce("workout", 3)
+    status = drills.space.run("status").stdout
+    assert re.search(r"not read yet, by partition: .*workout 0:2 1:1", status), status
+    drills.drain("--feed", "workout")
+
+
+def test_small_files_become_few_and_hold_the_same(drills: Drills) -> None:
+    for _ in range(3):
+        drills.produce("workout", 10)
+        drills.drain("--feed", "workout")
+    before = _files(drills)
+    content = "select count(*) as n, sum(hash(*)) as h from bronze.workout"
+    held = drills.space.sql(content)
+    done = drills.space.run("maintain", "--files", "3")
+    assert before >= 3
+    assert _files(drills) < before
+    assert "0 tables compacted" not in done.stdout
+    assert drills.space.sql(content) == held
+    drills.produce("workout", 10)  # the checkpoint is still trusted: OPTIMIZE is no loss
+    assert "new checkpoint" not in drills.drain("--feed", "workout")
     drills.assert_bronze("workout")
+
+
+def _files(drills: Drills) -> int:
+    return int(drills.space.sql("describe detail bronze.workout")[0]["numFiles"])

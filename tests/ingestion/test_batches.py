@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 
 from ingestion.batches import batch_of, lag_of
 from ingestion.telemetry import Telemetry
+from local.commands._feeds_status import restarts_of
 
 _MICROS = 1577836800_250000
 
@@ -77,3 +78,6 @@ def test_metrics() -> None:
     ):
         assert line in text
     assert telemetry.pending()
+    telemetry.up("workout", True)
+    text = generate_latest(telemetry.registry).decode()
+    assert restarts_of(text) == {"bpm": "1", "workout": "0"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,26 @@ from ingestion.checkpoints import Commit
 QUERY = "11111111-1111-1111-1111-111111111111"
 
 
+def sum_up(path: Path) -> None:
+    """Write Hadoop's checksums of a short file beside it."""
+    head = b"crc\0" + (512).to_bytes(4)
+    chunks = (path.read_bytes()[at : at + 512] for at in range(0, path.stat().st_size, 512))
+    sums = b"".join(zlib.crc32(chunk).to_bytes(4) for chunk in chunks)
+    path.with_name(f".{path.name}.crc").write_bytes(head + sums)
+
+
 def make(path: Path, planned: int, committed: int) -> Path:
     """A checkpoint as Spark leaves it, of a topic with 10 records a batch in partition 0."""
     for folder in ("offsets", "commits"):
         (path / folder).mkdir(parents=True)
     (path / "metadata").write_text(json.dumps({"id": QUERY}))
+    (path / "sources" / "0").mkdir(parents=True)
+    (path / "sources" / "0" / "0").write_bytes(b'\0v1\n{"bpm":{"0":0,"1":0}}')
     for batch in range(planned + 1):
         offsets = {"bpm": {"0": 10 * (batch + 1), "1": 0}}
         lines = ["v1", json.dumps({"batchTimestampMs": 1}), json.dumps(offsets)]
         (path / "offsets" / str(batch)).write_text("\n".join(lines))
-        (path / "offsets" / f".{batch}.crc").write_bytes(b"crc")
+        sum_up(path / "offsets" / str(batch))
     for batch in range(committed + 1):
         (path / "commits" / str(batch)).write_text('v1\n{"nextBatchWatermarkMs":0}')
     return path
@@ -35,24 +46,26 @@ def test_a_folder_that_is_not_there_or_was_not_used_is_no_checkpoint(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("planned", "committed", "last"),
+    ("planned", "committed", "last", "unread"),
     [
-        (4, 4, 4),  # at rest
-        (4, 3, 4),  # ended after Delta's commit, before the checkpoint's: Delta skips the repeat
-        (4, 3, 3),  # ended before Delta's commit
+        (4, 4, 4, 50),  # at rest
+        (4, 3, 4, 50),  # ended after Delta's commit, before its own: Delta skips the repeat
+        (4, 3, 3, 40),  # ended before Delta's commit: its last micro-batch is read again
     ],
 )
-def test_trusted(tmp_path: Path, planned: int, committed: int, last: int) -> None:
+def test_trusted(tmp_path: Path, planned: int, committed: int, last: int, unread: int) -> None:
     path = make(tmp_path / "bpm", planned, committed)
     state = checkpoints.trusted(path, Commit(QUERY, last))
     assert state is not None
-    assert state.position == {0: 10 * (planned + 1), 1: 0}
+    assert state.unread(Commit(QUERY, last)) == {0: unread, 1: 0}
     assert path.exists()
 
 
 def test_a_first_batch_that_was_not_committed_is_trusted(tmp_path: Path) -> None:
     path = make(tmp_path / "bpm", 0, -1)
-    assert checkpoints.trusted(path, None) is not None
+    state = checkpoints.trusted(path, None)
+    assert state is not None
+    assert state.unread(None) == {}  # bronze knows
 
 
 def test_a_checkpoint_without_a_batch_is_forgotten(tmp_path: Path) -> None:
@@ -82,7 +95,7 @@ def test_not_trusted_and_moved_aside(
     assert "bpm" in caplog.text
 
 
-@pytest.mark.parametrize("file", ["metadata", "offsets/4", "commits/4"])
+@pytest.mark.parametrize("file", ["metadata", "offsets/4", "offsets/3", "commits/4", "sources/0/0"])
 @pytest.mark.parametrize("content", ["", "v1\n{", None], ids=["empty", "truncated", "gone"])
 def test_damaged_files(tmp_path: Path, file: str, content: str | None) -> None:
     path = make(tmp_path / "bpm", 4, 4)
@@ -94,9 +107,53 @@ def test_damaged_files(tmp_path: Path, file: str, content: str | None) -> None:
     if (file, content) == ("commits/4", None):  # the same as never written: the batch is repeated
         assert state is not None
         assert (state.planned, state.committed) == (4, 3)
+    elif content is None and file in ("offsets/3", "sources/0/0"):  # Spark does without them
+        assert state is not None
     else:
         assert state is None
         assert not path.exists()
+
+
+def test_a_file_that_is_not_what_its_checksum_says(tmp_path: Path) -> None:
+    path = make(tmp_path / "bpm", 4, 4)
+    whole = (path / "offsets" / "4").read_text()
+    (path / "offsets" / "4").write_text(whole.replace("50", "60"))
+    with pytest.raises(checkpoints.Damaged, match="offsets/4"):
+        checkpoints.read(path)
+
+
+def make_of_files(path: Path, entries: list[str], newest: int) -> Path:
+    make(path, 0, 0)
+    (path / "offsets" / "0").write_text(f'v1\n{{}}\n{{"logOffset":{newest}}}')
+    (path / "offsets" / ".0.crc").unlink()
+    (path / "sources" / "0" / "0").unlink()
+    for entry in entries:
+        (path / "sources" / "0" / entry).write_text('v1\n{"path":"file:///a.csv"}')
+    return path
+
+
+@pytest.mark.parametrize("entries", [["0", "1", "2"], ["0", "1", "2", "3"], ["1.compact", "2"]])
+def test_the_list_of_files_is_whole(tmp_path: Path, entries: list[str]) -> None:
+    assert checkpoints.read(make_of_files(tmp_path / "gym_logins", entries, 2))
+
+
+@pytest.mark.parametrize("entries", [[], ["0", "2"], ["0", "1"], ["9.compact"], ["0.compact", "2"]])
+def test_without_its_list_of_files_a_checkpoint_would_read_them_all_again(
+    tmp_path: Path, entries: list[str]
+) -> None:
+    with pytest.raises(checkpoints.Damaged, match="lacks entry"):
+        checkpoints.read(make_of_files(tmp_path / "gym_logins", entries, 2))
+
+
+def test_files_held_before_a_checkpoint_began_are_remembered_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "gym_logins"
+    checkpoints.remember_files(path, {"b.csv", "a b.csv"})
+    assert checkpoints.read(path) is None  # no query has used it yet
+    make_of_files(path, ["0"], 0)
+    assert checkpoints.remembered_files(path) == {"a b.csv", "b.csv"}
+    (path / "held-files.json").write_text('["a')
+    with pytest.raises(checkpoints.Damaged):
+        checkpoints.read(path)
 
 
 def test_at_the_end_of_the_topic(tmp_path: Path) -> None:
@@ -107,3 +164,5 @@ def test_at_the_end_of_the_topic(tmp_path: Path) -> None:
     assert not checkpoints.has_reached(path, {0: 50, 1: 0, 2: 0})
     (path / "commits" / "4").unlink()
     assert not checkpoints.has_reached(path, {0: 50, 1: 0})
+    assert not checkpoints.has_reached(path, {})  # ended in the midst of a micro-batch
+    assert checkpoints.has_reached(tmp_path / "none", {})

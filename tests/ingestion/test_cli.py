@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.cli import main
+from ingestion.cli import feeds_of, main
+from ingestion.config import Config
 
 NEEDED = {
     "FITBIT_INGEST_LANDING": "landing",
@@ -51,3 +52,15 @@ def test_without_spark_it_ends_at_once_and_leaves_no_lease(
     (line,) = capsys.readouterr().err.splitlines()
     assert "Spark does not answer at 127.0.0.1:1" in line
     assert not list((tmp_path / "leases").glob("*.json"))
+
+
+def test_envelope_files_are_watched_for_while_it_runs_without_an_end(tmp_path: Path) -> None:
+    config = Config(landing=str(tmp_path))
+    drained = {feed.name for feed in feeds_of(config, None, continuous=False)}
+    watched = {feed.name for feed in feeds_of(config, None, continuous=True)}
+    assert watched - drained == {"user_info_files", "bpm_files", "workout_files"}
+    (tmp_path / "bpm").mkdir()
+    (tmp_path / "bpm" / "a.json").write_text("{}")
+    drained = {feed.name for feed in feeds_of(config, None, continuous=False)}
+    assert watched - drained == {"user_info_files", "workout_files"}
+    assert [feed.name for feed in feeds_of(config, ["bpm"], continuous=True)] == ["bpm"]

@@ -84,6 +84,26 @@ def test_secrets_are_not_shown() -> None:
         assert secret not in shown
 
 
+def test_secrets_within_other_settings_are_not_shown() -> None:
+    config = load(
+        {
+            "FITBIT_INGEST_KAFKA_SASL_JAAS_CONFIG": (
+                "x.LoginModule required clientId=\"me\" clientSecret='one two' "
+                'username="reader" password="it\'s three";'
+            ),
+            "FITBIT_INGEST_JDBC_URL": (
+                "jdbc:sqlserver://h:1;databaseName=gyms;user=reader;password={fo;ur};"
+                "AADSecurePrincipalSecret=five"
+            ),
+        },
+        base=BASE,
+    )
+    shown = config.redact("one two, it's three, {fo;ur}, five, reader, gyms")
+    assert shown == "***, ***, ***, ***, reader, gyms"
+    other = load({"FITBIT_INGEST_JDBC_URL": "jdbc:postgresql://h/d?user=u&password=six"}, base=BASE)
+    assert "six" not in other.redact(f"{other.jdbc}")
+
+
 def test_feeds_are_known_by_name() -> None:
     assert [feed.name for feed in select(["workout", "bpm", "gym_logins"])] == [
         "bpm",

@@ -10,14 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer
 
+from ingestion import lease, sessions
 from tests.ingestion.drills import Drills
 from tests.support import until
 
 pytestmark = pytest.mark.timeout(1800)
 
 KILLS = int(os.environ.get("INGESTION_KILLS", "2"))
-"""How often the ingest process is killed; the soak does it 20 times."""
+"""How often the ingest process is killed; `bench.soak --kills` does it with Spark, too."""
+AWAY_SECONDS = 60
 # Small micro-batches, so that a kill meets one in its middle.
 SMALL = {"FITBIT_INGEST_MAX_OFFSETS_PER_TRIGGER": "400"}
 
@@ -70,18 +73,89 @@ def test_kill_of_spark_in_mid_batch(drills: Drills) -> None:
 
 
 def test_broker_restart_while_producing(drills: Drills) -> None:
-    with drills.ingesting("--feed", "bpm", "--continuous") as ingestion:
+    since = drills.space.sql("select unix_millis(current_timestamp()) as now")[0]["now"]
+    some = {"FITBIT_INGEST_MAX_OFFSETS_PER_TRIGGER": "5000"}
+    with drills.ingesting("--feed", "bpm", "--continuous", **some) as ingestion:
         with drills.producing("bpm"):
             ingestion.until_batches(1)
             drills.space.kill("kafka")
-            time.sleep(3)
+            time.sleep(AWAY_SECONDS)  # what the producer sends meanwhile waits in its memory
+            away = ingestion.batches()
             drills.space.run("up")
-            seen = ingestion.batches()
-            ingestion.until_batches(seen + 2)
+            ingestion.until_batches(away + 2)
         assert ingestion.terminate() == 0
         assert "Traceback" not in ingestion.log
     drills.drain("--feed", "bpm")
     drills.assert_bronze("bpm")
+    # All that had waited came at once: more than a micro-batch takes. In the end nothing is left.
+    lag = drills.space.sql(
+        "select max(lag_records) as most, max_by(lag_records, started_at) as newest "
+        "from bronze.ingestion_batches "
+        f"where feed = 'bpm' and started_at > timestamp_millis({since})"
+    )
+    assert lag[0]["most"] > 0
+    assert lag[0]["newest"] == 0
+
+
+def test_a_query_that_somebody_stops_is_a_fault(drills: Drills) -> None:
+    with drills.ingesting("--feed", "workout", "--continuous") as ingestion:
+        drills.produce("workout", 10)
+        ingestion.until_batches(1)
+        owner = lease.read(drills.home.leases / "workout.json")
+        assert owner is not None
+        # Attached, and not left again: that would close the session, which is told apart.
+        for query in sessions.attach(drills.home.connect_url, owner.sessions[0]).streams.active:
+            query.stop()
+        assert ingestion.process.wait(60) == 1
+        assert "stopped from outside" in ingestion.log
+
+
+def test_files_and_kafka_append_to_one_table_side_by_side(drills: Drills) -> None:
+    landing = drills.home.landing / "bpm"
+    landing.mkdir(exist_ok=True)
+    both = ("--feed", "bpm", "--feed", "bpm_files", "--continuous")
+    before = drills.space.sql("select count(*) as n from bronze.bpm where source_file is not null")
+    with drills.producing("bpm"), drills.ingesting(*both, **SMALL) as ingestion:
+        ingestion.until_batches(2)
+        for number in range(10):
+            partial = landing / f".beside-{number}.json"
+            partial.write_text('{"value":{"heartrate":70}}\n')
+            partial.rename(landing / f"beside-{number}.json")
+            ingestion.until_batches(ingestion.batches() + 2)
+        assert ingestion.terminate() == 0
+        assert "restart=" not in ingestion.log
+    drills.drain("--feed", "bpm", "--feed", "bpm_files")
+    drills.assert_bronze("bpm")
+    after = drills.space.sql("select count(*) as n from bronze.bpm where source_file is not null")
+    assert after[0]["n"] == before[0]["n"] + 10
+
+
+def test_a_batch_that_is_in_the_table_is_skipped_when_it_is_repeated(drills: Drills) -> None:
+    """As after a crash between Delta's commit and the checkpoint's."""
+    drills.produce("workout", 50)
+    drills.drain("--feed", "workout")
+    checkpoint = drills.home.checkpoints / "workout"
+    metadata = (checkpoint / "metadata").read_text()
+    before = drills.version("workout")
+    _remove_newest_commit(checkpoint)
+    drills.drain("--feed", "workout")
+    assert drills.version("workout") == before
+    assert (checkpoint / "metadata").read_text() == metadata, "a new checkpoint was made"
+    assert drills.under_way("workout") is None
+    drills.assert_bronze("workout")
+
+
+def test_a_table_that_lost_rows_gets_them_again_though_kafka_has_nothing_new(
+    drills: Drills,
+) -> None:
+    drills.produce("workout", 20)
+    drills.drain("--feed", "workout")
+    before = drills.version("workout")
+    drills.produce("workout", 20)
+    drills.drain("--feed", "workout")
+    drills.space.sql(f"restore table bronze.workout to version as of {before}")
+    assert "starts a new checkpoint from bronze" in drills.drain("--feed", "workout")
+    drills.assert_bronze("workout")
 
 
 def _remove_newest_commit(checkpoint: Path) -> None:
@@ -173,6 +247,63 @@ def test_a_topic_created_anew_is_refused_until_it_is_meant(drills: Drills) -> No
         "select topic_epoch, count(*) as n from bronze.user_info group by 1 order by 1"
     )
     assert [tuple(row.values()) for row in counts] == [(0, old), (1, 35)]
+
+
+def test_a_topic_created_anew_while_it_is_read_stops_the_feed(drills: Drills) -> None:
+    with drills.ingesting("--feed", "user_info", "--continuous") as ingestion:
+        drills.produce("user_info", 40)
+        ingestion.until_batches(1)
+        admin = drills.admin()
+        admin.delete_topics(["user_info"])
+        until(lambda: _create(admin, "user_info"))
+        admin.close()
+        assert ingestion.process.wait(120) == 1
+        # Who notices first: the look at its id, or Spark, which finds fewer records than it read.
+        assert "--new-topic" in ingestion.log or "DATA_LOSS" in ingestion.log
+    drills.ledger["user_info"] = set()
+    assert "--new-topic" in drills.drain("--feed", "user_info", check=False)
+    drills.produce("user_info", 10)
+    drills.drain("--feed", "user_info", "--new-topic")
+    drills.assert_bronze("user_info")
+
+
+def test_partitions_added_are_read_from_their_first_record(drills: Drills) -> None:
+    with drills.ingesting("--feed", "user_info", "--continuous") as ingestion:
+        drills.produce("user_info", 10)
+        ingestion.until_batches(1)
+        admin = drills.admin()
+        admin.create_partitions({"user_info": 3})
+        admin.close()
+        producer = drills.producer()
+        sent = [producer.send("user_info", b"new", partition=2) for _ in range(10)]
+        producer.flush()
+        producer.close()
+        drills.ledger["user_info"] |= {(2, future.get(60).offset) for future in sent}
+        until(lambda: sum(p == 2 for p, _ in drills.bronze("user_info")) == 10)
+        assert ingestion.terminate() == 0
+    drills.assert_bronze("user_info")
+
+
+def test_aborted_transactions_are_not_read_and_leave_holes_that_sparse_feeds_may_have(
+    drills: Drills,
+) -> None:
+    producer = KafkaProducer(
+        bootstrap_servers=drills.home.kafka_bootstrap, transactional_id="drill", acks="all"
+    )
+    producer.init_transactions()
+    for value, end in ((b"kept", "commit"), (b"dropped", "abort"), (b"kept", "commit")):
+        producer.begin_transaction()
+        for _ in range(3):
+            producer.send("user_info", value, partition=0)
+        producer.flush()
+        getattr(producer, f"{end}_transaction")()
+    producer.close()
+    drills.drain("--feed", "user_info")
+    rows = drills.space.sql("select value from bronze.user_info where value in ('kept', 'dropped')")
+    assert [row["value"] for row in rows] == [b"kept"] * 6
+    assert "not sound" in drills.space.run("audit", check=False).stdout
+    sparse = {"FITBIT_INGEST_SPARSE_FEEDS": "user_info"}
+    assert "0 partitions not sound" in drills.space.run("audit", environment=sparse).stdout
 
 
 def _create(admin: object, topic: str) -> bool:

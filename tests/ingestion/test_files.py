@@ -6,10 +6,12 @@ import gzip
 import json
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 
 from ingestion.feeds import FILE_FEEDS
 from ingestion.files import Row, moment, parse_envelopes, parse_rows, record_id
+from ingestion.sources import arrow_parser
 
 COLUMNS = FILE_FEEDS[1].columns  # mac_address, gym, login, logout
 
@@ -184,3 +186,15 @@ def test_envelope_times(given: object, expected: str) -> None:
 @pytest.mark.parametrize("given", [None, "", "soon", True, [1], -5, "1e99"])
 def test_envelope_times_that_are_none(given: object) -> None:
     assert moment(given) is None
+
+
+def test_files_that_bronze_holds_are_passed_over() -> None:
+    columns = {"raw": "string", **dict.fromkeys(COLUMNS, "string")}
+    columns |= {"source_file": "string", "record_id": "string"}
+    names = ["a.csv", "b.csv", "c.csv"]
+    batch = pa.RecordBatch.from_pydict(
+        {"source_file": names, "content": [b"gym\n1\n", b"gym\n2\n", b"gym\n3\n"]}
+    )
+    convert = arrow_parser(parse_rows(COLUMNS), columns, frozenset({"b.csv"}))
+    found = [row["gym"] for out in convert([batch]) for row in out.to_pylist()]
+    assert found == ["1", "3"]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from ingestion import jdbc
-from ingestion.config import Config, load
-from ingestion.feeds import IngestionError
 from tests.ingestion.drills import Drills
 from tests.ingestion.postgres import PASSWORD, USER, Postgres, postgres
+from tests.support import until
 
 
 @pytest.fixture(scope="module")
@@ -105,36 +104,78 @@ def test_a_watermark_with_ties_and_a_connection_lost(drills: Drills, database: P
     assert str(found["7"]["source_modified_at"]).startswith("2024-01-31 23:30")
 
 
-def test_sql_server_and_unknown_databases() -> None:
-    config = Config(
-        jdbc={
-            "url": "jdbc:sqlserver://db.example.net:1433;databaseName=gyms;encrypt=true",
-            "user": "reader",
-            "password": "hush",
-        }
+def test_rows_without_a_time_and_times_that_are_text(drills: Drills, database: Postgres) -> None:
+    database.execute(
+        "create table oddities (mac_address text, gym int, login text, logout text)",
+        "insert into oddities values ('a', 1, '1700000000', null), ('b', 1, null, null), "
+        "('c', 1, 'soon', null)",
+        "create table undated (user_id int, device_id text, mac_address text, "
+        "registration_timestamp timestamp, modified_at timestamp)",
+        "insert into undated values (91, 'd', 'AA', timestamp '2024-01-01', now())",
     )
-    assert jdbc.options(config, "dbo.gym_logins") == {
-        "url": config.jdbc["url"],
-        "dbtable": "dbo.gym_logins",
-        "driver": "com.microsoft.sqlserver.jdbc.SQLServerDriver",
-        "fetchsize": "5000",
-        "user": "reader",
-        "password": "hush",
-    }
-    with pytest.raises(IngestionError, match="driver"):
-        jdbc.options(Config(jdbc={"url": "jdbc:sqlite:x"}), "t")
+    logins = {"FITBIT_INGEST_JDBC_GYM_LOGINS_TABLE": "oddities"}
+    users = {"FITBIT_INGEST_JDBC_REGISTERED_USERS_TABLE": "undated"}
+    assert "rows=3 " in pull(drills, database, "gym_logins_jdbc", **logins)
+    assert "rows=1 " in pull(drills, database, "registered_users_jdbc", **users)
+    database.execute(
+        "insert into oddities values ('d', 1, null, null), ('e', 1, 'later', null)",
+        "insert into undated values (92, 'd', 'AA', timestamp '2024-01-01', null)",
+    )
+    assert "rows=2 " in pull(drills, database, "gym_logins_jdbc", **logins)
+    assert "rows=1 " in pull(drills, database, "registered_users_jdbc", **users)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("FITBIT_INGEST_JDBC_PASSWROD", "hush"),
-        ("FITBIT_INGEST_JDBC_GYM_LOGINS_WINDOW_DAYS", "a week"),
-        ("FITBIT_INGEST_JDBC_USER", "reader"),
-    ],
-)
-def test_settings_that_cannot_be_meant(name: str, value: str) -> None:
-    base = Config(landing="/l", checkpoints="/c", leases="/s", kafka={"bootstrap.servers": "x:1"})
-    with pytest.raises(IngestionError) as caught:
-        load({name: value}, base=base)
-    assert "hush" not in str(caught.value)
+_SLOW = """create view {view} as select user_id, device_id, mac_address, registration_timestamp,
+    modified_at from users, lateral (select pg_sleep(0.002 * (user_id - user_id + 1))) as pause"""
+
+
+def test_a_connection_lost_in_the_midst_of_the_rows(drills: Drills, database: Postgres) -> None:
+    database.execute(
+        "insert into users select n, 'p' || n, 'AA', timestamp '2024-01-03', "
+        "timestamp '2024-03-01' from generate_series(10001, 12000) n",
+        _SLOW.format(view="slow_users"),
+    )
+    name = {"FITBIT_INGEST_JDBC_REGISTERED_USERS_TABLE": "slow_users"}
+    before = len(rows(drills, "registered_users"))
+    lost: list[str] = []
+
+    def pull_in_vain() -> None:
+        try:
+            pull(drills, database, "registered_users_jdbc", **name)
+        except AssertionError as error:
+            lost.append(str(error))
+
+    thread = threading.Thread(target=pull_in_vain)
+    thread.start()
+    until(lambda: database.runs("slow_users"))
+    database.stop()
+    thread.join()
+    assert lost, "the pull ended before the server did"
+    assert len(rows(drills, "registered_users")) == before
+    database.start()
+    pull(drills, database, "registered_users_jdbc", **name)
+    found = [row["user_id"] for row in rows(drills, "registered_users")]
+    pulled = [int(user_id) for user_id in found if int(user_id) > 10_000]
+    assert sorted(pulled) == list(range(10_001, 12_001))
+
+
+def test_rows_updated_during_the_pull(drills: Drills, database: Postgres) -> None:
+    database.execute("drop view if exists busy_users", _SLOW.format(view="busy_users"))
+    database.execute("update users set mac_address = 'BB', modified_at = '2024-04-01'")
+    name = {"FITBIT_INGEST_JDBC_REGISTERED_USERS_TABLE": "busy_users"}
+    thread = threading.Thread(
+        target=lambda: pull(drills, database, "registered_users_jdbc", **name)
+    )
+    thread.start()
+    until(lambda: database.runs("busy_users"))
+    database.execute(
+        "update users set mac_address = 'CC', modified_at = '2024-04-02' where user_id <= 10050"
+    )
+    thread.join()
+    pull(drills, database, "registered_users_jdbc", **name)
+    newest = {}
+    for row in sorted(rows(drills, "registered_users"), key=lambda row: row["source_modified_at"]):
+        if row["source_file"].endswith("busy_users"):
+            newest[int(row["user_id"])] = row["mac_address"]
+    assert {n for n, mac in newest.items() if mac == "CC"} == {n for n in newest if n <= 10_050}
+    assert set(newest.values()) == {"BB", "CC"}

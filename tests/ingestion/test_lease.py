@@ -102,7 +102,7 @@ def test_a_revoked_or_overtaken_lease_is_lost_and_left_alone(tmp_path: Path) -> 
 
 def test_an_owner_on_another_host_counts_as_alive_while_its_heart_beats(tmp_path: Path) -> None:
     path = tmp_path / "bpm.json"
-    record = Record("bpm", "elsewhere", 1, ("session",), "2026-01-01T00:00:00Z")
+    record = Record("bpm", "elsewhere", 1, ("session",), "2026-01-01T00:00:00Z", seconds=0.5)
     lease.write(path, record)
     ended = threading.Event()
 
@@ -155,14 +155,58 @@ def test_the_warden_stops_the_queries_of_a_silent_owner(tmp_path: Path) -> None:
     warden.look(now=120.9)
     assert stopper.stopped == []
     stopper.fails = True
-    with pytest.raises(ConnectionError):
-        warden.look(now=121.0)
+    warden.look(now=121.0)
     stopper.fails = False
     assert json.loads(path.read_text())["revoked"]
     warden.look(now=122.0)
     warden.look(now=140.0)
     assert stopper.stopped == ["session", "older"]
     assert not path.exists()
+
+
+def test_the_warden_has_as_much_patience_as_the_lease_asks_for(tmp_path: Path) -> None:
+    stopper = Stopper()
+    warden = Warden(tmp_path, "sc://x", stop_queries=stopper)
+    record = Record("bpm", "here", 1, ("session",), "2026-01-01T00:00:00Z", seconds=60)
+    lease.write(tmp_path / "bpm.json", record)
+    warden.look(now=0.0)
+    warden.look(now=59.0)
+    assert stopper.stopped == []
+    warden.look(now=60.0)
+    assert stopper.stopped == ["session"]
+
+
+def test_the_warden_leaves_an_owner_alone_that_is_only_slow(tmp_path: Path) -> None:
+    stopper = Stopper()
+    warden = Warden(tmp_path, "sc://x", stop_queries=stopper)
+    with Lease.acquire(tmp_path, "bpm", 100) as held:
+        warden.look(now=0.0)
+        warden.look(now=1000.0)
+        assert not held.is_lost()
+    assert stopper.stopped == []
+
+
+def test_one_session_that_hangs_does_not_keep_the_warden_from_the_others(tmp_path: Path) -> None:
+    both = threading.Barrier(2)
+
+    def stop(remote: str, session_id: str) -> int:
+        both.wait(20)  # passes only if the other one is being stopped, too
+        return 1
+
+    warden = Warden(tmp_path, "sc://x", stop_queries=stop)
+    for feed in ("bpm", "workout"):
+        lease.write(tmp_path / f"{feed}.json", Record(feed, "here", 1, (feed,), "2026-01-01"))
+    warden.look(now=0.0)
+    warden.look(now=10.0)
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_beat_does_not_bring_back_a_lease_that_was_given_back(tmp_path: Path) -> None:
+    for _ in range(20):
+        with Lease.acquire(tmp_path, "bpm", 0.004):
+            time.sleep(0.01)
+    time.sleep(0.05)
+    assert not (tmp_path / "bpm.json").exists()
 
 
 def test_the_warden_leaves_a_new_owner_alone(tmp_path: Path) -> None:
