@@ -33,7 +33,7 @@ _PARTS = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
 
