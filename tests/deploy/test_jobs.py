@@ -78,8 +78,11 @@ def production_profile(
     ("task", "more"),
     [
         ("jobs.build.freshness", []),
-        # One model and its tests: that all of them build is shown elsewhere.
-        ("jobs.build.build", ["--select", "stg_kafka__bpm"]),
+        # One model, what it reads, and their tests: that all of them build is shown elsewhere.
+        (
+            "jobs.build.build",
+            ["--select", "+stg_kafka__bpm", "--indirect-selection", "cautious"],
+        ),
     ],
 )
 def test_dbt_as_the_job_calls_it(
