@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from local.dashboard.definition import CANVAS, Definition, Json, is_personal
+from local.dashboard.sources import Source
 from tests.dashboard.browser import NARROW, WIDE, opened, overflow, ready
 from tests.dashboard.conftest import Written
 from tests.dashboard.sql import expected, same
@@ -38,13 +39,13 @@ def counters(definition: Definition, tab: str) -> list[tuple[str, str]]:
 
 
 def differences(
-    page: Any, written: Written, definition: Definition, tab: str, filters: dict[str, str]
+    page: Any, gold: Source, definition: Definition, tab: str, filters: dict[str, str]
 ) -> list[str]:
     """How what a tab shows differs from SQL."""
     found = []
     for widget in visuals(definition, tab):
         shown = page.evaluate("name => dashboard.rows(name)", widget["name"])
-        wanted = expected(definition, written.gold, widget, filters)
+        wanted = expected(definition, gold, widget, filters)
         found += [f"{widget['name']}: {text}" for text in same(shown, wanted)]
     return found
 
@@ -90,7 +91,7 @@ def test_every_number_is_that_of_sql(
     browser: Any, hundred: Written, definition: Definition, tab: str
 ) -> None:
     with opened(browser, hundred.path, tab=tab) as page:
-        assert differences(page, hundred, definition, tab, {}) == []
+        assert differences(page, hundred.gold, definition, tab, {}) == []
 
 
 # One statement a counter, straight from gold, without the definition's own SQL.
@@ -140,7 +141,7 @@ def test_filters_by_keyboard_narrow_all_that_they_reach(
         page.locator("#w-filter-date input").first.fill("2026-08-20")
         page.locator("#w-filter-date input").last.fill("2026-10-10")
         ready(page, "gym-operations")
-        assert differences(page, hundred, definition, "gym-operations", filters) == []
+        assert differences(page, hundred.gold, definition, "gym-operations", filters) == []
         # What a filter cannot narrow says so.
         note = page.locator("#w-inactive-members").inner_text()
         assert "Not filtered by date (utc), gym" in note
@@ -149,10 +150,10 @@ def test_filters_by_keyboard_narrow_all_that_they_reach(
         page.locator("#tab-gym-operations").focus()
         page.keyboard.press("ArrowRight")
         ready(page, "workouts")
-        assert differences(page, hundred, definition, "workouts", filters) == []
+        assert differences(page, hundred.gold, definition, "workouts", filters) == []
         page.get_by_role("button", name="Reset filters").first.click()
         ready(page, "workouts")
-        assert differences(page, hundred, definition, "workouts", {}) == []
+        assert differences(page, hundred.gold, definition, "workouts", {}) == []
 
 
 def test_filters_of_the_pipeline_page(
@@ -163,7 +164,7 @@ def test_filters_of_the_pipeline_page(
         choose(page, "filter-feed", "bpm")
         page.locator("#w-filter-arrival input").last.fill("2026-09-01")
         ready(page, "pipeline-health")
-        assert differences(page, hundred, definition, "pipeline-health", filters) == []
+        assert differences(page, hundred.gold, definition, "pipeline-health", filters) == []
 
 
 def test_small_groups_are_hidden_whatever_one_filters(

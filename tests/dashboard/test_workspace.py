@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from local.dashboard.definition import Definition
+from local.dashboard.sources import endpoint
 from local.home import CHECKOUT
 from tests.dashboard.browser import opened, ready
 from tests.dashboard.metrics import statements
-from tests.dashboard.test_page import LESS, TABS, counters, value
+from tests.dashboard.test_page import LESS, TABS, choose, counters, differences, value
 from tests.landed import Landed
 from tests.support import Workspace
 
@@ -100,6 +101,25 @@ def test_counters_agree_with_gold_and_with_their_metrics(
             assert (text, number) == (LESS, None), name
         else:
             assert number == pytest.approx(float(wanted["value"]), rel=1e-9), name
+
+
+def test_all_else_agrees_with_sql_on_gold_filtered_or_not(
+    space: Workspace, pages: Path, definition: Definition, browser: Any
+) -> None:
+    with endpoint(space.home) as gold, opened(browser, pages, tab=TABS[0]) as page:
+        for tab in TABS:
+            page.locator(f"#tab-{tab}").click()
+            ready(page, tab)
+            assert differences(page, gold, definition, tab, {}) == []
+        choose(page, "filter-feed", "bpm")
+        ready(page, "pipeline-health")
+        narrowed = {"feed": "feed = 'bpm'"}
+        assert differences(page, gold, definition, "pipeline-health", narrowed) == []
+        page.locator("#tab-gym-operations").click()
+        choose(page, "filter-gym", "late-g")
+        ready(page, "gym-operations")
+        narrowed = {"gym": "gym = 'late-g'"}
+        assert differences(page, gold, definition, "gym-operations", narrowed) == []
 
 
 def test_the_members_day_agrees_with_gold(
