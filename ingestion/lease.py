@@ -102,7 +102,7 @@ class Lease:
         path = folder / f"{feed}.json"
         lock = os.open(folder / f"{feed}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            locked = _lock(lock)
+            locked = _lock(lock, attempts=10)  # the warden holds it for an instant
             old = read(path)
             host = platform.node()
             if locked is False or (
@@ -160,14 +160,16 @@ class Lease:
                     log.warning("feed=%s heartbeat failed: %s", self._record.feed, error.strerror)
 
 
-def _lock(handle: int) -> bool | None:
+def _lock(handle: int, attempts: int) -> bool | None:
     """True if the lock is ours, False if another process has it, None if there are no locks."""
-    for _ in range(10):  # the warden holds it for an instant
+    for attempt in range(attempts):
+        if attempt:
+            time.sleep(0.1)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
-            time.sleep(0.1)
+            continue
         except OSError:
             return None
     return False
@@ -185,14 +187,7 @@ def unowned(path: Path) -> Iterator[bool]:
         yield True
         return
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        free = True
-    except BlockingIOError:
-        free = False
-    except OSError:
-        free = True
-    try:
-        yield free
+        yield _lock(handle, attempts=1) is not False
     finally:
         os.close(handle)
 

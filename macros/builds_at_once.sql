@@ -22,7 +22,9 @@
     {% set made_by = local_md5(
         create ~ constraints ~ tags ~ (column_tags.set_column_tags if column_tags else '')
     ) %}
-    {% set is_made = is_there and is_whole and made_by == made_by_of(relation) %}
+    {% set is_made = (
+        is_there and is_whole and made_by == table_properties(relation).get('fitbit.made_by')
+    ) %}
 
     {% if should_full_refresh() or not is_made %}
         {% call statement('create') %}
@@ -43,15 +45,6 @@
     {% call statement('main') %}
         insert overwrite table {{ target_relation }} by name select * from {{ intermediate_relation }}
     {% endcall %}
-{% endmacro %}
-
-
-{# The hash of the statements that made a table; none if it was not made by the macro above. #}
-{% macro made_by_of(relation) %}
-    {% for row in run_query('show tblproperties ' ~ relation).rows if row[0] == 'fitbit.made_by' %}
-        {{ return(row[1]) }}
-    {% endfor %}
-    {{ return(none) }}
 {% endmacro %}
 
 

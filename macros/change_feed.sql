@@ -37,14 +37,23 @@
 {%- endmacro %}
 
 
+{# The properties of a table, by name. #}
+{% macro table_properties(relation) -%}
+    {% set properties = {} %}
+    {% for row in run_query('show tblproperties ' ~ relation).rows %}
+        {% do properties.update({row[0]: row[1]}) %}
+    {% endfor %}
+    {{ return(properties) }}
+{%- endmacro %}
+
+
 {#  {'silver.heart_rates': 12, ...}: up to which commit this model's table has read its inputs.
     Asked once while a model compiles. #}
 {% macro input_marks() -%}
     {% if 'marks_seen' not in model %}
         {% set marks = {} %}
-        {% for row in run_query('show tblproperties ' ~ this).rows
-            if row[0].startswith('fitbit.input.') %}
-            {% do marks.update({row[0][13:]: row[1] | int}) %}
+        {% for name, value in table_properties(this).items() if name.startswith('fitbit.input.') %}
+            {% do marks.update({name[13:]: value | int}) %}
         {% endfor %}
         {% do model.update({'marks_seen': marks}) %}
     {% endif %}
@@ -105,11 +114,17 @@
     {% if '/* changed */' not in affected %}
         {{ return([]) }}
     {% endif %}
+    {{ return(days_of(affected, column, hours)) }}
+{%- endmacro %}
+
+
+{# The same of any query, asked whether something has changed or not. #}
+{% macro days_of(rows, column, hours=0) -%}
     {% set seconds = (hours * 3600) | round(0, 'ceil') | int %}
     {% set last = 'timestampadd(second, ' ~ seconds ~ ', ' ~ column ~ ')' if seconds else column %}
     {% set found = run_query(
         'select distinct explode(sequence(cast(' ~ column ~ ' as date), cast(' ~ last ~ ' as date))) as day'
-        ~ ' from (' ~ affected ~ ') order by day'
+        ~ ' from (' ~ rows ~ ') order by day'
     ).columns[0].values() %}
     {% set runs = [] %}
     {% for day in found if day %}
@@ -165,6 +180,18 @@
 {# Whether a compiled incremental model found anything to do. #}
 {% macro found_changes() -%}
     {{ return('/* changed' in model.compiled_code) }}
+{%- endmacro %}
+
+
+{# Behind WITH: the CTE `affected` of an incremental build, of its query; nothing in a full one. #}
+{% macro affected_cte(affected) -%}
+    {%- if is_incremental() -%}
+    affected as (
+
+        {{ affected }}
+
+    ),
+    {%- endif -%}
 {%- endmacro %}
 
 

@@ -13,13 +13,7 @@
 {% endif %}
 
 with
-{% if is_incremental() %}
-affected as (
-
-    {{ affected }}
-
-),
-{% endif %}
+{{ affected_cte(affected) }}
 
 owned as (
 

@@ -30,13 +30,7 @@
 {% endif %}
 
 with
-{% if is_incremental() %}
-affected as (
-
-    {{ affected }}
-
-),
-{% endif %}
+{{ affected_cte(affected) }}
 
 -- Every day on which a table of gold has a row of the member.
 present as (

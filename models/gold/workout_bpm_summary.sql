@@ -44,13 +44,7 @@
 {% endif %}
 
 with
-{% if is_incremental() %}
-affected as (
-
-    {{ affected }}
-
-),
-{% endif %}
+{{ affected_cte(affected) }}
 
 readings as (
 

@@ -71,13 +71,7 @@
 {% endif %}
 
 with
-{% if is_incremental() %}
-affected as (
-
-    {{ affected }}
-
-),
-{% endif %}
+{{ affected_cte(affected) }}
 
 {% for feed, of in feeds.items() %}
 {{ feed }}_records as (

@@ -36,22 +36,15 @@
 {% set days = touched_days(affected, 'arrival_date') %}
 {#- The records to count lie on other days by measured_at than by arrival. -#}
 {% set measured -%}
-    /* changed */
     select measured_at
     from {{ ref('stg_kafka__bpm') }}
     where {{ on_days(days, 'ingested_at') }}
 {%- endset %}
-{% set reading_days = touched_days(measured, 'measured_at') if days else days %}
+{% set reading_days = days_of(measured, 'measured_at') if days else days %}
 {% endif %}
 
 with
-{% if is_incremental() %}
-affected as (
-
-    {{ affected }}
-
-),
-{% endif %}
+{{ affected_cte(affected) }}
 
 {% for feed, (records, event_at) in feeds.items() %}
 {{ feed }}_records as (

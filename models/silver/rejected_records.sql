@@ -24,13 +24,7 @@
 {% endif %}
 
 with
-{% if is_incremental() %}
-affected as (
-
-    {{ affected }}
-
-),
-{% endif %}
+{{ affected_cte(affected) }}
 
 records as (
 

@@ -29,13 +29,7 @@
 {% endif %}
 
 with
-{% if is_incremental() %}
-affected as (
-
-    {{ affected }}
-
-),
-{% endif %}
+{{ affected_cte(affected) }}
 
 -- A session lies in few days: joined by day, it meets its own days' readings instead of all of its
 -- user's.
