@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 
 from tests.ingestion.drills import Drills
-from tests.support import QUICK_BUILDS, running
+from tests.support import running
 from tests.worlds import sequence
 from tests.worlds.world import Entry, world
 
@@ -90,7 +90,7 @@ def _sequence(
 ) -> list[str]:
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as folder,
-        running(Path(folder), QUICK_BUILDS) as space,
+        running(Path(folder)) as space,
     ):
         *landed, sent = worlds
         found = sequence.run(space, landed, count=batches, seed=seed, kills=kills, sent=sent)

@@ -7,6 +7,7 @@ import logging
 import ssl
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,27 +35,28 @@ _REFUSED = (SaslAuthenticationFailedError, UnsupportedSaslMechanismError, Author
 
 
 class _Causes(logging.Handler):
-    """The newest reason why a connection failed, of any thread: all speak to the same brokers.
+    """Why connections failed lately, of any thread: all speak to the same brokers.
 
-    The client logs it, tries again, and in the end raises no more than that time is up. Nothing of
-    it goes to a log of ours: its texts may echo what was sent.
+    The client logs it, tries again, and in the end raises (and logs) no more than that time is up.
+    Nothing of it goes to a log of ours: its texts may echo what was sent.
     """
 
-    _newest: tuple[float, BaseException] | None = None
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._lately: deque[tuple[float, BaseException]] = deque(maxlen=100)
 
     def emit(self, record: logging.LogRecord) -> None:
         arguments = record.args if isinstance(record.args, tuple) else ()
         for argument in arguments:
             if isinstance(argument, BaseException):
-                self._newest = (time.monotonic(), argument)
+                self._lately.append((time.monotonic(), argument))
 
-    def since(self, moment: float) -> BaseException | None:
-        """The newest reason, unless it is older than this moment and so of another attempt."""
-        newest = self._newest
-        return newest[1] if newest is not None and newest[0] >= moment else None
+    def since(self, moment: float) -> list[BaseException]:
+        """The reasons of an attempt that began at this moment, the newest first."""
+        return [error for at, error in reversed(self._lately.copy()) if at >= moment]
 
 
-_causes = _Causes(logging.WARNING)
+_causes = _Causes()
 logging.getLogger("kafka").addHandler(_causes)
 
 
@@ -150,14 +152,15 @@ def _admin(config: Config) -> Iterator[KafkaAdminClient]:
         finally:
             admin.close()
     except (KafkaError, OSError) as error:
-        cause = _causes.since(started) or error
+        causes = [error, *_causes.since(started)]
         # Only the kind of error: its text may echo what was sent.
-        if isinstance(cause, _REFUSED):
-            raise IngestionError(
-                f"Kafka at {servers} refuses this user ({type(cause).__name__}): check the sasl.* "
-                "and ssl.* settings in [kafka]."
-            ) from None
-        if "certificate" in str(cause).lower():
+        for cause in causes:
+            if isinstance(cause, _REFUSED):
+                raise IngestionError(
+                    f"Kafka at {servers} refuses this user ({type(cause).__name__}): check the "
+                    "sasl.* and ssl.* settings in [kafka]."
+                ) from None
+        if any("certificate" in str(cause).lower() for cause in causes):
             raise IngestionError(
                 f"The certificate of Kafka at {servers} is not accepted (expired, another name, or "
                 "not signed by 'ssl.truststore.location'): check the ssl.* settings in [kafka]."

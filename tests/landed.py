@@ -20,7 +20,7 @@ from tests.cases.catalog import CASES
 from tests.oracle import compare, compute
 from tests.oracle.load import bronze_query, from_bronze_rows
 from tests.oracle.records import FEEDS, Record
-from tests.support import QUICK_BUILDS, Workspace, running
+from tests.support import Workspace, running
 from tests.worked_example import example
 
 Row = dict[str, Any]
@@ -94,7 +94,7 @@ def publish(bootstrap: str, cases: tuple[Case, ...]) -> None:
 @pytest.fixture(scope="session")
 def example_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A workspace for the two fixtures below and nobody else."""
-    with running(tmp_path_factory.mktemp("example"), QUICK_BUILDS) as space:
+    with running(tmp_path_factory.mktemp("example")) as space:
         yield space
 
 

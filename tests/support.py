@@ -52,24 +52,12 @@ def _is_free(port: int) -> bool:
     return True
 
 
-# A test's JVM lives for minutes: the optimising compiler would take a third of its time and never
-# pay. Without it Java makes the code cache too small for Spark, and then compiles the same methods
-# over and over.
-QUICK = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
-# Where whole builds run on small tables, what pays on large ones takes half of the time: Java code
-# made for each plan, plans made anew while they run, a collector beside the program.
-QUICK_BUILDS = (
-    f"{QUICK} -XX:+UseParallelGC -Dspark.sql.codegen.wholeStage=false"
-    " -Dspark.sql.codegen.factoryMode=NO_CODEGEN -Dspark.sql.adaptive.enabled=false"
-)
-
-
 @dataclass(frozen=True)
 class Workspace:
     """A workspace in a folder of its own, with the commands a user has."""
 
     home: Home
-    java_options: str = QUICK
+    java_options: str = ""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -177,7 +165,7 @@ class Workspace:
 
 
 @contextmanager
-def running(folder: Path, java_options: str = QUICK) -> Iterator[Workspace]:
+def running(folder: Path, java_options: str = "") -> Iterator[Workspace]:
     """A workspace in a folder, up while the block runs; it stops also after a failure."""
     space = Workspace(Home(folder.resolve(), free_base_port()), java_options)
     try:

@@ -28,7 +28,7 @@ def register(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "docs",
         help="write dbt's documentation and the column lineage as files",
-        description="Runs `dbt docs generate --static` and dbt-colibri (without telemetry) on the "
+        description="Runs `dbt docs generate` and dbt-colibri (without telemetry) on the "
         "workspace, which must be up, and writes index.html, lineage.html (column by column) and "
         "freshness.html (of the sources).",
     )
@@ -68,8 +68,9 @@ def write(home: Home, out: Path) -> list[Path]:
     folders = ("--target-path", str(artifacts), "--log-path", str(home.logs / "docs"))
     # It ends with 1 for a source that is too late, too: that is what the page is to tell.
     _run(home, dbt.command("--no-use-colors", "source", "freshness", *folders), codes=(0, 1))
-    _run(home, dbt.command("--no-use-colors", "docs", "generate", "--static", *folders))
-    # The lineage is that of whole models, not of what an incremental run adds to them.
+    _run(home, dbt.command("--no-use-colors", "docs", "generate", "--no-compile", *folders))
+    # The SQL and the lineage are those of whole models, not of what an incremental run adds to
+    # them; of dbt's commands only this one can be asked for them.
     _run(home, dbt.command("--no-use-colors", "compile", "--full-refresh", *folders))
     _run(
         home,
@@ -80,7 +81,7 @@ def write(home: Home, out: Path) -> list[Path]:
         ],
     )
     try:
-        shutil.copyfile(artifacts / "static_index.html", out / "index.html")
+        (out / "index.html").write_text(_static_page(artifacts), encoding="utf-8")
         shutil.copyfile(lineage / "index.html", out / "lineage.html")
         shutil.copyfile(_ENTITIES, out / _ENTITIES.name)
         sources = json.loads((artifacts / "sources.json").read_text(encoding="utf-8"))
@@ -88,6 +89,17 @@ def write(home: Home, out: Path) -> list[Path]:
     except OSError as error:
         raise WorkspaceError(f"{error.filename}: {error.strerror}.") from error
     return [out / "index.html", out / "lineage.html", out / "freshness.html"]
+
+
+def _static_page(artifacts: Path) -> str:
+    """What `dbt docs generate --static` writes, of the artifacts as they are now."""
+    page = (artifacts / "index.html").read_text(encoding="utf-8")
+    for name in ("manifest.json", "catalog.json"):
+        place = f'"{name.upper()} INLINE DATA"'
+        if place not in page:
+            raise WorkspaceError(f"dbt's page has no place for {name}: is it a newer dbt?")
+        page = page.replace(place, (artifacts / name).read_text(encoding="utf-8"))
+    return page
 
 
 def _freshness(sources: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from tests.erasure import world
 from tests.erasure.search import found_in
 from tests.landed import GOLD, SILVER, Landed, publish, read
 from tests.oracle import compare, compute
-from tests.support import QUICK_BUILDS, Workspace, running
+from tests.support import Workspace, running
 
 # Rejected records of the person are erased, too; the oracle erases what it can decode.
 LAWFUL = [
@@ -70,7 +70,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     with pytest.MonkeyPatch.context() as patch:
         # The whole text of every statement is in the log: no id may be in any.
         patch.setenv("LAKEHOUSE_LOG_SQL", "1")
-        with running(tmp_path_factory.mktemp("erasure"), QUICK_BUILDS) as space:
+        with running(tmp_path_factory.mktemp("erasure")) as space:
             take_in(space, world.WORLD, tmp_path_factory.mktemp("world"))
             before = read(space)
             seen = found_in(space.home.root, world.TRACES, [space.home.kafka])

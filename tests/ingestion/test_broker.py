@@ -27,13 +27,14 @@ from tests.support import free_base_port
 
 
 def refuse_with(monkeypatch: pytest.MonkeyPatch, cause: Exception) -> None:
-    """A client that logs the cause and raises that time is up, as kafka-python does."""
+    """A client that logs the cause, then logs and raises that time is up, as kafka-python does."""
+    log = logging.getLogger("kafka.net.manager")
 
     def client(**options: object) -> None:
-        logging.getLogger("kafka.net.manager").warning(
-            "Bootstrap connection to %s failed: %s (backoff %.2f secs)", "b", cause, 1.0
-        )
-        raise KafkaTimeoutError("Unable to bootstrap")
+        log.warning("Bootstrap connection to %s failed: %s (backoff %.2f secs)", "b", cause, 1.0)
+        timeout = KafkaTimeoutError("Unable to bootstrap")
+        log.error("Bootstrap failed: %s", timeout)
+        raise timeout
 
     monkeypatch.setattr(broker, "Client", client)
 

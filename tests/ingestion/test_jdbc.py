@@ -174,8 +174,10 @@ def test_rows_updated_during_the_pull(drills: Drills, database: Postgres) -> Non
     thread.join()
     pull(drills, database, "registered_users_jdbc", **name)
     newest = {}
-    for row in sorted(rows(drills, "registered_users"), key=lambda row: row["source_modified_at"]):
-        if row["source_file"].endswith("busy_users"):
-            newest[int(row["user_id"])] = row["mac_address"]
+    pulled = [
+        r for r in rows(drills, "registered_users") if r["source_file"].endswith("busy_users")
+    ]
+    for row in sorted(pulled, key=lambda row: row["source_modified_at"]):
+        newest[int(row["user_id"])] = row["mac_address"]
     assert {n for n, mac in newest.items() if mac == "CC"} == {n for n in newest if n <= 10_050}
     assert set(newest.values()) == {"BB", "CC"}

@@ -9,7 +9,7 @@ import pytest
 from bench.event_log import EventLog, Scan, java_options
 from ingestion import sessions
 from tests.landed import differences_from_oracle, read
-from tests.support import QUICK_BUILDS, Workspace, running
+from tests.support import Workspace, running
 from tests.worlds import sequence
 from tests.worlds.world import EPOCH, Entry, Records
 
@@ -62,8 +62,7 @@ def read_by_late_readings(
     events = tmp_path_factory.mktemp("reads-log") / "events"
     log = EventLog(events)
     records = Records(901)
-    options = f"{QUICK_BUILDS} {java_options(events)}"
-    with running(tmp_path_factory.mktemp("reads"), options) as space:
+    with running(tmp_path_factory.mktemp("reads"), java_options(events)) as space:
         for day, entries in enumerate(history(records)):
             sequence.land(space, entries, 24 * day)
         sequence.build(space)
