@@ -165,6 +165,12 @@ def _admin(config: Config) -> Iterator[KafkaAdminClient]:
                 f"The certificate of Kafka at {servers} is not accepted (expired, another name, or "
                 "not signed by 'ssl.truststore.location'): check the ssl.* settings in [kafka]."
             ) from None
+        # A client too slow to read a refusal before the broker hangs up sees no more than that.
+        if "sasl.mechanism" in config.kafka and any("disconnected" in str(c) for c in causes):
+            raise Unreachable(
+                f"Kafka at {servers} ends the connection during sign-in: it refuses this user "
+                "(check the sasl.* and ssl.* settings in [kafka]) or is about to stop."
+            ) from None
         raise Unreachable(
             f"Kafka at {servers} does not answer ({type(error).__name__}): check that it runs, "
             "and that 'bootstrap.servers' and 'security.protocol' fit it."

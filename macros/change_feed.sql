@@ -26,14 +26,20 @@
 
 
 {#  The newest commit version of a Delta table. Asked once while a model compiles, so that all who
-    ask mean the same commit. #}
-{% macro current_version(relation) -%}
-    {% set known = model.setdefault('versions_seen', {}) %}
-    {% if relation | string not in known %}
-        {% set newest = run_query('describe history ' ~ relation ~ ' limit 1').rows[0] %}
-        {% do known.update({relation | string: newest[0] | int}) %}
+    ask mean the same commit; and once a command for all models, since whoever reads a table is
+    built after it. at_least: a commit that is known to be there, of a build beside this one. #}
+{% macro current_version(relation, at_least=-1) -%}
+    {% set own = model.setdefault('versions_seen', {}) %}
+    {% set name = relation | string %}
+    {% if own.get(name, -2) < at_least %}
+        {% set all = graph.setdefault('versions_seen', {}) %}
+        {% if all.get(name, -2) < at_least %}
+            {% set newest = run_query('describe history ' ~ relation ~ ' limit 1').rows[0] %}
+            {% do all.update({name: newest[0] | int}) %}
+        {% endif %}
+        {% do own.update({name: all[name]}) %}
     {% endif %}
-    {{ return(known[relation | string]) }}
+    {{ return(own[name]) }}
 {%- endmacro %}
 
 
@@ -69,9 +75,9 @@
     {% if not (is_incremental() if is_update is none else is_update) %}
         {{ return((none, current_version(relation))) }}
     {% endif %}
-    {# The mark first: a build beside this one may move it beyond a commit asked for before. #}
+    {# A build beside this one may have moved the mark beyond a commit asked for before. #}
     {% set after = input_marks().get(name) %}
-    {% set up_to = current_version(relation) %}
+    {% set up_to = current_version(relation, -1 if after is none else after) %}
     {% if after is none or after > up_to %}
         {% do exceptions.raise_compiler_error(
             this ~ ' has read ' ~ name ~ ' up to commit ' ~ after ~ ', but its newest is ' ~ up_to

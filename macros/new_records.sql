@@ -14,9 +14,9 @@
     {%- if not execute or relation.is_cte -%}
         (select *, cast(0 as bigint) as bronze_version from {{ relation }})
     {%- else -%}
-        {%- set up_to = current_version(relation) -%}
         {%- set suppressions = suppressions_of(kind) -%}
         {%- set whole = not is_incremental() -%}
+        {%- set after = -1 -%}
         {%- if not whole -%}
             {#- Rows behind the mark are those of a build that died before it stored one. -#}
             {%- set mark = input_marks().get(two_part_name(relation), -1) -%}
@@ -24,6 +24,9 @@
                 'select max(bronze_version) from ' ~ this ~ ' where bronze_version > ' ~ mark
             ).rows[0][0] -%}
             {%- set after = mark if newest is none else newest | int -%}
+        {%- endif -%}
+        {%- set up_to = current_version(relation, after) -%}
+        {%- if not whole -%}
             {%- if after > up_to -%}
                 {%- do exceptions.raise_compiler_error(
                     this ~ ' holds ' ~ relation ~ ' up to commit ' ~ after ~ ', but its newest is ' ~ up_to

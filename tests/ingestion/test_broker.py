@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from kafka import TopicPartition
-from kafka.errors import KafkaTimeoutError, SaslAuthenticationFailedError
+from kafka.errors import KafkaConnectionError, KafkaTimeoutError, SaslAuthenticationFailedError
 
 from ingestion import broker
 from ingestion.broker import client_options, describe
@@ -51,6 +51,16 @@ def test_a_broker_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         describe(absent, "bpm")
     assert time.monotonic() - started < 30
     assert not [t for t in threading.enumerate() if "fitbit-ingest" in t.name]
+
+
+def test_a_broker_that_hangs_up_during_sign_in_may_refuse_the_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refuse_with(monkeypatch, KafkaConnectionError("socket disconnected"))
+    with pytest.raises(Unreachable, match="refuses this user"):
+        describe(config(**{"sasl.mechanism": "PLAIN"}), "bpm")
+    with pytest.raises(Unreachable, match="does not answer"):
+        describe(config(), "bpm")
 
 
 def test_a_refused_user_is_no_broker_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:

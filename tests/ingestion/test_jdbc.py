@@ -161,7 +161,11 @@ def test_a_connection_lost_in_the_midst_of_the_rows(drills: Drills, database: Po
 
 def test_rows_updated_during_the_pull(drills: Drills, database: Postgres) -> None:
     database.execute("drop view if exists busy_users", _SLOW.format(view="busy_users"))
-    database.execute("update users set mac_address = 'BB', modified_at = '2024-04-01'")
+    database.execute(
+        "insert into users select n, 'd' || n, 'AA', timestamp '2024-01-03', "
+        "timestamp '2024-03-01' from generate_series(20001, 22000) n",
+        "update users set mac_address = 'BB', modified_at = '2024-04-01'",
+    )
     name = {"FITBIT_INGEST_JDBC_REGISTERED_USERS_TABLE": "busy_users"}
     thread = threading.Thread(
         target=lambda: pull(drills, database, "registered_users_jdbc", **name)
@@ -169,7 +173,7 @@ def test_rows_updated_during_the_pull(drills: Drills, database: Postgres) -> Non
     thread.start()
     until(lambda: database.runs("busy_users"))
     database.execute(
-        "update users set mac_address = 'CC', modified_at = '2024-04-02' where user_id <= 10050"
+        "update users set mac_address = 'CC', modified_at = '2024-04-02' where user_id <= 21000"
     )
     thread.join()
     pull(drills, database, "registered_users_jdbc", **name)
@@ -179,5 +183,5 @@ def test_rows_updated_during_the_pull(drills: Drills, database: Postgres) -> Non
     ]
     for row in sorted(pulled, key=lambda row: row["source_modified_at"]):
         newest[int(row["user_id"])] = row["mac_address"]
-    assert {n for n, mac in newest.items() if mac == "CC"} == {n for n in newest if n <= 10_050}
+    assert {n for n, mac in newest.items() if mac == "CC"} == {n for n in newest if n <= 21_000}
     assert set(newest.values()) == {"BB", "CC"}

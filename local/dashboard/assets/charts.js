@@ -2,7 +2,7 @@
 
 const KINDS = { quantitative: "quantitative", temporal: "temporal", categorical: "nominal" };
 // Axis labels: 2,500 and 26.5M, not 2.5k.
-export const NUMBER = "abs(datum.value) >= 1e6 ? format(datum.value / 1e6, '~r') + 'M' : format(datum.value, ',')";
+export const NUMBER = "abs(datum.value) >= 1e6 ? format(datum.value / 1e6, '~r') + 'M' : format(datum.value, abs(datum.value) >= 1e3 ? ',.0f' : '.4~g')";
 const SERIES = "series", VALUE = "value";
 
 const last = /^(invalid|not known|outside|unknown|none)/i;
