@@ -6,9 +6,11 @@
     'double') takes true and "72d" for numbers. #}
 
 
-{# Blanks of every kind, and a byte-order mark, go from both ends. #}
+{#  Blanks of every kind (space, tab, line feed, vertical tab, form feed, carriage return) go from
+    both ends, a byte-order mark from the start. A regular expression would ask every character. #}
 {% macro trimmed(text) -%}
-    regexp_replace({{ text }}, '^[\\s\\uFEFF]+|\\s+$', '')
+    {%- set blanks = ' \\t\\n\\u000B\\u000C\\r' -%}
+    trim(trailing '{{ blanks }}' from trim(leading '{{ blanks }}\uFEFF' from {{ text }}))
 {%- endmacro %}
 
 

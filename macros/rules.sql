@@ -78,40 +78,29 @@
 {%- endmacro %}
 
 
-{#  CTEs ending in `standing`: how long each reading of a CTE counts for minutes, in stands_micros.
+{#  CTE `standing`: the readings of a CTE with stands_micros, for how long each counts for minutes.
 
     A reading stands until the same user's next one on any device, 60 s at most, cut at the end of
-    what is summed; at one instant with several devices the least device id counts.
+    what is summed; at one instant with several devices the least device id counts, the others 0.
 
-    readings: CTE with device_id, heart_rate_bpm, measured_at; per: what is summed (session, hour,
-    day); ends_at: the column or expression of its end. #}
+    readings: CTE with device_id and measured_at; per: what is summed (session, hour, day); ends_at:
+    the column or expression of its end. #}
 {% macro standing_readings(readings, per, ends_at) -%}
-instants as (
-
-    select
-        {{ per | join(', ') }},
-        measured_at,
-        {{ ends_at }} as sum_ends_at,
-        min_by(heart_rate_bpm, device_id) as heart_rate_bpm
-    from {{ readings }}
-    group by all
-
-),
-
 standing as (
 
     select
-        {{ per | join(', ') }},
-        measured_at,
-        heart_rate_bpm,
+        *,
         {{ microseconds_between('measured_at', 'least(
             coalesce(
-                lead(measured_at) over (partition by ' ~ per | join(', ') ~ ' order by measured_at), sum_ends_at
+                lead(measured_at) over (
+                    partition by ' ~ per | join(', ') ~ ' order by measured_at, device_id desc
+                ),
+                ' ~ ends_at ~ '
             ),
             measured_at + interval 60 seconds,
-            sum_ends_at
+            ' ~ ends_at ~ '
         )') }} as stands_micros
-    from instants
+    from {{ readings }}
 
 )
 {%- endmacro %}
@@ -134,6 +123,14 @@ standing as (
         sum(if(zones.zone = '{{ zone }}', {{ microseconds }}, 0)) as {{ zone }}_micros,
     {%- endfor %}
         sum({{ microseconds }} * zones.active_zone_minutes_per_minute) as active_zone_micros
+{%- endmacro %}
+
+
+{# The sums of several such rows. #}
+{% macro sums_of_zone_sums() -%}
+    {%- for zone in zone_names() + ['active_zone'] %}
+        sum({{ zone }}_micros) as {{ zone }}_micros{{ ',' if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}
 
 

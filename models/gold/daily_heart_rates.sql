@@ -49,23 +49,26 @@ readings as (
 
 ),
 
-summaries as (
+{{ standing_readings(
+    'readings', ['user_id', '`date`'], 'cast(`date` + interval 1 day as timestamp)'
+) }},
+
+-- A half hour has few heart rates: ages and zones are asked of these instead of each reading.
+rates as (
 
     select
         user_id,
         `date`,
-        min(heart_rate_bpm) as min_bpm,
-        avg(heart_rate_bpm) as avg_bpm,
-        max(heart_rate_bpm) as max_bpm,
-        count(*) as num_readings
-    from readings
+        unix_micros(measured_at) div 1800000000 as half_hour,
+        heart_rate_bpm,
+        count(*) as num_readings,
+        sum(stands_micros) as stands_micros,
+        sum(least(stands_micros, 1800000000 - unix_micros(measured_at) % 1800000000))
+            as stands_micros_in_half_hour
+    from standing
     group by all
 
 ),
-
-{{ standing_readings(
-    'readings', ['user_id', '`date`'], 'cast(`date` + interval 1 day as timestamp)'
-) }},
 
 profiles as (
 
@@ -77,78 +80,56 @@ profiles as (
 with_ages as (
 
     select
-        summaries.*,
-        {{ whole_years('profiles.date_of_birth', 'summaries.`date`') }} as age
-    from summaries
+        rates.*,
+        {{ whole_years('profiles.date_of_birth', 'rates.`date`') }} as age
+    from rates
     left join profiles
         on
-            summaries.user_id = profiles.user_id
+            rates.user_id = profiles.user_id
             and {{ in_interval(
-                'cast(summaries.`date` as timestamp)', 'profiles.in_force_from', 'profiles.in_force_to'
+                'cast(rates.`date` as timestamp)', 'profiles.in_force_from', 'profiles.in_force_to'
             ) }}
 
 ),
 
-coverage as (
-
-    select
-        user_id,
-        `date`,
-        sum(stands_micros) as covered_micros
-    from standing
-    group by all
-
-),
-
-zone_minutes as (
-
-    select
-        standing.user_id,
-        standing.`date`,
-        {{ sums_by_zone('standing.stands_micros') }}
-    from standing
-    inner join with_ages using (user_id, `date`)
-    inner join {{ ref('heart_rate_zones') }} as zones
-        on {{ joins_zone('standing.heart_rate_bpm', 'with_ages.age', 'zones') }}
-    group by all
-
-),
-
--- Resting estimate: the lowest mean over the day's half hours (on the clock) that are covered for
--- 10 minutes or more. Like every mean it takes all readings; only the minutes go by what stands.
 half_hours as (
 
     select
-        user_id,
-        `date`,
-        floor(unix_micros(measured_at) / 1800000000) as half_hour,
-        avg(heart_rate_bpm) as avg_bpm
-    from readings
+        with_ages.user_id,
+        with_ages.`date`,
+        with_ages.half_hour,
+        with_ages.age,
+        min(with_ages.heart_rate_bpm) as min_bpm,
+        max(with_ages.heart_rate_bpm) as max_bpm,
+        sum(with_ages.heart_rate_bpm * with_ages.num_readings) as total_bpm,
+        sum(with_ages.num_readings) as num_readings,
+        sum(with_ages.stands_micros) as covered_micros,
+        sum(with_ages.stands_micros_in_half_hour) as covered_micros_in_half_hour,
+        {{ sums_by_zone('with_ages.stands_micros') }}
+    from with_ages
+    left join {{ ref('heart_rate_zones') }} as zones
+        on {{ joins_zone('with_ages.heart_rate_bpm', 'with_ages.age', 'zones') }}
     group by all
 
 ),
 
-covered_half_hours as (
+sums as (
 
     select
         user_id,
         `date`,
-        floor(unix_micros(measured_at) / 1800000000) as half_hour
-    from standing
-    group by user_id, `date`, floor(unix_micros(measured_at) / 1800000000)
-    having
-        sum(least(stands_micros, 1800000000 - unix_micros(measured_at) % 1800000000)) >= 600000000
-
-),
-
-resting as (
-
-    select
-        half_hours.user_id,
-        half_hours.`date`,
-        min(half_hours.avg_bpm) as resting_bpm_estimate
+        age,
+        min(min_bpm) as min_bpm,
+        sum(total_bpm) / sum(num_readings) as avg_bpm,
+        max(max_bpm) as max_bpm,
+        sum(num_readings) as num_readings,
+        -- The lowest mean over the day's half hours (on the clock) that are covered for 10 minutes
+        -- or more. Like every mean it takes all readings; only the minutes go by what stands.
+        min(case when covered_micros_in_half_hour >= 600000000 then total_bpm / num_readings end)
+            as resting_bpm_estimate,
+        sum(covered_micros) as covered_micros,
+        {{ sums_of_zone_sums() }}
     from half_hours
-    inner join covered_half_hours using (user_id, `date`, half_hour)
     group by all
 
 ),
@@ -156,24 +137,19 @@ resting as (
 final as (
 
     select
-        with_ages.user_id,
-        with_ages.min_bpm,
-        with_ages.avg_bpm,
-        with_ages.max_bpm,
-        with_ages.num_readings,
-        resting.resting_bpm_estimate,
-        {{ minutes('coverage.covered_micros') }} as covered_minutes,
-        {{ zone_minute_columns('zone_minutes', 'with_ages.age') }},
+        user_id,
+        min_bpm,
+        avg_bpm,
+        max_bpm,
+        num_readings,
+        resting_bpm_estimate,
+        {{ minutes('covered_micros') }} as covered_minutes,
+        {{ zone_minute_columns('sums', 'age') }},
         if(
-            with_ages.age is null,
-            null,
-            {{ minutes('coalesce(zone_minutes.active_zone_micros, 0)') }}
+            age is null, null, {{ minutes('coalesce(active_zone_micros, 0)') }}
         ) as active_zone_minutes,
-        with_ages.`date`
-    from with_ages
-    inner join coverage using (user_id, `date`)
-    left join zone_minutes using (user_id, `date`)
-    left join resting using (user_id, `date`)
+        `date`
+    from sums
 
 )
 

@@ -42,45 +42,20 @@ readings as (
 
 ),
 
-summaries as (
-
-    select
-        user_id,
-        hour_at,
-        min(heart_rate_bpm) as min_bpm,
-        avg(heart_rate_bpm) as avg_bpm,
-        max(heart_rate_bpm) as max_bpm,
-        count(*) as num_readings
-    from readings
-    group by all
-
-),
-
 {{ standing_readings('readings', ['user_id', 'hour_at'], 'hour_at + interval 1 hour') }},
-
-coverage as (
-
-    select
-        user_id,
-        hour_at,
-        sum(stands_micros) as covered_micros
-    from standing
-    group by all
-
-),
 
 final as (
 
     select
-        summaries.user_id,
-        summaries.min_bpm,
-        summaries.avg_bpm,
-        summaries.max_bpm,
-        summaries.num_readings,
-        {{ minutes('coverage.covered_micros') }} as covered_minutes,
-        summaries.hour_at
-    from summaries
-    inner join coverage using (user_id, hour_at)
+        user_id,
+        min(heart_rate_bpm) as min_bpm,
+        avg(heart_rate_bpm) as avg_bpm,
+        max(heart_rate_bpm) as max_bpm,
+        count(*) as num_readings,
+        {{ minutes('sum(stands_micros)') }} as covered_minutes,
+        hour_at
+    from standing
+    group by user_id, hour_at
 
 )
 

@@ -119,18 +119,33 @@ with_profiles as (
     'readings', ['user_id', 'workout_id', 'session_id', 'started_at'], 'ended_at'
 ) }},
 
+-- A session has few heart rates: zones are asked of these instead of each reading.
+rates as (
+
+    select
+        user_id,
+        workout_id,
+        session_id,
+        started_at,
+        heart_rate_bpm,
+        sum(stands_micros) as stands_micros
+    from standing
+    group by all
+
+),
+
 zone_minutes as (
 
     select
-        standing.user_id,
-        standing.workout_id,
-        standing.session_id,
-        standing.started_at,
-        {{ sums_by_zone('standing.stands_micros') }}
-    from standing
+        rates.user_id,
+        rates.workout_id,
+        rates.session_id,
+        rates.started_at,
+        {{ sums_by_zone('rates.stands_micros') }}
+    from rates
     inner join with_profiles using (user_id, workout_id, session_id, started_at)
     inner join {{ ref('heart_rate_zones') }} as zones
-        on {{ joins_zone('standing.heart_rate_bpm', 'with_profiles.age', 'zones') }}
+        on {{ joins_zone('rates.heart_rate_bpm', 'with_profiles.age', 'zones') }}
     group by all
 
 ),
