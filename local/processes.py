@@ -49,13 +49,15 @@ class Running:
         """Resident memory of the process and its children, 0 if it has gone."""
         try:
             process = psutil.Process(self.pid)
-            family = [process, *process.children(recursive=True)]
+            own, total = process.cmdline(), process.memory_info().rss
+            children = process.children(recursive=True)
         except psutil.Error:
             return 0
-        total = 0
-        for member in family:
+        for child in children:
             try:
-                total += member.memory_info().rss
+                # One that is about to become another program shares its parent's memory.
+                if child.cmdline() != own:
+                    total += child.memory_info().rss
             except psutil.Error:
                 continue
         return total
