@@ -100,7 +100,8 @@ def _bare_spark(space: Workspace, first: Offsets, records: int) -> float:
         query = writer.option("checkpointLocation", str(folder)).start()
         query.awaitTermination()
         taken = time.monotonic() - started
-        read = sum(progress["numInputRows"] for progress in query.recentProgress)
+        batches = query.recentProgress
+        read = sum(source["numInputRows"] for batch in batches for source in batch["sources"])
     _require("bare Spark", read, records)
     return taken
 
