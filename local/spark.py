@@ -98,9 +98,9 @@ def settings(home: Home) -> dict[str, str]:
     """Spark's configuration in this workspace: fixed, the same for every client."""
     return {
         "spark.app.name": "lakehouse",
-        # More task slots than 4 would not fit the heap; fewer than 2 would let one feed starve
-        # another.
-        "spark.master": f"local[{min(4, max(2, os.cpu_count() or 2))}]",
+        # Slots beyond the cores let short statements and micro-batches run beside the long tasks of
+        # others, since a task keeps its slot to its end; more than 4 would not fit the heap.
+        "spark.master": "local[4]",
         "spark.scheduler.mode": "FAIR",
         "spark.scheduler.allocation.file": f"file:{home.run}/fair-pools.xml",
         "spark.driver.host": "127.0.0.1",
