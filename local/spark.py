@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 MAIN_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 HEAP = "2560m"
 
-LARGE_BYTES = 250_000_000
-"""What bronze holds from which on a workspace is set up for its rows rather than for its plans."""
+LARGE_BYTES = 20_000_000
+"""What bronze holds, about a million readings, from which on the JVM is set up for rows."""
 
 # Planning a statement takes longer than running it where tables are small. What pays on large ones
 # takes a third of the processor time then: the optimising compiler, Java code made for each plan,
