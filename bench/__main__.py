@@ -83,6 +83,9 @@ def _on_one(parts: Sequence[str], size: data.Size, args: argparse.Namespace) -> 
     with workspaces.opened() as space:
         with workspaces.connect(space) as spark:
             data.write(spark, data.history(size))
+        # A workspace is set up by what bronze holds when it starts.
+        space.run("down")
+        space.run("up")
         if "build" in parts:
             build.measure(space, size, args.repeats, args.contenders)
         else:
