@@ -56,6 +56,9 @@ def goals() -> str:
         ("landing against bare Spark", *_landing_goal("bare_spark", 0.7)),
         ("landing against a hand-written consumer", *_landing_goal("hand_written", 3.0)),
         ("landing, records a second", *_landing_rate_goal(15_000)),
+        ("produced to bronze, P50", *_latency_goal("5000 alone", "p50", 3)),
+        ("produced to bronze, P95", *_latency_goal("5000 alone", "p95", 10)),
+        ("the same beside builds, P95", *_latency_goal("5000", "p95", 30)),
     ]
     return _table(("what", "goal", "measured", "size", ""), rows)
 
@@ -134,6 +137,15 @@ def _build() -> str:
         table = _table(("contender", "seconds (each round)", "to the project", "cold"), rows)
         sections.append(f"### {int(name):,} readings\n\n{image}\n\n{table}\n\n{_caption(case)}")
     return "\n\n".join(sections) or _UNMEASURED
+
+
+def _latency_goal(name: str, percentile: str, limit: int) -> _Goal:
+    goal, case = f"≤ {limit} s", load("latency").get(name)
+    if case is None:
+        return goal, "–", "–", "not measured"
+    taken = case["facts"]["bronze"][f"{percentile}_seconds"]
+    size = f"{case['facts']['rate']:,}/s for {case['facts']['seconds']:g} s"
+    return goal, f"{taken:.1f} s", size, _verdict(taken <= limit)
 
 
 def _incremental() -> str:
