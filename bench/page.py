@@ -123,6 +123,15 @@ def _landing_rate_goal(limit: int) -> _Goal:
     return goal, "–", "–", "not measured"
 
 
+def _latency_goal(name: str, percentile: str, limit: int) -> _Goal:
+    goal, case = f"≤ {limit} s", load("latency").get(name)
+    if case is None:
+        return goal, "–", "–", "not measured"
+    taken = case["facts"]["bronze"][f"{percentile}_seconds"]
+    size = f"{case['facts']['rate']:,}/s for {case['facts']['seconds']:g} s"
+    return goal, f"{taken:.1f} s", size, _verdict(taken <= limit)
+
+
 def _build() -> str:
     cases = _by_size("build")
     sections = []
@@ -137,15 +146,6 @@ def _build() -> str:
         table = _table(("contender", "seconds (each round)", "to the project", "cold"), rows)
         sections.append(f"### {int(name):,} readings\n\n{image}\n\n{table}\n\n{_caption(case)}")
     return "\n\n".join(sections) or _UNMEASURED
-
-
-def _latency_goal(name: str, percentile: str, limit: int) -> _Goal:
-    goal, case = f"≤ {limit} s", load("latency").get(name)
-    if case is None:
-        return goal, "–", "–", "not measured"
-    taken = case["facts"]["bronze"][f"{percentile}_seconds"]
-    size = f"{case['facts']['rate']:,}/s for {case['facts']['seconds']:g} s"
-    return goal, f"{taken:.1f} s", size, _verdict(taken <= limit)
 
 
 def _incremental() -> str:

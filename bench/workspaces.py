@@ -24,9 +24,8 @@ PATIENCE_SECONDS = 6 * 3600.0
 def opened(java_options: Callable[[Path], str] = lambda _: "") -> Iterator[Workspace]:
     """A workspace in a temporary folder; it stops also after a failure.
 
-    The tests' workspaces leave Java's optimising compiler out, this one does not. `java_options`
-    gives further options for Spark's JVM, from the folder, which exists by then. Options in
-    LAKEHOUSE_JAVA_OPTIONS (`-Xmx6g` for more data) hold as well.
+    `java_options` gives further options for Spark's JVM, from the folder, which exists by then.
+    Options in LAKEHOUSE_JAVA_OPTIONS (`-Xmx6g` for more data) hold as well.
     """
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
