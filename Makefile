@@ -81,6 +81,7 @@ bench: install ## how fast it is, 20 minutes (see bench/)
 	@$(BIN)/python -m bench
 
 soak: install ## hours of faults (see bench/)
+	@$(BIN)/python -m bench.soak --kills 20
 	@$(BIN)/python -m bench.soak
 
 clean: ## stop the workspace and remove it with its data, and all that is built

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 
+from ingestion import care
 from tests.ingestion.drills import Drills
+from tests.support import until
 
 
 def test_audit(drills: Drills) -> None:
@@ -53,6 +57,31 @@ def test_small_files_become_few_and_hold_the_same(drills: Drills) -> None:
     assert drills.space.sql(content) == held
     drills.produce("workout", 10)  # the checkpoint is still trusted: OPTIMIZE is no loss
     assert "new checkpoint" not in drills.drain("--feed", "workout")
+    drills.assert_bronze("workout")
+
+
+def test_care_beside_a_running_stream(drills: Drills) -> None:
+    folder = drills.home.warehouse / "bronze.db" / "workout"
+    old, young = folder / "part-left-40-days-ago.parquet", folder / "part-left-now.parquet"
+    feed = ("--feed", "workout", "--continuous")
+    with (
+        drills.producing("workout"),
+        drills.ingesting(*feed, FITBIT_INGEST_TRIGGER_SECONDS="0.1") as ingestion,
+    ):
+        until(lambda: _files(drills) >= care.MANY_FILES, seconds=300)
+        status = drills.space.run("status").stdout
+        assert re.search(r"small files: .*workout \d+", status), status
+        for left in (old, young):
+            left.write_bytes(b"by a writer that died")
+        long_ago = time.time() - 40 * 86_400
+        os.utime(old, (long_ago, long_ago))
+        done = drills.space.run("maintain")
+        assert "0 tables compacted" not in done.stdout
+        assert not old.exists()
+        assert young.exists()
+        ingestion.until_batches(ingestion.batches() + 3)
+        assert "restart=" not in ingestion.log
+    drills.drain("--feed", "workout")
     drills.assert_bronze("workout")
 
 
