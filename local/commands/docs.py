@@ -65,13 +65,20 @@ def write(home: Home, out: Path) -> list[Path]:
     dbt's artifacts stay beside them, in artifacts/. Raises WorkspaceError if a program fails.
     """
     artifacts, lineage = out / "artifacts", out / "artifacts" / "lineage"
-    folders = ("--target-path", str(artifacts), "--log-path", str(home.logs / "docs"))
-    # It ends with 1 for a source that is too late, too: that is what the page is to tell.
-    _run(home, dbt.command("--no-use-colors", "source", "freshness", *folders), codes=(0, 1))
-    _run(home, dbt.command("--no-use-colors", "docs", "generate", "--no-compile", *folders))
     # The SQL and the lineage are those of whole models, not of what an incremental run adds to
-    # them; of dbt's commands only this one can be asked for them.
-    _run(home, dbt.command("--no-use-colors", "compile", "--full-refresh", *folders))
+    # them; of dbt's commands only `compile` can be asked for them. It writes the manifest anew.
+    _run(
+        home,
+        dbt.in_one_process(
+            [
+                ["source", "freshness"],
+                ["docs", "generate", "--no-compile"],
+                ["compile", "--full-refresh"],
+            ],
+            *("--target-path", str(artifacts), "--log-path", str(home.logs / "docs")),
+            "--no-use-colors",
+        ),
+    )
     _run(
         home,
         [
@@ -139,7 +146,7 @@ def _source(result: dict[str, Any]) -> list[str]:
     return [name, arrived, hours, *limits, _STATES.get(result["status"], result["status"])]
 
 
-def _run(home: Home, command: list[str], codes: tuple[int, ...] = (0,)) -> None:
+def _run(home: Home, command: list[str]) -> None:
     """Run a program in the checkout; raises WorkspaceError with the end of its output."""
     done = subprocess.run(
         command,
@@ -156,7 +163,7 @@ def _run(home: Home, command: list[str], codes: tuple[int, ...] = (0,)) -> None:
         errors="replace",
         check=False,
     )
-    if done.returncode not in codes:
+    if done.returncode != 0:
         end = "\n".join(done.stdout.splitlines()[-_SHOWN_OF_A_FAULT:])
         name = Path(command[0]).name
         raise WorkspaceError(f"{name} ended with {done.returncode} (is `lakehouse up`?):\n{end}")
