@@ -24,6 +24,14 @@ from tests.support import Workspace
 from tests.worlds.sequence import differences_from_rebuild
 
 VARIANTS = ("on_time", "late")
+# A workspace is set up by its size when it starts: here all as the largest, so that only the
+# history differs.
+_AS_FOR_LARGE_TABLES = (
+    "-XX:TieredStopAtLevel=4",
+    "-Dspark.sql.codegen.wholeStage=true",
+    "-Dspark.sql.codegen.factoryMode=FALLBACK",
+    "-Dspark.sql.adaptive.enabled=true",
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,7 @@ def _opened(stack: ExitStack, size: data.Size) -> tuple[Workspace, EventLog]:
     """A workspace with its history built."""
 
     def options(folder: Path) -> str:
-        return event_log.java_options(folder / "events")
+        return " ".join((event_log.java_options(folder / "events"), *_AS_FOR_LARGE_TABLES))
 
     space = stack.enter_context(workspaces.opened(options))
     with workspaces.connect(space) as spark:
