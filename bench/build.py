@@ -45,7 +45,8 @@ def measure(
         bronze = {feed: workspaces.files_of(spark, f"bronze.{feed}") for feed in batch.FEEDS}
     files = space.home.root / "bronze.json"
     files.write_text(json.dumps(bronze))
-    database = space.home.root / "batch.duckdb"
+    # DuckDB names the catalog after the file; `batch` is the script's schema.
+    database = space.home.root / "tables.duckdb"
     ways: Mapping[str, Callable[[], float]] = {
         "project": partial(_project, space),
         "same_tables": partial(_project, space, *_TEN_TABLES),

@@ -132,9 +132,11 @@ def load(
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        settings = tomllib.loads(path.read_text())
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise IngestionError(f"{path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise IngestionError(f"{path} is not UTF-8 text (byte {error.start}).") from None
     except tomllib.TOMLDecodeError as error:
         # The decoder quotes no values, only where it stopped.
         raise IngestionError(f"{path} is not valid TOML: {error}.") from error

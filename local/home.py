@@ -161,7 +161,19 @@ class Home:
         return self.root / "tmp"
 
     def create(self) -> None:
-        """Make the folders, readable by their owner only since they hold personal data."""
+        """Make the folders, readable by their owner only since they hold personal data.
+
+        Raises WorkspaceError if they cannot be made.
+        """
+        try:
+            self._create()
+        except OSError as error:
+            raise WorkspaceError(
+                f"{error.filename} cannot be made a folder ({error.strerror}): set LAKEHOUSE_HOME "
+                "to a place where you may write."
+            ) from error
+
+    def _create(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         folders = [
             self.checkpoints,

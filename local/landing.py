@@ -40,7 +40,7 @@ def land(home: Home, feed: str, path: Path) -> Path:
     two files. Raises WorkspaceError for an unknown feed, a missing file or an unknown ending.
     """
     if not path.is_file():
-        raise WorkspaceError(f"{path}: there is no such file.")
+        raise WorkspaceError(f"{path}: that is no file.")
     try:
         with path.open("rb") as source:
             return _place(home, feed, path.name, source)

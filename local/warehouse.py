@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from local.home import CATALOG, Home, WorkspaceError
+from local.workspace import require_own
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 def connection(home: Home) -> Iterator[Any]:
     """A connection of databricks-sql-connector, closed at the end.
 
-    Raises WorkspaceError if nothing listens: the connector itself would go on trying.
+    Raises WorkspaceError if nothing listens, for which the connector itself would go on trying, or
+    another workspace does.
     """
+    require_own(home, "endpoint")
     try:
         socket.create_connection(("127.0.0.1", home.endpoint_port), timeout=5).close()
     except OSError:
@@ -48,8 +51,9 @@ def connection(home: Home) -> Iterator[Any]:
 
 @contextmanager
 def spark_session(home: Home) -> Iterator[SparkSession]:
-    """A Spark Connect session. Raises WorkspaceError if Spark does not answer, or in place of
-    ingestion's own errors in the block."""
+    """A Spark Connect session. Raises WorkspaceError if Spark does not answer, if it is another
+    workspace's, or in place of ingestion's own errors in the block."""
+    require_own(home, "spark")
     from ingestion import sessions
     from ingestion.feeds import IngestionError
 

@@ -131,6 +131,20 @@ def require_up(home: Home) -> None:
             raise WorkspaceError(f"The workspace in {home.root} is not up: run `lakehouse up`.")
 
 
+def require_own(home: Home, part: str) -> None:
+    """Raise WorkspaceError if another workspace answers where a part of this one should.
+
+    LAKEHOUSE_PORT leads any home to any port: checkpoints and leases of one would then be kept for
+    the tables of another, which would take in its records twice.
+    """
+    port = {"kafka": home.kafka_port, "spark": home.connect_port, "endpoint": home.endpoint_port}
+    if processes.find(home, part) is None and _accepts(port[part]):
+        raise WorkspaceError(
+            f"What answers on port {port[part]} is not the workspace in {home.root}: run "
+            "`lakehouse up`, or unset LAKEHOUSE_PORT if it is meant for another LAKEHOUSE_HOME."
+        )
+
+
 def _is_well(home: Home, part: str) -> bool:
     """Runs, with the settings of today, and answers."""
     running = processes.find(home, part)

@@ -45,9 +45,12 @@ def _offsets() -> int:
     from ingestion.config import load
     from ingestion.feeds import IngestionError
     from local.commands.ingest import config_of
+    from local.workspace import require_own
 
+    home = Home.from_environment()
+    require_own(home, "spark")
     try:
-        config = load(os.environ, base=config_of(Home.from_environment()))
+        config = load(os.environ, base=config_of(home))
         with sessions.session(config.spark_remote) as spark:
             lines = audit(spark, config)
     except IngestionError as error:

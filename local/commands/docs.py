@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from local import dbt
 from local.home import CHECKOUT, Home, WorkspaceError
+from local.workspace import require_own
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -64,6 +65,7 @@ def write(home: Home, out: Path) -> list[Path]:
 
     dbt's artifacts stay beside them, in artifacts/. Raises WorkspaceError if a program fails.
     """
+    require_own(home, "endpoint")
     artifacts, lineage = out / "artifacts", out / "artifacts" / "lineage"
     # The SQL and the lineage are those of whole models, not of what an incremental run adds to
     # them; of dbt's commands only `compile` can be asked for them. It writes the manifest anew.

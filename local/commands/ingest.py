@@ -11,6 +11,7 @@ from ingestion import cli
 from ingestion.config import Config, load
 from ingestion.feeds import IngestionError
 from local.home import Home
+from local.workspace import require_own
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -25,8 +26,10 @@ def register(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    home = Home.from_environment()
+    require_own(home, "spark")
     try:
-        config = load(os.environ, base=config_of(Home.from_environment()))
+        config = load(os.environ, base=config_of(home))
     except IngestionError as error:
         print(error, file=sys.stderr)
         return 1

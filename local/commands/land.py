@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     home = Home.from_environment()
     for path in args.files:
         if not path.is_file():
-            raise WorkspaceError(f"{path}: there is no such file.")
+            raise WorkspaceError(f"{path}: that is no file.")
         landed_name(path.name)
     for path in args.files:
         print(land(home, args.feed, path))

@@ -12,6 +12,7 @@ from pathlib import Path
 from local.envelopes import Envelope, read_file
 from local.home import TOPICS, Home, WorkspaceError
 from local.progress import progress_bar
+from local.workspace import require_own
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -51,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
         # Files are read twice: to check them, and to send.
         if path.exists() and not path.is_file():
             raise WorkspaceError(f"{path} is no regular file: write its content to one first.")
+    if not args.bootstrap:
+        require_own(home, "kafka")
     counts = Counter(event.topic for event in _events(args.files, args.device))
     started = time.monotonic()
     with (

@@ -37,7 +37,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed (0)")
     parser.add_argument(
         "--start",
-        type=date.fromisoformat,
+        type=_day,
         metavar="DATE",
         help="first day, UTC (2025-03-03, or that of --bpm)",
     )
@@ -69,6 +69,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add_broker_options(parser)
     parser.set_defaults(run=run)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no day: give it as 2025-03-03") from None
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from local.home import Home
+from local.home import Home, WorkspaceError
 from local.warehouse import connection
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def register(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     statement = sys.stdin.read() if args.statement == "-" else args.statement
+    if not statement.strip(" \t\r\n;"):
+        raise WorkspaceError("There is no SQL to run.")
     return query(Home.from_environment(), statement, args.format)
 
 
@@ -58,8 +60,14 @@ def query(home: Home, statement: str, form: str) -> int:
 
 
 def write_rows(cursor: Any, form: str) -> None:
-    """Write the rows of an executed statement to stdout as `table`, `csv` or `json`."""
+    """Write the rows of an executed statement to stdout as `table`, `csv` or `json`.
+
+    Raises WorkspaceError if two columns have one name.
+    """
     names = [column[0] for column in cursor.description or ()]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        # The connector cannot put such rows together, and an object of JSON has no place for them.
+        raise WorkspaceError(f"Two columns are named {twice[0]!r}: give each a name of its own.")
     write = {"table": _table, "csv": _csv, "json": _json}[form]
     write(names, _rows(cursor))
 

@@ -19,6 +19,7 @@ from local.producer import Publisher, PublishError
 from local.simulator.drops import make_drops
 from local.simulator.settings import Settings
 from local.simulator.stream import Simulation, Tally
+from local.workspace import require_own
 
 Progress = Callable[[int], object]
 
@@ -35,6 +36,8 @@ def publish(
     progress: Progress = lambda _: None,
 ) -> Tally:
     """Publish the topics and land the files. Raises PublishError and WorkspaceError."""
+    if not bootstrap:
+        require_own(home, "kafka")
     broker = bootstrap or home.kafka_bootstrap
     tally = Tally()
     if processes == 1:
@@ -106,8 +109,12 @@ def _publish_parts(
                     continue
                 pipes.remove(ready)
                 if isinstance(message, str):
-                    raise PublishError(f"{message} In all: {acknowledged}.", acknowledged)
+                    raise PublishError(_with_count(message, acknowledged), acknowledged)
                 tally.add(message)
+
+
+def _with_count(message: str, acknowledged: int) -> str:
+    return f"{message} In all: {acknowledged}." if acknowledged else message
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import io
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support import Workspace, free_base_port
 
 EVERYTHING = (
@@ -82,3 +84,19 @@ def test_a_wrong_token_is_said_at_once(workspace: Workspace) -> None:
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert "LAKEHOUSE_TOKEN" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("SELECT 1 AS a, 2 AS a", "Two columns are named 'a'"),
+        (" ;\n", "There is no SQL to run"),
+    ],
+)
+def test_what_gives_no_rows_to_write_is_told_in_a_line(
+    workspace: Workspace, statement: str, told: str
+) -> None:
+    done = workspace.run("sql", statement, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert told in line

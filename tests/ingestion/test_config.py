@@ -68,6 +68,17 @@ def test_unknown_keys_of_the_file_are_refused(tmp_path: Path) -> None:
     assert "hush-hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [(b'landing = "/f\xfcr"', "not UTF-8 text"), (b"landing =", "not valid TOML")],
+)
+def test_a_file_that_is_no_settings_is_told(tmp_path: Path, content: bytes, what: str) -> None:
+    file = tmp_path / "ingest.toml"
+    file.write_bytes(content)
+    with pytest.raises(IngestionError, match=what):
+        load({}, file)
+
+
 def test_secrets_are_not_shown() -> None:
     config = load(
         {

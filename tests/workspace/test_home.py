@@ -52,6 +52,15 @@ def test_folders_are_for_their_owner_only(tmp_path: Path) -> None:
     assert sorted(p.name for p in home.landing.iterdir()) == ["gym_logins", "registered_users"]
 
 
+def test_a_place_that_cannot_be_a_folder_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for root in (file, file / "below", Path("/proc/nowhere")):
+        with pytest.raises(WorkspaceError, match="set LAKEHOUSE_HOME to a place where you may"):
+            Home(root, 4000).create()
+    assert file.read_text() == "mine"
+
+
 def test_env_prints_exports_that_a_shell_reads_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
