@@ -335,7 +335,7 @@ def _kafka(topic: str, messages: str) -> str:
             cast(null as array<struct<`key`: string, `value`: binary>>) as headers,
             '{topic}' as topic,
             cast(position % 2 as int) as `partition`,
-            cast(position as bigint) as `offset`,
+            cast(floor(position / 2) as bigint) as `offset`,
             timestamp_seconds(sent_at) as `timestamp`,
             cast(0 as int) as topic_epoch,
             cast(null as string) as source_file,
