@@ -36,6 +36,10 @@ _VISIT = (3_000, 16_200)
 _WORKOUTS = ((3_600, 6_300), (14_400, 15_600))
 _NEW_HOURS_START = 15 * 3600
 _ARRIVED = "2026-04-05 00:00:00"
+# Copies have the odd positions, and so a partition of their own: one in a thousand readings.
+_OFFSET_OF_READING = "if(position % 2 = 0, position / 2, floor(position / 2000))"
+# Some stops are left out. Only small slices may be sorted.
+_OFFSET_IN_ORDER = "row_number() over (partition by position % 2 order by position) - 1"
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,6 @@ def history(size: Size) -> list[Slice]:
 def registrations(members: int) -> list[Slice]:
     """Owners of the devices from FIRST_DEVICE on, and nothing else."""
     return [Slice("registered_users", members, _file("registered_users", _registrations()))]
-
-
-# Copies have the odd positions, and so a partition of their own: one in a thousand readings.
-_OFFSET_OF_READING = "if(position % 2 = 0, position / 2, floor(position / 2000))"
-# Some stops are left out. Only small slices may be sorted.
-_OFFSET_IN_ORDER = "row_number() over (partition by position % 2 order by position) - 1"
 
 
 def new_hour(number: int, readings: int, *, late: bool) -> Slice:

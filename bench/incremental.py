@@ -24,8 +24,8 @@ from tests.support import Workspace
 from tests.worlds.sequence import differences_from_rebuild
 
 VARIANTS = ("on_time", "late")
-# A workspace is set up by its size when it starts: here all as the largest, so that only the
-# history differs.
+# A workspace is set up by its size when it starts (local/spark.py): here all like a large one, the
+# collector aside, so that only the history differs.
 _AS_FOR_LARGE_TABLES = (
     "-XX:TieredStopAtLevel=4",
     "-Dspark.sql.codegen.wholeStage=true",

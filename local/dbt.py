@@ -16,7 +16,6 @@ from local.home import CHECKOUT, Home
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
 """Options of `build` that leave its tests out."""
 
-
 _PARSED = CHECKOUT / "target" / "partial_parse.msgpack"
 
 

@@ -104,18 +104,13 @@ def down(home: Home, progress: Progress = lambda _: None) -> bool:
 
 def status(home: Home) -> list[PartStatus]:
     """How each part is; changes nothing."""
-    ports = {
-        "kafka": (home.kafka_port, home.controller_port),
-        "spark": (home.connect_port,),
-        "endpoint": (home.endpoint_port,),
-    }
     lines = []
     for part in PARTS:
         running = processes.find(home, part) if home.run.is_dir() else None
         lines.append(
             PartStatus(
                 part=part,
-                ports=ports[part],
+                ports=_ports(home, part),
                 running=running,
                 answers=running is not None and _answers(home, part),
                 memory_bytes=running.memory_bytes() if running else 0,
@@ -137,12 +132,21 @@ def require_own(home: Home, part: str) -> None:
     LAKEHOUSE_PORT leads any home to any port: checkpoints and leases of one would then be kept for
     the tables of another, which would take in its records twice.
     """
-    port = {"kafka": home.kafka_port, "spark": home.connect_port, "endpoint": home.endpoint_port}
-    if processes.find(home, part) is None and _accepts(port[part]):
+    port = _ports(home, part)[0]
+    if processes.find(home, part) is None and _accepts(port):
         raise WorkspaceError(
-            f"What answers on port {port[part]} is not the workspace in {home.root}: run "
+            f"What answers on port {port} is not the workspace in {home.root}: run "
             "`lakehouse up`, or unset LAKEHOUSE_PORT if it is meant for another LAKEHOUSE_HOME."
         )
+
+
+def _ports(home: Home, part: str) -> tuple[int, ...]:
+    """Ports of a part, the one for clients first."""
+    return {
+        "kafka": (home.kafka_port, home.controller_port),
+        "spark": (home.connect_port,),
+        "endpoint": (home.endpoint_port,),
+    }[part]
 
 
 def _is_well(home: Home, part: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -42,15 +41,11 @@ def _content() -> int:
 def _offsets() -> int:
     from ingestion import sessions
     from ingestion.audit import audit
-    from ingestion.config import load
     from ingestion.feeds import IngestionError
-    from local.commands.ingest import config_of
-    from local.workspace import require_own
+    from local.commands.ingest import load_config
 
-    home = Home.from_environment()
-    require_own(home, "spark")
     try:
-        config = load(os.environ, base=config_of(home))
+        config = load_config()
         with sessions.session(config.spark_remote) as spark:
             lines = audit(spark, config)
     except IngestionError as error:

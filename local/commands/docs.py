@@ -71,6 +71,7 @@ def write(home: Home, out: Path) -> list[Path]:
     # them; of dbt's commands only `compile` can be asked for them. It writes the manifest anew.
     _run(
         home,
+        "dbt",
         dbt.in_one_process(
             [
                 ["source", "freshness"],
@@ -83,6 +84,7 @@ def write(home: Home, out: Path) -> list[Path]:
     )
     _run(
         home,
+        "colibri",
         [
             *(str(Path(sys.executable).with_name("colibri")), "generate", "--disable-telemetry"),
             *("--manifest", str(artifacts / "manifest.json")),
@@ -148,7 +150,7 @@ def _source(result: dict[str, Any]) -> list[str]:
     return [name, arrived, hours, *limits, _STATES.get(result["status"], result["status"])]
 
 
-def _run(home: Home, command: list[str]) -> None:
+def _run(home: Home, name: str, command: list[str]) -> None:
     """Run a program in the checkout; raises WorkspaceError with the end of its output."""
     done = subprocess.run(
         command,
@@ -167,5 +169,4 @@ def _run(home: Home, command: list[str]) -> None:
     )
     if done.returncode != 0:
         end = "\n".join(done.stdout.splitlines()[-_SHOWN_OF_A_FAULT:])
-        name = Path(command[0]).name
         raise WorkspaceError(f"{name} ended with {done.returncode} (is `lakehouse up`?):\n{end}")

@@ -26,14 +26,22 @@ def register(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    home = Home.from_environment()
-    require_own(home, "spark")
     try:
-        config = load(os.environ, base=config_of(home))
+        config = load_config()
     except IngestionError as error:
         print(error, file=sys.stderr)
         return 1
     return cli.ingest(config, args)
+
+
+def load_config() -> Config:
+    """Settings from the environment, on top of those of this workspace.
+
+    Raises IngestionError for a wrong setting, WorkspaceError if another workspace answers here.
+    """
+    home = Home.from_environment()
+    require_own(home, "spark")
+    return load(os.environ, base=config_of(home))
 
 
 def config_of(home: Home) -> Config:

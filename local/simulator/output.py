@@ -109,12 +109,9 @@ def _publish_parts(
                     continue
                 pipes.remove(ready)
                 if isinstance(message, str):
-                    raise PublishError(_with_count(message, acknowledged), acknowledged)
+                    total = f" In all: {acknowledged}." if acknowledged else ""
+                    raise PublishError(message + total, acknowledged)
                 tally.add(message)
-
-
-def _with_count(message: str, acknowledged: int) -> str:
-    return f"{message} In all: {acknowledged}." if acknowledged else message
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def test_a_fault_leaves_nothing_behind(
 def test_unknown_feed_and_missing_file(home: Home, tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="no feed 'x'"):
         land_bytes(home, "x", "a.csv", b"")
-    with pytest.raises(WorkspaceError, match="no file"):
+    with pytest.raises(WorkspaceError, match="that is no file"):
         land(home, "gym_logins", tmp_path / "a.csv")
 
 

@@ -15,6 +15,7 @@ import pytest
 from local import processes
 from local.home import Home
 from local.processes import Command
+from tests.support import until
 
 SLEEPS = (sys.executable, "-c", "import time; time.sleep(300)")
 # Ignores TERM, and says when it does.
@@ -53,20 +54,12 @@ def pid_file(home: Home, pid: int, started: float) -> Path:
     return path
 
 
-def _grows_beyond(running: processes.Running, size: int) -> bool:
-    """A process that has just become another program holds next to nothing for an instant."""
-    for _ in range(500):
-        if running.memory_bytes() > size:
-            return True
-        time.sleep(0.01)
-    return False
-
-
 def test_start_find_stop(home: Home) -> None:
     running = processes.start(home, Command("kafka", SLEEPS, home.root), "v1")
     assert processes.find(home, "kafka") == running
     assert running.settings == "v1"
-    assert _grows_beyond(running, 1_000_000)
+    # One that has just become another program holds next to nothing for an instant.
+    until(lambda: running.memory_bytes() > 1_000_000)
     assert processes.stop(home, "kafka")
     assert processes.find(home, "kafka") is None
     assert not psutil.pid_exists(running.pid) or not processes.is_alive(running)
