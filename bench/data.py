@@ -38,7 +38,9 @@ _NEW_HOURS_START = 15 * 3600
 _ARRIVED = "2026-04-05 00:00:00"
 # Copies have the odd positions, and so a partition of their own: one in a thousand readings.
 _OFFSET_OF_READING = "if(position % 2 = 0, position / 2, floor(position / 2000))"
-# Some stops are left out. Only small slices may be sorted.
+# Behind all of the history, as if what came between had not been taken in.
+_OFFSET_OF_NEW_HOUR = "floor(position / 2)"
+# Where some events are left out; only small slices may be sorted.
 _OFFSET_IN_ORDER = "row_number() over (partition by position % 2 order by position) - 1"
 
 
@@ -69,11 +71,7 @@ def history(size: Size) -> list[Slice]:
     return [
         Slice("user_info", members * 3, _kafka("user_info", _profile_changes(members))),
         Slice("bpm", size.readings, _kafka("bpm", _readings(members), _OFFSET_OF_READING)),
-        Slice(
-            "workout",
-            members * 8,
-            _kafka("workout", _workout_events(members), _OFFSET_IN_ORDER),
-        ),
+        Slice("workout", members * 8, _kafka("workout", _workout_events(members))),
         Slice("registered_users", members, _file("registered_users", _registrations())),
         Slice("registered_users", handed_on, _file("registered_users", _hand_ons())),
         Slice("gym_logins", members * 4, _file("gym_logins", _logins(members))),
@@ -103,7 +101,7 @@ def new_hour(number: int, readings: int, *, late: bool) -> Slice:
             65 + id % 11 as heart_rate
         from {{ids}}
     """
-    return Slice("bpm", readings, _kafka("bpm", _reading_payloads(select)))
+    return Slice("bpm", readings, _kafka("bpm", _reading_payloads(select), _OFFSET_OF_NEW_HOUR))
 
 
 def write(spark: SparkSession, slices: list[Slice]) -> None:
@@ -334,10 +332,10 @@ def _logins(members: int) -> str:
     """
 
 
-def _kafka(topic: str, messages: str, offset: str = "floor(position / 2)") -> str:
+def _kafka(topic: str, messages: str, offset: str = _OFFSET_IN_ORDER) -> str:
     """Messages (position, message_key, payload, sent_at) with the columns of bronze.
 
-    offset: of a message in its partition, without holes, as in a topic.
+    offset: of a message in its partition; in a history without holes, as in a topic.
     """
     return f"""
         select
