@@ -26,7 +26,7 @@ DUMP_PATIENCE_SECONDS = 180.0
 
 def options(home: Home, part: str, java: Java, class_path: Sequence[str]) -> list[str]:
     """Java options: use the archive, or leave one at the end if there is none."""
-    archive = _folder() / f"{part}-{_key(java, class_path)}.jsa"
+    archive = folder() / f"{part}-{_key(java, class_path)}.jsa"
     quiet = ["-Xlog:cds=off", "-Xlog:cds+dynamic=off", "-Xshare:auto"]
     _fresh(home, part).unlink(missing_ok=True)
     _target(home, part).unlink(missing_ok=True)
@@ -39,6 +39,12 @@ def options(home: Home, part: str, java: Java, class_path: Sequence[str]) -> lis
 def is_due(home: Home, part: str) -> bool:
     """Whether the running JVM will write an archive when it is asked to end."""
     return _target(home, part).exists()
+
+
+def is_superfluous(home: Home, part: str) -> bool:
+    """Whether it would write one that another has left in the meantime."""
+    target = _target(home, part)
+    return target.exists() and Path(target.read_text()).exists()
 
 
 def keep(home: Home, part: str, *, ended_in_order: bool) -> None:
@@ -58,7 +64,7 @@ def keep(home: Home, part: str, *, ended_in_order: bool) -> None:
     target.unlink(missing_ok=True)
 
 
-def _folder() -> Path:
+def folder() -> Path:
     """Below the virtual environment: the archive is good for its jars at their paths only."""
     return Path(sys.prefix) / "var" / "lakehouse"
 

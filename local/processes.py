@@ -166,7 +166,10 @@ def stop(home: Home, part: str, patience: float = 20.0) -> bool:
 
     Returns whether anything ran. The pid file is gone afterwards.
     """
-    if class_archive.is_due(home, part):
+    if class_archive.is_superfluous(home, part):
+        # Its end in order would take half a minute for nothing; it must stand being killed anyway.
+        patience = 0.0
+    elif class_archive.is_due(home, part):
         patience += class_archive.DUMP_PATIENCE_SECONDS
     running = find(home, part)
     victims: dict[int, psutil.Process] = {}

@@ -10,6 +10,8 @@ import os
 import shlex
 import shutil
 import sys
+import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local import class_archive
@@ -38,6 +40,18 @@ _FOR_SMALL_TABLES = (
     "-Dspark.sql.codegen.wholeStage=false",
     "-Dspark.sql.codegen.factoryMode=NO_CODEGEN",
     "-Dspark.sql.adaptive.enabled=false",
+    # A task more costs more than what it takes off the others: it is sent with its whole plan.
+    "-Dspark.sql.shuffle.partitions=1",
+    "-Dspark.databricks.delta.snapshotPartitions=1",
+    "-Dspark.default.parallelism=1",
+)
+
+# What Hadoop looks for whenever it reads its settings, and what has no meaning here.
+_UNUSED_SETTINGS = (
+    "core-site.xml",
+    *("hdfs-default.xml", "hdfs-site.xml"),
+    *("mapred-default.xml", "mapred-site.xml"),
+    *("yarn-default.xml", "yarn-site.xml"),
 )
 
 # What Spark's launcher would add (org.apache.spark.launcher.JavaModuleOptions of Spark 4.0).
@@ -192,7 +206,28 @@ def _quoted(option: str) -> str:
 
 
 def _class_path(jars: Jars) -> list[str]:
-    return [str(pyspark_folder() / "jars" / "*"), *(str(jar) for jar in jars.spark_jars())]
+    spark = pyspark_folder() / "jars"
+    # Hadoop's own settings (core-default.xml) are looked up as often: not behind 270 jars.
+    hadoop = sorted(spark.glob("hadoop-client-api-*.jar"))
+    return [str(jar) for jar in (_no_settings(), *hadoop, spark / "*", *jars.spark_jars())]
+
+
+def _no_settings() -> Path:
+    """A jar with empty files of settings, to be found first.
+
+    The metastore's client reads all of Hadoop's settings once a thread, and Spark Connect runs each
+    statement in a thread of its own. Settings of MapReduce, YARN and HDFS mean nothing here, and
+    files that are nowhere are looked for in every jar: together a tenth of a build.
+    """
+    jar = class_archive.folder() / "no-settings.jar"
+    if not jar.exists():
+        jar.parent.mkdir(parents=True, exist_ok=True)
+        fresh = jar.with_suffix(f".{os.getpid()}")
+        with zipfile.ZipFile(fresh, "w") as archive:
+            for name in _UNUSED_SETTINGS:
+                archive.writestr(name, "<configuration/>")
+        fresh.replace(jar)
+    return jar
 
 
 def command(home: Home, java: Java, jars: Jars) -> Command:

@@ -36,6 +36,7 @@ def serve(home: Home) -> int:
     """Serve until a signal comes. Returns an exit code."""
     # Slow to import; the settings were worth checking before.
     from local.endpoint.connect import SparkServer
+    from local.endpoint.descriptions import Descriptions
     from local.endpoint.governance import Governance
     from local.endpoint.http import EndpointServer
     from local.endpoint.service import Service
@@ -44,7 +45,8 @@ def serve(home: Home) -> int:
     spark = SparkServer(home.connect_url)
     log = StatementLog(home.logs / "statements.jsonl")
     idle = float(os.environ.get("LAKEHOUSE_SESSION_IDLE_SECONDS") or 1800)
-    service = Service(spark, Governance(home.metastore / "governance.json"), log, idle)
+    governance = Governance(home.metastore / "governance.json")
+    service = Service(spark, governance, Descriptions(home.warehouse), log, idle)
 
     def health() -> tuple[bool, dict[str, Any]]:
         sessions, running = service.count()

@@ -1,6 +1,7 @@
 """What clients ask about the catalog, answered from Spark and the recorded governance.
 
-Everything is read anew for each question: tables come and go through other Spark sessions too.
+Nothing is remembered but what Descriptions can tell to be true still: tables come and go through
+other Spark sessions too.
 """
 
 from __future__ import annotations
@@ -21,11 +22,15 @@ from pyspark.sql.types import (
 )
 
 from local.endpoint.connect import SparkError, SparkSession
+from local.endpoint.descriptions import About, Descriptions
 from local.endpoint.governance import Governance, Notes
 from local.endpoint.sqltext import identifier, quote
 from local.endpoint.translate import NOT_NULL_PREFIX, Only, View
 
 _CHAR_VARCHAR = "__CHAR_VARCHAR_TYPE_STRING"
+_TEMPORARY_VIEW = re.compile(
+    r"\bCREATE\s+(?:OR\s+REPLACE\s+)?TEMP(?:ORARY)?\s+VIEW\s+`?(\w+)`?", re.ASCII | re.IGNORECASE
+)
 _GONE = {"TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "DELTA_TABLE_NOT_FOUND"}
 
 # Columns of the views, all text but for those named here. Only what has a meaning here.
@@ -113,10 +118,39 @@ class Table:
 class Catalog:
     """Answers for one session; `catalog` is the name its client uses."""
 
-    def __init__(self, spark: SparkSession, governance: Governance, catalog: str) -> None:
+    def __init__(
+        self,
+        spark: SparkSession,
+        governance: Governance,
+        descriptions: Descriptions,
+        catalog: str,
+    ) -> None:
         self._spark = spark
         self._governance = governance
+        self._descriptions = descriptions
         self.name = catalog
+        self._current: str | None = None
+        self._temporary: set[str] = set()
+
+    def ran(self, sql: str) -> None:
+        """Take note of a statement that this session has run."""
+        if re.search(r"\bUSE\b", sql, re.IGNORECASE):
+            self._current = None
+        if re.search(r"\bDROP\s+VIEW\b", sql, re.IGNORECASE):
+            self._temporary.clear()
+        for view in _TEMPORARY_VIEW.findall(sql):
+            self._temporary.add(view.lower())
+
+    def _rows_about(self, schema: str, table: str, sql: str) -> list[Row]:
+        """Rows of a statement that describes one table."""
+        return self._descriptions.get(About(schema, table, sql), lambda: self._spark.rows(sql))
+
+    def _fields_of(self, schema: str, table: str) -> list[StructField]:
+        sql = f"SELECT * FROM {identifier(schema, table)}"
+        found: StructType = self._descriptions.get(
+            About(schema, table, sql), lambda: self._spark.schema(sql)
+        )
+        return list(found.fields)
 
     # Listing
 
@@ -131,7 +165,9 @@ class Catalog:
         return self._governance.table(schema, table)
 
     def current_schema(self) -> str:
-        return str(self._spark.rows("SELECT current_schema() AS s")[0]["s"])
+        if self._current is None:
+            self._current = str(self._spark.rows("SELECT current_schema() AS s")[0]["s"])
+        return self._current
 
     def qualified(self, name: tuple[str, ...]) -> tuple[str, str]:
         """Schema and table of a name of one or two parts."""
@@ -156,7 +192,8 @@ class Catalog:
     def _tables_of(self, schema: str, pattern: str) -> list[Table]:
         sql = f"SHOW TABLE EXTENDED IN {identifier(schema)} LIKE {quote(pattern)}"
         try:
-            rows = self._spark.rows(sql)
+            # A name without wildcards is that of one table, of which no other has part.
+            rows = self._rows_about(schema, pattern, sql)
         except SparkError as error:
             if error.condition in _GONE:
                 return []
@@ -170,16 +207,16 @@ class Catalog:
     def columns(self, table: Table) -> list[StructField]:
         """Columns of a table, or none if it is gone or its view is broken."""
         try:
-            schema: StructType = self._spark.schema(f"SELECT * FROM {table.sql}")
+            return self._fields_of(table.schema, table.name)
         except SparkError as error:
             if error.condition in _GONE or table.kind == "VIEW":
                 return []
             raise
-        return list(schema.fields)
 
     def details(self, schema: str, name: str) -> dict[str, str]:
         """The lower part of DESCRIBE TABLE EXTENDED. Raises SparkError."""
-        rows = self._spark.rows(f"DESCRIBE TABLE EXTENDED {identifier(schema, name)}")
+        sql = f"DESCRIBE TABLE EXTENDED {identifier(schema, name)}"
+        rows = self._rows_about(schema, name, sql)
         below = False
         found: dict[str, str] = {}
         for row in rows:
@@ -193,9 +230,13 @@ class Catalog:
     def describe_json(self, name: tuple[str, ...]) -> str:
         """DESCRIBE TABLE EXTENDED ... AS JSON, in the form of Databricks. Raises SparkError."""
         schema, table = self.qualified(name)
-        sql = identifier(*name)
-        fields: StructType = self._spark.schema(f"SELECT * FROM {sql}")
-        details = self.details(schema, table) if len(name) > 1 else self._details_of(sql)
+        if len(name) > 1:
+            fields, details = self._fields_of(schema, table), self.details(schema, table)
+        else:
+            sql = identifier(*name)
+            fields = list(self._spark.schema(f"SELECT * FROM {sql}").fields)
+            # Spark has nothing more to say of a temporary view, and would analyse it again.
+            details = {} if name[0].lower() in self._temporary else self._details_of(sql)
         notes = self._governance.table(schema, table)
         not_null = _checked(details.get("Table Properties", ""))
         answer: dict[str, Any] = {
@@ -205,7 +246,7 @@ class Catalog:
             "namespace": [schema],
             "type": details.get("Type", "VIEW"),
             "provider": details.get("Provider", ""),
-            "columns": [_json_column(field, not_null) for field in fields.fields],
+            "columns": [_json_column(field, not_null) for field in fields],
         }
         optional = {
             "comment": details.get("Comment"),

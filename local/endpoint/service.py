@@ -15,6 +15,7 @@ from local.endpoint import metadata, parameters
 from local.endpoint import schema as types
 from local.endpoint.catalog import Catalog
 from local.endpoint.connect import SparkError, SparkServer
+from local.endpoint.descriptions import Descriptions
 from local.endpoint.governance import Governance
 from local.endpoint.operation import Operation, Result, State
 from local.endpoint.session import Session
@@ -69,11 +70,13 @@ class Service:
         self,
         spark: SparkServer,
         governance: Governance,
+        descriptions: Descriptions,
         log: StatementLog,
         idle_seconds: float = 1800.0,
     ) -> None:
         self._spark = spark
         self._governance = governance
+        self._descriptions = descriptions
         self._log = log
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
@@ -92,7 +95,9 @@ class Service:
             )
         namespace = request.initialNamespace
         catalog = namespace.catalogName if namespace else None
-        session = Session(self._spark.open(), self._governance, self._log, catalog)
+        session = Session(
+            self._spark.open(), self._governance, self._descriptions, self._log, catalog
+        )
         try:
             session.configure(
                 request.configuration or {}, namespace.schemaName if namespace else None

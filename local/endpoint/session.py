@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyspark.sql.types import StringType, StructField, StructType
@@ -15,6 +15,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from local.endpoint import schema as types
 from local.endpoint.catalog import Catalog
 from local.endpoint.connect import Arguments, SparkError, SparkSession
+from local.endpoint.descriptions import Descriptions, question
 from local.endpoint.governance import Governance, Notes
 from local.endpoint.operation import Operation, Result, State
 from local.endpoint.sqltext import identifier
@@ -52,6 +53,14 @@ SETTINGS = {
 }
 
 
+class _Whole(NamedTuple):
+    """A small result that can be given many times."""
+
+    columns: StructType
+    batches: tuple[pa.RecordBatch, ...]
+    as_text: frozenset[int]
+
+
 class Session:
     """Runs statements; several at once are allowed."""
 
@@ -59,6 +68,7 @@ class Session:
         self,
         spark: SparkSession,
         governance: Governance,
+        descriptions: Descriptions,
         log: StatementLog,
         catalog: str | None = None,
     ) -> None:
@@ -67,9 +77,10 @@ class Session:
         self.last_used = time.monotonic()
         self._spark = spark
         self._governance = governance
+        self._descriptions = descriptions
         self._log = log
         known = catalog if catalog and catalog.lower() in CATALOGS else CATALOGS[0]
-        self.catalog = Catalog(spark, governance, known.lower())
+        self.catalog = Catalog(spark, governance, descriptions, known.lower())
         self._lock = threading.Lock()
         self._operations: dict[bytes, Operation] = {}
 
@@ -102,7 +113,9 @@ class Session:
         def run(operation: Operation) -> Result:
             translation = translate(sql)
             operation.rules = translation.rules
-            return self._result(operation, translation, arguments)
+            result = self._result(operation, translation, arguments)
+            self.catalog.ran(sql)
+            return result
 
         return self._start(run, "execute", sql)
 
@@ -157,7 +170,12 @@ class Session:
             lambda part: views[part] if isinstance(part, View) else self._columns_of(part)
         )
         try:
-            result = self._query(operation, text, arguments)
+            about = question(text)
+            if about is None:
+                result = self._query(operation, text, arguments)
+            else:
+                described = self._descriptions.get(about, lambda: self._whole(operation, text))
+                result = Result(described.columns, iter(described.batches), described.as_text)
             if translation.effects:
                 # Only once Spark has done it; such statements have small results.
                 result.batches = iter(list(result.batches))
@@ -173,6 +191,10 @@ class Session:
     def _columns_of(self, part: ColumnsOf) -> str:
         fields = self._spark.schema(f"SELECT * FROM {part.table}").fields
         return ", ".join(identifier(field.name) for field in fields)
+
+    def _whole(self, operation: Operation, text: str) -> _Whole:
+        result = self._query(operation, text, None)
+        return _Whole(result.columns, tuple(result.batches), result.as_text)
 
     def _query(self, operation: Operation, text: str, arguments: Arguments | None) -> Result:
         """Ask Spark; once more with casts if there are columns the connector cannot read."""

@@ -13,6 +13,7 @@ from local import class_archive, processes
 from local.home import Home
 from local.java import Java
 from local.processes import Command
+from tests.support import until
 
 # Stands in for a JVM: writes its archive when it is asked to end, if `$1` is a file to write.
 DUMPS = (
@@ -78,3 +79,17 @@ def test_other_jars_get_another_archive(home: Home) -> None:
     run_until_asked(home, by_force=False)
     folder = home.root.parent / "venv" / "var" / "lakehouse"
     assert len(list(folder.iterdir())) == 1
+
+
+def test_an_archive_that_another_has_left_is_not_written_again(home: Home) -> None:
+    fresh = options(home).removeprefix("-XX:ArchiveClassesAtExit=")
+    slowly = DUMPS.replace("open(", "time.sleep(5); open(")
+    processes.start(home, Command("spark", (sys.executable, "-c", slowly, fresh), home.root))
+    output = home.logs / "spark.out"
+    until(lambda: "ready" in output.read_text())
+    archive = Path((home.run / "spark.jsa-target").read_text())
+    archive.parent.mkdir(parents=True)
+    archive.write_text("classes of another")
+    assert processes.stop(home, "spark")
+    assert archive.read_text() == "classes of another"
+    assert not Path(fresh).exists()
