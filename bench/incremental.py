@@ -31,6 +31,9 @@ _AS_FOR_LARGE_TABLES = (
     "-Dspark.sql.codegen.wholeStage=true",
     "-Dspark.sql.codegen.factoryMode=FALLBACK",
     "-Dspark.sql.adaptive.enabled=true",
+    "-Dspark.sql.shuffle.partitions=2",
+    "-Dspark.databricks.delta.snapshotPartitions=2",
+    "-Dspark.default.parallelism=2",
 )
 
 
