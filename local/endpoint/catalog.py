@@ -24,13 +24,10 @@ from pyspark.sql.types import (
 from local.endpoint.connect import SparkError, SparkSession
 from local.endpoint.descriptions import About, Descriptions
 from local.endpoint.governance import Governance, Notes
-from local.endpoint.sqltext import identifier, quote
+from local.endpoint.sqltext import Cursor, identifier, quote, tokenize
 from local.endpoint.translate import NOT_NULL_PREFIX, Only, View
 
 _CHAR_VARCHAR = "__CHAR_VARCHAR_TYPE_STRING"
-_TEMPORARY_VIEW = re.compile(
-    r"\bCREATE\s+(?:OR\s+REPLACE\s+)?TEMP(?:ORARY)?\s+VIEW\s+`?(\w+)`?", re.ASCII | re.IGNORECASE
-)
 _GONE = {"TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "DELTA_TABLE_NOT_FOUND"}
 
 # Columns of the views, all text but for those named here. Only what has a meaning here.
@@ -134,12 +131,17 @@ class Catalog:
 
     def ran(self, sql: str) -> None:
         """Take note of a statement that this session has run."""
-        if re.search(r"\bUSE\b", sql, re.IGNORECASE):
+        cursor = Cursor(tokenize(sql))
+        if cursor.accept("USE"):
             self._current = None
-        if re.search(r"\bDROP\s+VIEW\b", sql, re.IGNORECASE):
-            self._temporary.clear()
-        for view in _TEMPORARY_VIEW.findall(sql):
-            self._temporary.add(view.lower())
+        elif cursor.accept("DROP VIEW"):
+            cursor.accept("IF EXISTS")
+            self._temporary.discard(".".join(cursor.name() or []).lower())
+        elif cursor.accept("CREATE"):
+            cursor.accept("OR REPLACE")
+            if cursor.accept_any("TEMPORARY VIEW", "TEMP VIEW") is not None:
+                cursor.accept("IF NOT EXISTS")
+                self._temporary.add(".".join(cursor.name() or []).lower())
 
     def _rows_about(self, schema: str, table: str, sql: str) -> list[Row]:
         """Rows of a statement that describes one table."""
@@ -433,7 +435,8 @@ class Catalog:
         """Time of the last commit of a Delta table."""
         if table.kind == "VIEW" or table.provider != "delta":
             return None
-        rows = self._spark.rows(f"DESCRIBE HISTORY {table.sql} LIMIT 1")
+        sql = f"DESCRIBE HISTORY {table.sql} LIMIT 1"
+        rows = self._rows_about(table.schema, table.name, sql)
         return rows[0]["timestamp"].isoformat() if rows else None
 
     def _governed(self, view: str, schema: str, name: str, notes: Notes) -> Iterator[Row]:

@@ -13,16 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from local.endpoint.sqltext import Cursor, tokenize
+from local.endpoint.translate import SPARK_CATALOG
+
 _T = TypeVar("_T")
 
 _NAME = re.compile(r"\w+", re.ASCII)
 _COMMIT = re.compile(r"(\d{20})\.json")
-_COMMENTS = re.compile(r"/\*.*?\*/", re.DOTALL)
-_QUESTION = re.compile(
-    r"(?:(?:DESCRIBE|DESC)(?: TABLE)?(?: EXTENDED)?|SHOW TBLPROPERTIES|DESCRIBE HISTORY)"
-    r" (?:`?spark_catalog`?\.)?`?(?P<schema>\w+)`?\.`?(?P<table>\w+)`?(?: LIMIT \d+)?",
-    re.ASCII | re.IGNORECASE,
-)
 # Descriptions kept at a time; each is some kilobytes.
 _MOST = 2_000
 
@@ -37,9 +34,20 @@ class About(NamedTuple):
 
 def question(sql: str) -> About | None:
     """A statement that asks only for the description of one table; None for any other."""
-    text = " ".join(_COMMENTS.sub(" ", sql).split()).rstrip("; ")
-    found = _QUESTION.fullmatch(text)
-    return About(found["schema"], found["table"], text.lower()) if found else None
+    cursor = Cursor(tokenize(sql))
+    if cursor.accept_any("DESCRIBE HISTORY", "SHOW TBLPROPERTIES") is None:
+        if cursor.accept_any("DESCRIBE", "DESC") is None:
+            return None
+        cursor.accept("TABLE")
+        cursor.accept("EXTENDED")
+    name = cursor.name() or []
+    limit = cursor.take() if cursor.accept("LIMIT") else None
+    if limit is not None and not limit.text.isdigit():
+        return None
+    if len(name) < 2 or name[:-2] not in ([], [SPARK_CATALOG]) or not cursor.at_end:
+        return None
+    text = " ".join(token.text.lower() for token in cursor.tokens if token.significant)
+    return About(name[-2], name[-1], text.rstrip("; "))
 
 
 class _Log(NamedTuple):
@@ -64,32 +72,31 @@ class Descriptions:
 
         Asked anew each time: of views, and of tables that lie elsewhere or are not Delta's.
         """
-        before = self._log(about)
-        if before is None:
-            return ask()
         with self._lock:
             kept = self._kept.get(about)
+        before = self._log(about, kept[0].version if kept else None)
+        if before is None:
+            return ask()
         if kept is not None and kept[0] == before:
             answer: _T = kept[1]
             return answer
         answer = ask()
         # A commit in between: nobody knows which one was described.
-        if self._log(about) == before:
+        if self._log(about, before.version) == before:
             with self._lock:
                 if len(self._kept) >= _MOST:
                     self._kept.clear()
                 self._kept[about] = (before, answer)
         return answer
 
-    def _log(self, about: About) -> _Log | None:
+    def _log(self, about: About, known: int | None) -> _Log | None:
+        """The log as it is now; `known` is a version that it had."""
         if not (_NAME.fullmatch(about.schema) and _NAME.fullmatch(about.table)):
             return None
         name = (f"{about.schema.lower()}.db", about.table.lower(), "_delta_log")
         folder = self._warehouse.joinpath(*name)
-        with self._lock:
-            kept = self._kept.get(about)
         try:
-            version = _newest(folder, kept[0].version if kept else None)
+            version = _newest(folder, known)
             if version is None:
                 return None
             state = _commit(folder, version).stat()

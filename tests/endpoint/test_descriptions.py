@@ -105,6 +105,7 @@ def test_names_that_are_no_tables_are_asked_about_each_time(warehouse: Path, nam
         ("SHOW TBLPROPERTIES silver.t;", "t"),
         ("describe history `silver`.`t` limit 1", "t"),
         ("DESC TABLE silver.t", "t"),
+        ("describe history silver.t limit ?", None),  # a parameter says how many
         ("describe extended t", None),  # perhaps a temporary view
         ("describe other.silver.t", None),
         ("describe silver.t column_a", None),
@@ -210,6 +211,7 @@ def test_a_temporary_view_is_described_as_it_is_now(client: Client, schema: str)
         client.rows(f"create or replace temporary view `v` as select 1 as {column}")
         assert f'"{column}"' in client.value("describe table extended `v` as json")
     client.rows("drop view v")
+    client.rows("select 'create temporary view v as select 1' as no_statement")
     found = client.value("describe table extended `v` as json")
     assert '"of_table"' in found
     assert '"MANAGED"' in found
