@@ -1,9 +1,10 @@
-"""Synthetic bronze: members who wear a device on two days, a month apart; the same rows each time.
+"""Synthetic bronze: members who wear a device, by default on two days, a month apart; the same rows
+each time.
 
-A member has 10,000 readings, one each 5 seconds, half of them on each day; two workouts and one gym
-visit a day; a device, a MAC and a profile. Some change their profile, some never stop a workout or
-log out, some devices are handed on, and a reading of a thousand comes twice. Readings, events and
-logins are in order of time, so that also designs that need order get every row.
+A member has 5,000 readings a day, one each 5 seconds; two workouts and one gym visit a day; a
+device, a MAC and a profile. Some change their profile, some never stop a workout or log out, some
+devices are handed on, and a reading of a thousand comes twice. Readings, events and logins are in
+order of time, so that also designs that need order get every row, and arrive as they happen.
 
 The SQL is Spark's and DuckDB's alike: rows come from `ids`, a relation with one column `id`.
 """
@@ -17,13 +18,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-EPOCH = 1_772_323_200
-"""Midnight of the first day, 2026-03-01 UTC, in seconds."""
-READINGS_PER_MEMBER = 10_000
+DAY = 86_400
+LAST_DAY = 1_774_915_200
+"""Midnight before the last day's readings, 2026-03-31 UTC, in seconds."""
+DAYS_APART = 30
+"""So long before the last day there is a day with readings, on which late ones fall."""
+EPOCH = LAST_DAY - DAYS_APART * DAY
+"""Midnight of the first day, of a history of two days."""
 READINGS_PER_DAY = 5_000
 READING_SECONDS = 5
-DAYS_APART = 30
-"""A record a month late falls on a day that has readings."""
 READINGS_PER_FILE = 200_000
 """What one micro-batch of ingestion takes at most."""
 FIRST_USER = 10_000_000
@@ -46,13 +49,29 @@ _OFFSET_IN_ORDER = "row_number() over (partition by position % 2 order by positi
 
 @dataclass(frozen=True)
 class Size:
-    """How much history there is; repeats come on top of `readings`."""
+    """How much history there is; repeats come on top of `readings`.
+
+    The days end with the last one, without a gap but before the second of fewer than 31.
+    """
 
     readings: int
+    days: int = 2
 
     @property
     def members(self) -> int:
-        return max(2, math.ceil(self.readings / READINGS_PER_MEMBER))
+        return max(2, math.ceil(self.readings / (self.days * READINGS_PER_DAY)))
+
+    @property
+    def first_day(self) -> int:
+        """Its midnight, in seconds."""
+        return LAST_DAY - max(DAYS_APART, self.days - 1) * DAY
+
+    def day(self, number: str) -> str:
+        """SQL: midnight of a day, the first of which is 0, in seconds."""
+        return (
+            f"case when {number} = 0 then {self.first_day} "
+            f"else {LAST_DAY} - ({self.days - 1} - {number}) * {DAY} end"
+        )
 
 
 @dataclass(frozen=True)
@@ -68,19 +87,20 @@ def history(size: Size) -> list[Slice]:
     """Everything up to the end of the second day."""
     members = size.members
     handed_on = len(range(0, members - 1, HAND_ON_EVERY))
+    visits, events = members * 2 * size.days, members * 4 * size.days
     return [
-        Slice("user_info", members * 3, _kafka("user_info", _profile_changes(members))),
-        Slice("bpm", size.readings, _kafka("bpm", _readings(members), _OFFSET_OF_READING)),
-        Slice("workout", members * 8, _kafka("workout", _workout_events(members))),
-        Slice("registered_users", members, _file("registered_users", _registrations())),
+        Slice("user_info", members * 3, _kafka("user_info", _profile_changes(size))),
+        Slice("bpm", size.readings, _kafka("bpm", _readings(size), _OFFSET_OF_READING)),
+        Slice("workout", events, _kafka("workout", _workout_events(size))),
+        Slice("registered_users", members, _file("registered_users", _registrations(size))),
         Slice("registered_users", handed_on, _file("registered_users", _hand_ons())),
-        Slice("gym_logins", members * 4, _file("gym_logins", _logins(members))),
+        Slice("gym_logins", visits, _file("gym_logins", _logins(size))),
     ]
 
 
 def registrations(members: int) -> list[Slice]:
     """Owners of the devices from FIRST_DEVICE on, and nothing else."""
-    return [Slice("registered_users", members, _file("registered_users", _registrations()))]
+    return [Slice("registered_users", members, _file("registered_users", _registrations(Size(1))))]
 
 
 def new_hour(number: int, readings: int, *, late: bool) -> Slice:
@@ -90,8 +110,8 @@ def new_hour(number: int, readings: int, *, late: bool) -> Slice:
     """
     if readings > 7_200:
         raise ValueError("two members send 7,200 readings an hour at most, one a second each")
-    older = f"case when id % 100 = 50 then {DAYS_APART * 86_400} else 0 end" if late else "0"
-    start = EPOCH + DAYS_APART * 86_400 + _NEW_HOURS_START + number * 3_600
+    older = f"case when id % 100 = 50 then {DAYS_APART * DAY} else 0 end" if late else "0"
+    start = LAST_DAY + _NEW_HOURS_START + number * 3_600
     select = f"""
         select
             {(number + 1) * 10**12} + id as position,
@@ -101,7 +121,9 @@ def new_hour(number: int, readings: int, *, late: bool) -> Slice:
             65 + id % 11 as heart_rate
         from {{ids}}
     """
-    return Slice("bpm", readings, _kafka("bpm", _reading_payloads(select), _OFFSET_OF_NEW_HOUR))
+    messages = _reading_payloads(select)
+    columns = _kafka("bpm", messages, _OFFSET_OF_NEW_HOUR, arrives=str(start + 3_600))
+    return Slice("bpm", readings, columns)
 
 
 def write(spark: SparkSession, slices: list[Slice]) -> None:
@@ -121,7 +143,8 @@ def _int(expression: str) -> str:
     return f"cast(floor({expression}) as bigint)"
 
 
-def _readings(members: int) -> str:
+def _readings(size: Size) -> str:
+    members = size.members
     exercising = " or ".join(
         f"(slot * {READING_SECONDS} > {start} and slot * {READING_SECONDS} <= {end})"
         for start, end in _WORKOUTS
@@ -130,7 +153,7 @@ def _readings(members: int) -> str:
         select
             2 * id + copy as position,
             member as device,
-            {EPOCH} + day * {DAYS_APART * 86_400} + {_WEAR_STARTS}
+            {size.day("day")} + {_WEAR_STARTS}
                 + slot * {READING_SECONDS} + member % {READING_SECONDS} as happens,
             58 + member % 20 + (slot * 7 + member * 13 + {_int("slot / 12")}) % 9
                 + case when {exercising} then 70 else 0 end as heart_rate
@@ -167,8 +190,9 @@ def _device(member: str) -> str:
     return f"({member} + {FIRST_DEVICE})"
 
 
-def _profile_changes(members: int) -> str:
-    """All begin; one in four moves on the second day; one in fifty leaves on its evening."""
+def _profile_changes(size: Size) -> str:
+    """All begin; one in four moves on the last day; one in fifty leaves on its evening."""
+    members = size.members
     return f"""
         select
             id as position,
@@ -194,10 +218,10 @@ def _profile_changes(members: int) -> str:
                 change,
                 {FIRST_USER} + member as user_id,
                 case change when 0 then 'new' when 1 then 'update' else 'delete' end as update_type,
-                {EPOCH} + case change
-                    when 0 then 0
-                    when 1 then {DAYS_APART * 86_400 + 11 * 3600}
-                    else {DAYS_APART * 86_400 + 23 * 3600}
+                case change
+                    when 0 then {size.first_day}
+                    when 1 then {LAST_DAY + 11 * 3600}
+                    else {LAST_DAY + 23 * 3600}
                 end as happens,
                 case
                     when member % 2 = 0 then concat(birth_month, '/', birth_day, '/', birth_year)
@@ -221,8 +245,9 @@ def _profile_changes(members: int) -> str:
     """
 
 
-def _workout_events(members: int) -> str:
+def _workout_events(size: Size) -> str:
     """Per day two sessions; one member in ten does not stop the last one."""
+    members = size.members
     first, second = _WORKOUTS
     return f"""
         select
@@ -240,7 +265,7 @@ def _workout_events(members: int) -> str:
                 number,
                 {FIRST_USER} + member as user_id,
                 case event % 2 when 0 then 'start' else 'stop' end as action,
-                {EPOCH} + {_int("number / 2")} * {DAYS_APART * 86_400} + {_WEAR_STARTS}
+                {size.day(_int("number / 2"))} + {_WEAR_STARTS}
                     + case event % 4
                         when 0 then {first[0]}
                         when 1 then {first[1]}
@@ -255,42 +280,43 @@ def _workout_events(members: int) -> str:
                     {_int(f"id / {members} / 2")} as number
                 from {{ids}}
             ) as numbered
-            where not (event = 7 and member % 10 = 9)
+            where not (event = {4 * size.days - 1} and member % 10 = 9)
         ) as events
     """
 
 
-def _registrations() -> str:
+def _registrations(size: Size) -> str:
     """Everyone's device and MAC, from the day before the first."""
+    before = size.first_day - DAY
     return f"""
         select
             id as position,
             concat(
                 cast({FIRST_USER} + id as string), ',', cast({_device("id")} as string), ',',
-                {_mac("id")}, ',', cast({EPOCH - 86_400} as string)
+                {_mac("id")}, ',', cast({before} as string)
             ) as raw,
             cast({FIRST_USER} + id as string) as user_id,
             cast({_device("id")} as string) as device_id,
             {_mac("id")} as mac_address,
-            cast({EPOCH - 86_400} as string) as registration_timestamp
+            cast({before} as string) as registration_timestamp
         from {{ids}}
     """
 
 
 def _hand_ons() -> str:
-    """Devices (not MACs) that have another owner on the second day."""
-    member, day = f"id * {HAND_ON_EVERY}", EPOCH + DAYS_APART * 86_400
+    """Devices (not MACs) that have another owner on the last day."""
+    member = f"id * {HAND_ON_EVERY}"
     user = f"cast({FIRST_USER} + {member} + 1 as string)"
     device = f"cast({_device(member)} as string)"
     mac = _mac(f"({member} + 1)")
     return f"""
         select
             1000000000 + id as position,
-            concat({user}, ',', {device}, ',', {mac}, ',', cast({day} as string)) as raw,
+            concat({user}, ',', {device}, ',', {mac}, ',', cast({LAST_DAY} as string)) as raw,
             {user} as user_id,
             {device} as device_id,
             {mac} as mac_address,
-            cast({day} as string) as registration_timestamp
+            cast({LAST_DAY} as string) as registration_timestamp
         from {{ids}}
     """
 
@@ -301,8 +327,9 @@ def _mac(member: str) -> str:
     return f"concat_ws(':', '02', '00', {parts})"
 
 
-def _logins(members: int) -> str:
+def _logins(size: Size) -> str:
     """A visit a day, first open, then with its logout; one member in ten never logs out."""
+    members = size.members
     return f"""
         select
             id as position,
@@ -323,19 +350,21 @@ def _logins(members: int) -> str:
                     id,
                     id % {members} as member,
                     {_int(f"id / {members}")} as event,
-                    {EPOCH} + {_int(f"id / {members} / 2")} * {DAYS_APART * 86_400}
-                        + {_WEAR_STARTS} as opens
+                    {size.day(_int(f"id / {members} / 2"))} + {_WEAR_STARTS} as opens
                 from {{ids}}
             ) as numbered
-            where not (event = 3 and member % 10 = 8)
+            where not (event = {2 * size.days - 1} and member % 10 = 8)
         ) as logins
     """
 
 
-def _kafka(topic: str, messages: str, offset: str = _OFFSET_IN_ORDER) -> str:
+def _kafka(
+    topic: str, messages: str, offset: str = _OFFSET_IN_ORDER, arrives: str = "sent_at + 4"
+) -> str:
     """Messages (position, message_key, payload, sent_at) with the columns of bronze.
 
     offset: of a message in its partition; in a history without holes, as in a topic.
+    arrives: in seconds.
     """
     return f"""
         select
@@ -348,7 +377,7 @@ def _kafka(topic: str, messages: str, offset: str = _OFFSET_IN_ORDER) -> str:
             timestamp_seconds(sent_at) as `timestamp`,
             cast(0 as int) as topic_epoch,
             cast(null as string) as source_file,
-            timestamp '{_ARRIVED}' as ingested_at,
+            timestamp_seconds({arrives}) as ingested_at,
             cast(null as string) as record_id,
             cast(null as timestamp) as erased_at
         from ({messages}) as messages

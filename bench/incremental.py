@@ -1,8 +1,9 @@
 """What a new hour costs on top of 1, 10 and 100 times the history, and a late one.
 
-Each history has a workspace of its own, all up at once, and gets the same hours turn by turn: a
-first one to warm up, then plain hours, then hours of which one reading in a hundred is a month
-late. The builds (without tests) are timed, and Spark's event log says what they read.
+The same members have worn their devices on so many more days. Each history has a workspace of its
+own, all up at once, and gets the same hours turn by turn: a first one to warm up, then plain hours,
+then hours of which one reading in a hundred is a month late. The builds (without tests) are timed,
+and Spark's event log says what they read.
 
 Every build must take in exactly the new readings; at the end the smallest workspace must come out
 of a rebuild with the content it had.
@@ -56,7 +57,8 @@ def measure(base: int, factors: Sequence[int], new_readings: int, repeats: int) 
     reads: dict[str, list[Read]] = {}
     with ExitStack() as stack:
         sized = [
-            _Sized(factor, *_opened(stack, data.Size(base * factor))) for factor in sorted(factors)
+            _Sized(factor, *_opened(stack, data.Size(base * factor, days=2 * factor)))
+            for factor in sorted(factors)
         ]
         memory = stack.enter_context(
             PeakMemory(*(one.space for one in sized), names=tuple(one.name for one in sized))

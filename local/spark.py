@@ -134,6 +134,10 @@ def settings(home: Home) -> dict[str, str]:
         # default one also starts a program to ask whether the file is a link, which was a tenth of
         # a build's processor time.
         "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
+        # Statements look for days: in files of a bounded number of rows by Delta's statistics, in a
+        # file by those of Parquet's pages, which the default type of timestamps has none of.
+        "spark.sql.files.maxRecordsPerFile": "500000",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.warehouse.dir": f"file:{home.warehouse}",
         "spark.sql.catalogImplementation": "hive",
         "spark.hadoop.javax.jdo.option.ConnectionURL": (

@@ -254,7 +254,17 @@ left anti join final on {% for key in keys %}old.{{ key }} <=> final.{{ key }}{{
 where {{ within }}
 /* old rows {{ within }} */
 {%- endif %}
+{%- elif day_of %}
+{{ in_order_of(day_of) }}
 {%- endif %}
+{%- endmacro %}
+
+
+{#  The end of a select: a full build writes rows in order of time, as those of later builds lie. So
+    of a long history only the parts are read that hold the days asked for, by the least and greatest
+    values that Delta and Parquet keep. On Databricks clustering does the same. #}
+{% macro in_order_of(at) -%}
+    {%- if not is_incremental() %}sort by {{ at }}{% endif -%}
 {%- endmacro %}
 
 

@@ -67,9 +67,9 @@ _DRILLS = (
     "ingestion/test_jdbc.py",
     "ingestion/test_security.py",
     "oracle/test_simulated_month.py",
+    "simulator/test_demo_run.py",
     "simulator/test_producer.py",
     "workspace/test_recovery.py",
-    "workspace/test_faults.py",
     "worlds/test_reads.py",
 )
 

@@ -150,6 +150,12 @@ class Workspace:
             **options,
         )
 
+    def pids(self) -> dict[str, int]:
+        """Process ids of the parts that run."""
+        from local import workspace
+
+        return {line.part: line.running.pid for line in workspace.status(self.home) if line.running}
+
     def kill(self, part: str) -> None:
         """kill -9 of a part; returns when it has gone."""
         running = processes.find(self.home, part)

@@ -99,4 +99,6 @@ final as (
 
 )
 
-select * from final
+select *
+from final
+{{ in_order_of('measured_at') }}

@@ -19,7 +19,6 @@ from tests.oracle.load import from_bronze_rows
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     """Bronze of 25 members whose readings are sparser than the bench's, and two new hours."""
     with pytest.MonkeyPatch.context() as patch, duckdb.connect() as opened:
-        patch.setattr(data, "READINGS_PER_MEMBER", 600)
         patch.setattr(data, "READINGS_PER_DAY", 300)
         patch.setattr(data, "READING_SECONDS", 60)
         slices = [

@@ -175,8 +175,7 @@ def test_the_docs_catalog_is_complete(client: Client, built: Project) -> None:
             column: kind for column, kind in columns.items() if not column.startswith("#")
         }
         description = manifest["nodes"][key]["description"]
-        if manifest["nodes"][key]["resource_type"] == "model":
-            assert node["metadata"]["comment"].strip() == description.strip()
+        assert node["metadata"]["comment"].strip() == description.strip(), key
     # The adapter gives dbt no comments of columns in the catalog, on Databricks neither; they are
     # with the tables.
     comments = {
@@ -186,10 +185,9 @@ def test_the_docs_catalog_is_complete(client: Client, built: Project) -> None:
             f"WHERE table_schema = '{built.schema}'"
         )
     }
-    for node in manifest["nodes"].values():
-        if node["resource_type"] == "model" and node["name"] in {t for t, _ in comments}:
-            for column in node["columns"].values():
-                assert comments[node["name"], column["name"]] == column["description"]
+    for node in (manifest["nodes"][key] for key in expected):
+        for column in node["columns"].values():
+            assert comments[node["name"], column["name"]] == column["description"]
 
 
 def test_nothing_new_changes_nothing(client: Client, built: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -70,6 +71,31 @@ def test_kill_of_spark_in_mid_batch(drills: Drills) -> None:
     drills.space.run("up")
     drills.drain("--feed", "bpm")
     drills.assert_bronze("bpm")
+
+
+def test_kills_while_files_are_read(drills: Drills) -> None:
+    """A file is a micro-batch here: each kill meets one in its middle, and each line comes once."""
+    query = "select source_file, raw from bronze.gym_logins where source_file like 'killed-%'"
+    landed = []
+    for number in range(40):
+        lines = [json.dumps({"mac_address": f"{number}-{line}"}) for line in range(50)]
+        path = drills.home.landing / "gym_logins" / f"killed-{number}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(lines) + "\n")
+        landed += [(path.name, line) for line in lines]
+    one = {"FITBIT_INGEST_MAX_FILES_PER_TRIGGER": "1"}
+    with drills.ingesting("--feed", "gym_logins", **one) as ingestion:
+        ingestion.until_batches(2)
+        drills.kill_in_mid_batch("gym_logins", ingestion.process.pid)
+        ingestion.process.wait()
+    with drills.ingesting("--feed", "gym_logins", **one) as ingestion:
+        ingestion.until_batches(2)
+        drills.kill_spark_in_mid_batch("gym_logins")
+        assert ingestion.process.wait(120) == 1
+    drills.space.run("up")
+    drills.drain("--feed", "gym_logins")
+    rows = [(row["source_file"], row["raw"]) for row in drills.space.sql(query)]
+    assert sorted(rows) == sorted(landed)
 
 
 def test_broker_restart_while_producing(drills: Drills) -> None:

@@ -1,4 +1,5 @@
-"""Two kills while records flow, one of each kind, in the midst of a micro-batch; and what is seen.
+"""Two kills while records flow, one of each kind, in the midst of a micro-batch; a second start
+between them; and what is seen.
 
 More of them, at random and at full speed: `python -m bench.soak --kills 20`.
 """
@@ -18,7 +19,9 @@ SMALL = {
 }
 
 
-def test_a_kill_of_ingestion_and_one_of_spark_while_producing(drills: Drills) -> None:
+def test_a_kill_of_ingestion_a_second_start_and_a_kill_of_spark_while_producing(
+    drills: Drills,
+) -> None:
     with drills.producing("bpm"):
         with drills.ingesting(*BPM, **SMALL) as ingestion:
             ingestion.until_batches(2)
@@ -31,6 +34,8 @@ def test_a_kill_of_ingestion_and_one_of_spark_while_producing(drills: Drills) ->
             ingestion.process.wait()
         with drills.ingesting(*BPM, **SMALL) as ingestion:
             ingestion.until_batches(1)
+            second = drills.drain("--feed", "bpm", check=False)
+            assert f"Feed bpm is being ingested by process {ingestion.process.pid}" in second
             drills.kill_spark_in_mid_batch("bpm")
             assert ingestion.process.wait(120) == 1
             assert "start Spark again" in ingestion.log

@@ -1,0 +1,55 @@
+"""`lakehouse demo`, whole: what it shows is there, and adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import Workspace
+
+pytestmark = pytest.mark.timeout(1800)
+
+
+def _table(output: str, title: str) -> list[list[str]]:
+    """Cells of the rows below a title: names, a rule, then rows up to an empty line."""
+    _, _, found = output.partition(f"{title}\n")
+    names, rule, *rows = found.partition("\n\n")[0].splitlines()
+    assert names
+    assert set(rule) == {"-", " "}
+    return [row.split() for row in rows]
+
+
+def test_the_demo(fresh_workspace: Callable[[], Workspace]) -> None:
+    space = fresh_workspace()
+    done = space.run("demo", timeout=1500)
+    shown = done.stdout
+    for table in ("gold.workout_bpm_summary", "gold.gym_summary"):
+        rows = _table(shown, next(line for line in shown.splitlines() if table in line))
+        assert rows, table
+    outcomes = _table(shown, "What became of each feed's records (silver.record_outcomes)")
+    assert {feed for feed, *_ in outcomes} == {
+        *("bpm", "gym_logins", "registered_users", "user_info", "workout")
+    }
+    for feed, *counts in outcomes:
+        received, *parts = map(int, counts)
+        assert received == sum(parts) > 0
+        held = space.sql(f"select count(*) as n from bronze.{feed}")
+        assert held == [{"n": received}], feed
+    rejected = _table(shown, "Rejected by reason (silver.rejected_records)")
+    assert sum(int(row[1]) for row in rejected) == sum(int(row[3]) for row in outcomes)
+    steps = shown.partition("Seconds by step\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.rsplit(maxsplit=1)[0].strip() for line in steps] == [
+        "start the workspace",
+        "publish and land a day",
+        "ingest into bronze",
+        "dbt build",
+        "read the results",
+        "write the dashboard",
+        "write the docs",
+        "in all",
+    ]
+    pages = [Path(line.strip()) for line in shown.splitlines() if line.endswith(".html")]
+    assert len(pages) == 4
+    assert all(page.stat().st_size > 10_000 for page in pages)
