@@ -25,17 +25,6 @@ from tests.support import Workspace
 from tests.worlds.sequence import differences_from_rebuild
 
 VARIANTS = ("on_time", "late")
-# A workspace is set up by its size when it starts (local/spark.py): here all like a large one, the
-# collector aside, so that only the history differs.
-_AS_FOR_LARGE_TABLES = (
-    "-XX:TieredStopAtLevel=4",
-    "-Dspark.sql.codegen.wholeStage=true",
-    "-Dspark.sql.codegen.factoryMode=FALLBACK",
-    "-Dspark.sql.adaptive.enabled=true",
-    "-Dspark.sql.shuffle.partitions=2",
-    "-Dspark.databricks.delta.snapshotPartitions=2",
-    "-Dspark.default.parallelism=2",
-)
 
 
 @dataclass(frozen=True)
@@ -102,7 +91,8 @@ def _opened(stack: ExitStack, size: data.Size) -> tuple[Workspace, EventLog]:
     """A workspace with its history built."""
 
     def options(folder: Path) -> str:
-        return " ".join((event_log.java_options(folder / "events"), *_AS_FOR_LARGE_TABLES))
+        log = event_log.java_options(folder / "events")
+        return f"{log} {workspaces.AS_FOR_LARGE_TABLES}"
 
     space = stack.enter_context(workspaces.opened(options))
     with workspaces.connect(space) as spark:

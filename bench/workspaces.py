@@ -19,6 +19,21 @@ from tests.support import Workspace, running
 PATIENCE_SECONDS = 6 * 3600.0
 """A build of many readings may take hours; only a hang takes so long."""
 
+# The collector aside.
+AS_FOR_LARGE_TABLES = " ".join(
+    (
+        "-XX:TieredStopAtLevel=4",
+        "-Dspark.sql.codegen.wholeStage=true",
+        "-Dspark.sql.codegen.factoryMode=FALLBACK",
+        "-Dspark.sql.adaptive.enabled=true",
+        "-Dspark.sql.shuffle.partitions=2",
+        "-Dspark.databricks.delta.snapshotPartitions=2",
+        "-Dspark.default.parallelism=2",
+    )
+)
+"""Java options for a workspace that is empty when it starts and does not stay so: by its size then
+(local/spark.py) it would be set up for small tables until it starts again."""
+
 
 @contextmanager
 def opened(java_options: Callable[[Path], str] = lambda _: "") -> Iterator[Workspace]:
