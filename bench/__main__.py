@@ -15,6 +15,7 @@ heap: LAKEHOUSE_JAVA_OPTIONS=-Xmx6g.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 import traceback
@@ -57,6 +58,8 @@ def main() -> int:
     sizes.add_argument("--rate", type=int, default=5_000, help="of latency, a second (%(default)s)")
     sizes.add_argument("--seconds", type=float, default=120, help="of latency (%(default)s)")
     args = parser.parse_args()
+    # Asked to end, it still stops the workspaces that it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     parts = args.parts or SHORT
     if unknown := set(parts) - set(known):
         parser.error(f"unknown part: {', '.join(sorted(unknown))}")
