@@ -204,7 +204,13 @@ def _nothing_new() -> str:
             f"Ratio {facts['ratio']:.2f}; with tests, which read the tables, "
             f"{facts['ratio_with_tests']:.2f}."
         )
-        return f"{_table(('what', 'seconds'), rows)}\n\n{ratio}\n\n{_caption(case)}"
+        asked = [
+            (f"`{kind}`", f"{one['statements']:.0f}", f"{one['seconds']:.1f}")
+            for kind, one in facts.get("statements", {}).items()
+        ]
+        head = ("what the build without tests asks", "statements", "seconds, side by side")
+        tables = [_table(("what", "seconds"), rows), ratio]
+        return "\n\n".join([*tables, *([_table(head, asked)] if asked else []), _caption(case)])
     return _UNMEASURED
 
 

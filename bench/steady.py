@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from bench import data, workspaces
+from bench import data, statements, workspaces
 from bench.memory import PeakMemory
 from bench.results import store
 from local.home import CHECKOUT
@@ -33,11 +33,14 @@ def measure_nothing_new(space: Workspace, size: data.Size, repeats: int) -> None
     """
     seconds: dict[str, list[float]] = {}
     nodes = {}
+    asked: dict[str, statements.Asked] = {}
     with PeakMemory(space) as memory:
         # The first turn warms up; the tests take long, so one turn with them must do.
         for turn, tests in enumerate((False, *(False for _ in range(repeats)), True)):
             suffix = "_with_tests" if tests else ""
+            position = statements.log_of(space).stat().st_size
             build = workspaces.build(space, tests=tests)
+            asked[f"statements{suffix}"] = statements.asked_since(space, position)
             nodes[f"nodes{suffix}"] = count = len(workspaces.node_seconds(space))
             selects = workspaces.stopwatch(partial(_select_ones, space, count))
             start = workspaces.stopwatch(partial(space.dbt, "--quiet", "ls"))
@@ -56,7 +59,7 @@ def measure_nothing_new(space: Workspace, size: data.Size, repeats: int) -> None
         "nothing-new",
         f"{size.readings}",
         seconds=seconds,
-        facts={"readings": size.readings, **nodes, **ratios},
+        facts={"readings": size.readings, **nodes, **ratios, **asked},
         memory_mib=memory.peaks,
     )
 
