@@ -1,6 +1,7 @@
 """A full build of N readings from bronze, against other ways to make the same tables.
 
-project      `dbt build` of every model, without tests, into dropped schemas; once more with tests
+project      `dbt build` of every model, without tests, into dropped schemas; once more with tests,
+             unless there is one round only
 same_tables  `dbt build` of the batch script's ten tables and what they are made of
 tutorials    a stream a table with a MERGE in foreachBatch (bench/tutorials.py), fewer tables
 batch        one SQL script in the same Spark (bench/sql), the ten main tables
@@ -66,7 +67,8 @@ def measure(
                 seconds.setdefault(name if counts else f"{name}_first", []).append(taken)
                 print(f"  round {turn}: {name} {taken:.1f} s", flush=True)
             rows = _check(space, database, chosen)
-        seconds["project_with_tests"] = [_project(space, tests=True)]
+        if repeats:
+            seconds["project_with_tests"] = [_project(space, tests=True)]
     store(
         "build",
         f"{size.readings}",

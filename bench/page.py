@@ -141,6 +141,7 @@ def _build() -> str:
         rows = [
             (who, _seconds(case, who), _ratio(median(case, who), own), _first(case, who))
             for who in (*shown, "project_with_tests")
+            if who in case["seconds"]
         ]
         image = _bars(f"build-{name}", f"Full build of {int(name):,} readings", case, shown)
         table = _table(("contender", "seconds (each round)", "to the project", "cold"), rows)
