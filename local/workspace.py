@@ -152,11 +152,10 @@ def _ports(home: Home, part: str) -> tuple[int, ...]:
 def _is_well(home: Home, part: str) -> bool:
     """Runs, with the settings of today, and answers."""
     running = processes.find(home, part)
-    return (
-        running is not None
-        and running.settings == _settings_key(home, part)
-        and _answers(home, part)
-    )
+    if running is None or running.settings != _settings_key(home, part):
+        return False
+    # Without Spark the endpoint says that it is not ready: it will be, once Spark is back.
+    return _health(home) is not None if part == "endpoint" else _answers(home, part)
 
 
 def _answers(home: Home, part: str) -> bool:
@@ -264,12 +263,17 @@ def _accepts(port: int) -> bool:
 
 
 def _healthy(home: Home) -> bool:
+    return _health(home) == 200
+
+
+def _health(home: Home) -> int | None:
+    """What the endpoint says of itself, as an HTTP status; None if it does not answer."""
     connection = http.client.HTTPConnection("127.0.0.1", home.endpoint_port, timeout=5)
     try:
         connection.request("GET", "/health")
-        return connection.getresponse().status == 200
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 
