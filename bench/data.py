@@ -84,15 +84,18 @@ class Slice:
 
 
 def history(size: Size) -> list[Slice]:
-    """Everything up to the end of the second day."""
+    """Everything up to the end of the last day."""
     members = size.members
     handed_on = len(range(0, members - 1, HAND_ON_EVERY))
     visits, events = members * 2 * size.days, members * 4 * size.days
+    owners = _registrations(size.first_day)
     return [
         Slice("user_info", members * 3, _kafka("user_info", _profile_changes(size))),
         Slice("bpm", size.readings, _kafka("bpm", _readings(size), _OFFSET_OF_READING)),
         Slice("workout", events, _kafka("workout", _workout_events(size))),
-        Slice("registered_users", members, _file("registered_users", _registrations(size))),
+        Slice(
+            "registered_users", members, _file("registered_users", _registrations(size.first_day))
+        ),
         Slice("registered_users", handed_on, _file("registered_users", _hand_ons())),
         Slice("gym_logins", visits, _file("gym_logins", _logins(size))),
     ]
@@ -100,7 +103,7 @@ def history(size: Size) -> list[Slice]:
 
 def registrations(members: int) -> list[Slice]:
     """Owners of the devices from FIRST_DEVICE on, and nothing else."""
-    return [Slice("registered_users", members, _file("registered_users", _registrations(Size(1))))]
+    return [Slice("registered_users", members, _file("registered_users", _registrations(EPOCH)))]
 
 
 def new_hour(number: int, readings: int, *, late: bool) -> Slice:
@@ -285,9 +288,9 @@ def _workout_events(size: Size) -> str:
     """
 
 
-def _registrations(size: Size) -> str:
+def _registrations(first_day: int) -> str:
     """Everyone's device and MAC, from the day before the first."""
-    before = size.first_day - DAY
+    before = first_day - DAY
     return f"""
         select
             id as position,

@@ -207,11 +207,11 @@ def _nothing_new() -> str:
         )
         asked = [
             (f"`{kind}`", f"{one['statements']:.0f}", f"{one['seconds']:.1f}")
-            for kind, one in facts.get("statements", {}).items()
+            for kind, one in facts["statements"].items()
         ]
         head = ("what the build without tests asks", "statements", "seconds, side by side")
-        tables = [_table(("what", "seconds"), rows), ratio]
-        return "\n\n".join([*tables, *([_table(head, asked)] if asked else []), _caption(case)])
+        tables = (_table(("what", "seconds"), rows), ratio, _table(head, asked), _caption(case))
+        return "\n\n".join(tables)
     return _UNMEASURED
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from local.endpoint.sqltext import tokenize
 from tests.support import Workspace
 
 Asked = Mapping[str, Mapping[str, float]]
 """By kind of statement: `statements`, and `seconds` that they took together, side by side."""
-
-_WORD = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*([a-z]+)", re.DOTALL | re.IGNORECASE)
 
 
 def log_of(space: Workspace) -> Path:
@@ -26,8 +24,8 @@ def asked_since(space: Workspace, position: int) -> Asked:
     with log_of(space).open("rb") as stream:
         stream.seek(position)
         for line in map(json.loads, stream):
-            word = _WORD.match(line.get("sql") or "")
-            kind = word[1].lower() if word else line["call"]
+            words = (token.upper for token in tokenize(line.get("sql") or "") if token.significant)
+            kind = next((word for word in words if word.isalpha()), line["call"]).lower()
             of_kind = found.setdefault(kind, {"statements": 0, "seconds": 0.0})
             of_kind["statements"] += 1
             of_kind["seconds"] += line["seconds"]

@@ -63,6 +63,8 @@ def care(
 
     Delta refuses a retention of less than a week, unless told that nobody reads.
     """
+    # Locally files are kept small for other statements: they would stay many.
+    spark.conf.set("spark.sql.files.maxRecordsPerFile", "0")
     compacted = 0
     for state in states(spark, catalog, schema):
         name = bronze.table_name(state.table, catalog, schema)

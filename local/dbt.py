@@ -13,6 +13,7 @@ from pathlib import Path
 
 from local.home import CHECKOUT, Home
 
+WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
 """Options of `build` that leave its tests out."""
 

@@ -154,8 +154,10 @@ def _is_well(home: Home, part: str) -> bool:
     running = processes.find(home, part)
     if running is None or running.settings != _settings_key(home, part):
         return False
-    # Without Spark the endpoint says that it is not ready: it will be, once Spark is back.
-    return _health(home) is not None if part == "endpoint" else _answers(home, part)
+    if part == "endpoint" and not _answers(home, "spark"):
+        # It says that it is not ready, or will in a moment; once Spark is back it is.
+        return _health(home) is not None
+    return _answers(home, part)
 
 
 def _answers(home: Home, part: str) -> bool:

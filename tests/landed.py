@@ -15,6 +15,7 @@ import pytest
 from kafka import KafkaProducer
 from kafka.serializer import Serializer
 
+from local.dbt import WITHOUT_UNIT_TESTS
 from tests.cases.case import Case
 from tests.cases.catalog import CASES
 from tests.oracle import compare, compute
@@ -27,10 +28,6 @@ Row = dict[str, Any]
 
 SILVER = (*example.SILVER, "rejected_records", "record_outcomes")
 GOLD = (*example.GOLD, "pipeline_health")
-
-
-# They look at the SQL, never at the data: the example's build has run them.
-WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ def landed_cases(
     landed_example: Landed,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Landed:
-    """The cases on top of the example, built."""
+    """The cases on top of the example, built; the example's build has run the unit tests."""
     assert landed_example.records
     space = example_workspace
     folder = tmp_path_factory.mktemp("cases")

@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
         "ingest into bronze", [sys.executable, "-m", "local.cli", "ingest"], home, "demo-ingest.log"
     )
     # Unit tests look at the SQL, never at the data: they are for whoever changes a model.
-    build = dbt.command("--no-use-colors", "build", "--exclude-resource-type", "unit_test")
+    build = dbt.command("--no-use-colors", "build", *dbt.WITHOUT_UNIT_TESTS)
     output = steps.command("dbt build", build, home, "demo-dbt.log")
     built = [line for line in output.splitlines() if "PASS=" in line]
     with steps.step("read the results"):

@@ -225,10 +225,13 @@ def test_the_catalog_has_every_relation_and_column_with_type_and_comment(
             f" from {views}.columns where {schemas}"
         )
     }
+    listed_columns = {
+        key: table["columns"] for key, table in {**catalog["nodes"], **catalog["sources"]}.items()
+    }
     faults = []
     for key, node in {**built, **manifest["sources"]}.items():
         place = (node["schema"], node.get("alias") or node["identifier"])
-        listed = {**catalog["nodes"], **catalog["sources"]}[key]["columns"]
+        listed = listed_columns[key]
         if set(listed) != set(node["columns"]):
             faults.append(f"{key}: {sorted(set(listed) ^ set(node['columns']))}")
         if not node["description"]:

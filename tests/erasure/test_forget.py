@@ -53,7 +53,7 @@ def take_in(space: Workspace, case: Case, folder: Path) -> None:
         space.run("land", file.feed, path)
     space.run("ingest")
     # With the tests of all tables, which must hold of what is left as well.
-    space.dbt("build", "--exclude-resource-type", "unit_test")
+    space.dbt("build", *dbt.WITHOUT_UNIT_TESTS)
 
 
 def state(space: Workspace) -> list[str]:

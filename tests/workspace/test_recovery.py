@@ -62,7 +62,6 @@ def test_kill_9_of_each_part_beside_another_workspace(
     # All at once, as when the machine loses power, and by the command's own means.
     for part in before:
         space.kill(part)
-    (home.run / "kafka.json").unlink(missing_ok=True)
     space.run("up")
     assert published(home) == [b"kept"]
     assert space.sql("select count(*) as n from gold.kept") == [{"n": 2}]
