@@ -93,9 +93,7 @@ def history(size: Size) -> list[Slice]:
         Slice("user_info", members * 3, _kafka("user_info", _profile_changes(size))),
         Slice("bpm", size.readings, _kafka("bpm", _readings(size), _OFFSET_OF_READING)),
         Slice("workout", events, _kafka("workout", _workout_events(size))),
-        Slice(
-            "registered_users", members, _file("registered_users", _registrations(size.first_day))
-        ),
+        Slice("registered_users", members, _file("registered_users", owners)),
         Slice("registered_users", handed_on, _file("registered_users", _hand_ons())),
         Slice("gym_logins", visits, _file("gym_logins", _logins(size))),
     ]
