@@ -37,7 +37,7 @@ $(STAMP): pyproject.toml uv.lock
 	if [ ! -x $(BIN)/uv ]; then \
 	    $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=$(UV_VERSION)'; \
 	fi; \
-	$(BIN)/uv sync --locked --quiet; \
+	$(BIN)/uv sync --locked --quiet --compile-bytecode; \
 	touch $(STAMP)
 
 up: install ## start the workspace
@@ -77,7 +77,7 @@ docs: up ## models, columns, lineage and freshness as pages
 	@$(BIN)/lakehouse docs
 
 bench: install ## how fast it is, 20 minutes (see bench/)
-	@$(BIN)/uv sync --locked --quiet --group bench
+	@$(BIN)/uv sync --locked --quiet --compile-bytecode --group bench
 	@$(BIN)/python -m bench
 
 soak: install ## hours of faults (see bench/)

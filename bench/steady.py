@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
-import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,27 +11,24 @@ from pathlib import Path
 from bench import data, statements, workspaces
 from bench.memory import PeakMemory
 from bench.results import store
-from local.home import CHECKOUT
-from tests.support import Workspace
+from tests.support import Workspace, copy_project
 
 THREADS = 4
 """Of dbt in the profile `local`."""
 EDITED_MODELS = ("heart_rates", "hourly_heart_rates")
-_PROJECT = (
-    *("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "snapshots"),
-    *("tests/dbt", "docs/dbt"),
-)
 
 
 def measure_nothing_new(space: Workspace, size: data.Size, repeats: int) -> None:
     """A build with nothing new, beside dbt's own start and a `select 1` a node.
 
-    The start is `dbt ls`; the statements go through the same endpoint, over as many connections
-    as dbt has threads. With tests, each test is a node. Case `<readings>`.
+    The start is a `dbt show` of `select 1`, which connects as a build does; `dbt ls`, which does
+    not, is measured beside it. The statements go through the same endpoint, over as many
+    connections as dbt has threads. With tests, each test is a node. Case `<readings>`.
     """
     seconds: dict[str, list[float]] = {}
     nodes = {}
     asked: dict[str, statements.Asked] = {}
+    starts = {"start": ("show", "--inline", "select 1"), "start_unconnected": ("ls",)}
     with PeakMemory(space) as memory:
         # The first turn warms up; the tests take long, so one turn with them must do.
         for turn, tests in enumerate((False, *(False for _ in range(repeats)), True)):
@@ -42,17 +37,23 @@ def measure_nothing_new(space: Workspace, size: data.Size, repeats: int) -> None
             build = workspaces.build(space, tests=tests)
             asked[f"statements{suffix}"] = statements.asked_since(space, position)
             nodes[f"nodes{suffix}"] = count = len(workspaces.node_seconds(space))
-            selects = workspaces.stopwatch(partial(_select_ones, space, count))
-            start = workspaces.stopwatch(partial(space.dbt, "--quiet", "ls"))
+            taken = {
+                f"build{suffix}": build,
+                f"selects{suffix}": workspaces.stopwatch(partial(_select_ones, space, count)),
+                **{
+                    name: workspaces.stopwatch(partial(space.dbt, "--quiet", *command))
+                    for name, command in starts.items()
+                },
+            }
             if turn:
-                seconds.setdefault(f"build{suffix}", []).append(build)
-                seconds.setdefault(f"selects{suffix}", []).append(selects)
-                seconds.setdefault("start", []).append(start)
+                for name, one in taken.items():
+                    seconds.setdefault(name, []).append(one)
     middle = {name: statistics.median(times) for name, times in seconds.items()}
     ratios = {
-        f"ratio{suffix}": round(
-            middle[f"build{suffix}"] / (middle["start"] + middle[f"selects{suffix}"]), 3
+        f"ratio{of}{suffix}": round(
+            middle[f"build{suffix}"] / (middle[f"start{of}"] + middle[f"selects{suffix}"]), 3
         )
+        for of in ("", "_unconnected")
         for suffix in ("", "_with_tests")
     }
     store(
@@ -101,15 +102,15 @@ def measure_edit_loop(space: Workspace, size: data.Size, repeats: int) -> None:
     seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="edit-loop-") as name, PeakMemory(space) as memory:
         folder = Path(name)
-        _copy_project(folder)
+        copy_project(folder)
         # Parses the copy as a whole, once; an edit then parses what it touched.
-        _dbt(space, folder, "--quiet", "ls")
+        space.dbt_on(folder, "--quiet", "ls")
         for turn in range(repeats):
             for model in EDITED_MODELS:
                 path = next((folder / "models").rglob(f"{model}.sql"))
                 path.write_text(f"{{# edit {turn} #}}\n{path.read_text()}")
                 seconds.setdefault(model, []).append(
-                    workspaces.stopwatch(partial(_dbt, space, folder, "build", "-s", f"{model}+"))
+                    workspaces.stopwatch(partial(space.dbt_on, folder, "build", "-s", f"{model}+"))
                 )
     store(
         "edit-loop",
@@ -118,28 +119,6 @@ def measure_edit_loop(space: Workspace, size: data.Size, repeats: int) -> None:
         facts={"readings": size.readings},
         memory_mib=memory.peaks,
     )
-
-
-def _copy_project(folder: Path) -> None:
-    for name in _PROJECT:
-        source, target = CHECKOUT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target)
-        else:
-            shutil.copy(source, target)
-
-
-def _dbt(space: Workspace, folder: Path, *arguments: str) -> None:
-    """dbt on a copy of the project. Raises AssertionError with its output if it fails."""
-    command = space.dbt_command(*arguments)
-    # The last of an option that is given twice counts.
-    command += ["--project-dir", str(folder), "--profiles-dir", str(folder)]
-    command += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    done = subprocess.run(
-        command, cwd=folder, env=space.environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
 
 
 def _select_ones(space: Workspace, count: int) -> None:

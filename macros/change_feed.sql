@@ -7,7 +7,7 @@
     comes out the same, so a run that dies between its merge and its mark only repeats itself.
 
     The marks that a compiled model has read up to stand in its SQL as comments (`input
-    silver.x@12`), from where remember_inputs() stores them once the model's own commit is through.
+    silver.x@12`), from where remember_build() stores them once the model's own commit is through.
     #}
 
 
@@ -25,6 +25,13 @@
 {%- endmacro %}
 
 
+{#  A dict that all nodes of one command share. The graph outlives a command where a program parses
+    the project once for several. #}
+{% macro of_this_command(name) -%}
+    {{ return(graph.setdefault(invocation_id, {}).setdefault(name, {})) }}
+{%- endmacro %}
+
+
 {#  The newest commit version of a Delta table. Asked once while a model compiles, so that all who
     ask mean the same commit; and once a command for all models, since whoever reads a table is
     built after it. at_least: a commit that is known to be there, of a build beside this one. #}
@@ -32,7 +39,7 @@
     {% set own = model.setdefault('versions_seen', {}) %}
     {% set name = relation | string %}
     {% if own.get(name, -2) < at_least %}
-        {% set all = graph.setdefault('versions_seen', {}) %}
+        {% set all = of_this_command('versions_seen') %}
         {% if all.get(name, -2) < at_least %}
             {% set newest = run_query('describe history ' ~ relation ~ ' limit 1').rows[0] %}
             {% do all.update({name: newest[0] | int}) %}
@@ -53,17 +60,23 @@
 {%- endmacro %}
 
 
-{#  {'silver.heart_rates': 12, ...}: up to which commit this model's table has read its inputs.
-    Asked once while a model compiles. #}
-{% macro input_marks() -%}
-    {% if 'marks_seen' not in model %}
-        {% set marks = {} %}
-        {% for name, value in table_properties(this).items() if name.startswith('fitbit.input.') %}
-            {% do marks.update({name[13:]: value | int}) %}
-        {% endfor %}
-        {% do model.update({'marks_seen': marks}) %}
+{# Those of this node's table before it is built. Asked once a command. #}
+{% macro properties_before() -%}
+    {% set all = of_this_command('properties_seen') %}
+    {% if model.unique_id not in all %}
+        {% do all.update({model.unique_id: table_properties(this)}) %}
     {% endif %}
-    {{ return(model['marks_seen']) }}
+    {{ return(all[model.unique_id]) }}
+{%- endmacro %}
+
+
+{# {'silver.heart_rates': 12, ...}: up to which commit this model's table has read its inputs. #}
+{% macro input_marks() -%}
+    {% set marks = {} %}
+    {% for name, value in properties_before().items() if name.startswith('fitbit.input.') %}
+        {% do marks.update({name[13:]: value | int}) %}
+    {% endfor %}
+    {{ return(marks) }}
 {%- endmacro %}
 
 
@@ -265,20 +278,4 @@ where {{ within }}
     values that Delta and Parquet keep. On Databricks clustering does the same. #}
 {% macro in_order_of(at) -%}
     {%- if not is_incremental() %}sort by {{ at }}{% endif -%}
-{%- endmacro %}
-
-
-{# Post-hook of every model of strategy recompute: stores up to which commits it read its inputs. #}
-{% macro remember_inputs() -%}
-    {%- if execute -%}
-    {%- set inputs = model.get('inputs_read')
-        or modules.re.findall('input ([\\w.]+)@(\\d+)', model.compiled_code or '') -%}
-    {%- if inputs and not (is_incremental() and not found_changes()) -%}
-    alter table {{ this }} set tblproperties (
-        {%- for name, version in inputs | unique %}
-        'fitbit.input.{{ name }}' = '{{ version }}'{{ ',' if not loop.last }}
-        {%- endfor %}
-    )
-    {%- endif -%}
-    {%- endif -%}
 {%- endmacro %}

@@ -18,14 +18,17 @@
         {%- set whole = not is_incremental() -%}
         {%- set after = -1 -%}
         {%- if not whole -%}
-            {#- Rows behind the mark are those of a build that died before it stored one. -#}
-            {%- set mark = input_marks().get(two_part_name(relation), -1) -%}
-            {%- set newest = run_query(
-                'select max(bronze_version) from ' ~ this ~ ' where bronze_version > ' ~ mark
-            ).rows[0][0] -%}
-            {%- set after = mark if newest is none else newest | int -%}
+            {%- set after = input_marks().get(two_part_name(relation), -1) -%}
         {%- endif -%}
         {%- set up_to = current_version(relation, after) -%}
+        {%- if not whole and after < up_to -%}
+            {#- Rows behind the mark are those of a build that died before it stored one. -#}
+            {%- set newest = run_query(
+                'select max(bronze_version) from ' ~ this ~ ' where bronze_version > ' ~ after
+            ).rows[0][0] -%}
+            {%- set after = after if newest is none else newest | int -%}
+            {%- set up_to = current_version(relation, after) -%}
+        {%- endif -%}
         {%- if not whole -%}
             {%- if after > up_to -%}
                 {%- do exceptions.raise_compiler_error(

@@ -17,7 +17,7 @@
             updated_at: changed_at                 # when the change took place; becomes valid_from
             check_cols: [name, city]               # the state; a change that leaves it as it was makes no version
             hard_deletes: ignore                   # deletes are read from the log
-            post_hook: "{{ '{{ remember_inputs() }}' }}"
+            post_hook: "{{ '{{ remember_build() }}' }}"
             meta:
               log: customer_changes                # the model that `relation` refers to
               deleted_when: "op = 'D'"             # this change ends the key's life
@@ -73,6 +73,16 @@
         },
     }) %}
 {% endmacro %}
+
+
+{# Whether a snapshot of this strategy has read its log to the end. #}
+{% macro has_read_log() -%}
+    {% if config.get('strategy') != 'change_log' or var('change_log_full', false) %}
+        {{ return(false) }}
+    {% endif %}
+    {% set after, up_to = unread_commits(ref(config.get('meta').log), true) %}
+    {{ return(after == up_to) }}
+{%- endmacro %}
 
 
 {% macro change_log_same(columns, left, right) -%}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,10 @@ from local.home import CATALOG, CHECKOUT, PORTS_PER_HOME, Home
 
 PATIENCE_SECONDS = 300.0
 """Only a hang takes so long; a busy machine may be slow."""
+_PROJECT = (
+    *("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "snapshots"),
+    *("tests/dbt", "docs/dbt"),
+)
 
 
 def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
@@ -79,7 +84,7 @@ class Workspace:
     ) -> subprocess.CompletedProcess[str]:
         """Run `lakehouse`; raises AssertionError with its output if it fails and `check`."""
         command = [sys.executable, "-m", "local.cli", *map(str, arguments)]
-        return self._run(command, check, timeout, environment or {}, stdin)
+        return self._run(command, check, timeout, environment, stdin)
 
     def dbt(
         self,
@@ -89,7 +94,7 @@ class Workspace:
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run dbt on the checkout."""
-        return self._run(self.dbt_command(*arguments), check, timeout, environment or {})
+        return self._run(self.dbt_command(*arguments), check, timeout, environment)
 
     @property
     def dbt_folder(self) -> Path:
@@ -102,18 +107,26 @@ class Workspace:
         folders = ("--target-path", str(folder / "target"), "--log-path", str(folder / "logs"))
         return dbt.command(*arguments, *folders)
 
+    def dbt_on(self, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run dbt on a copy of the project; its target and logs go there."""
+        # The last of an option that is given twice counts.
+        command = self.dbt_command(*arguments)
+        command += ["--project-dir", str(project), "--profiles-dir", str(project)]
+        command += ["--target-path", str(project / "target"), "--log-path", str(project / "logs")]
+        return self._run(command, check=True, timeout=900)
+
     def _run(
         self,
         command: Sequence[str],
         check: bool,
         timeout: float,
-        environment: Mapping[str, str],
+        environment: Mapping[str, str] | None = None,
         stdin: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             command,
             cwd=CHECKOUT,
-            env={**self.environment, **environment},
+            env={**self.environment, **(environment or {})},
             input=stdin,
             capture_output=True,
             text=True,
@@ -168,6 +181,17 @@ class Workspace:
         from local import workspace
 
         workspace.down(self.home)
+
+
+def copy_project(folder: Path) -> None:
+    """What dbt reads of the checkout, to be changed."""
+    for name in _PROJECT:
+        source, target = CHECKOUT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy(source, target)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
 
 import pytest
 
@@ -49,25 +48,17 @@ def built_tables(space: Workspace) -> list[str]:
     return found
 
 
-def test_a_build_with_nothing_new_changes_nothing(space: Workspace) -> None:
-    def newest(table: str) -> dict[str, Any]:
-        return space.sql(f"describe history {table} limit 1")[0]
+def test_a_build_with_nothing_new_writes_nothing(space: Workspace) -> None:
+    def newest() -> dict[str, int]:
+        return {
+            table: space.sql(f"describe history {table} limit 1")[0]["version"]
+            for table in built_tables(space)
+        }
 
-    before = {table: newest(table)["version"] for table in built_tables(space)}
+    before = newest()
     assert {*(f"silver.{name}" for name in SILVER), *(f"gold.{name}" for name in GOLD)} <= {*before}
     sequence.build(space)
-    for table, version in before.items():
-        columns = [row["col_name"] for row in space.sql(f"describe {table}")]
-        content = ", ".join(f"`{name}`" for name in columns if name not in ("built_by", ""))
-        now, then = (
-            f"select {content} from {table}",
-            f"select {content} from {table} version as of {version}",
-        )
-        assert space.sql(f"({now}) except all ({then})") == [], f"{table}; {REPRODUCE}"
-        assert space.sql(f"({then}) except all ({now})") == [], f"{table}; {REPRODUCE}"
-        config = space.sql(f"show tblproperties {table}")
-        if any(row["key"].startswith("fitbit.input.") for row in config):
-            assert newest(table)["version"] == version, f"{table} was written to; {REPRODUCE}"
+    assert newest() == before, REPRODUCE
 
 
 def test_two_builds_at_once_and_late_records_that_make_rows_disappear(space: Workspace) -> None:
