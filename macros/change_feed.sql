@@ -32,6 +32,17 @@
 {%- endmacro %}
 
 
+{# {version, at, operation} of a Delta table's newest commit. #}
+{% macro newest_commit(relation) -%}
+    {% set history = run_query('describe history ' ~ relation ~ ' limit 1') %}
+    {{ return({
+        'version': history.columns['version'].values()[0] | int,
+        'at': history.columns['timestamp'].values()[0] | string,
+        'operation': history.columns['operation'].values()[0],
+    }) }}
+{%- endmacro %}
+
+
 {#  The newest commit version of a Delta table. Asked once while a model compiles, so that all who
     ask mean the same commit; and once a command for all models, since whoever reads a table is
     built after it. at_least: a commit that is known to be there, of a build beside this one. #}
@@ -41,8 +52,7 @@
     {% if own.get(name, -2) < at_least %}
         {% set all = of_this_command('versions_seen') %}
         {% if all.get(name, -2) < at_least %}
-            {% set newest = run_query('describe history ' ~ relation ~ ' limit 1').rows[0] %}
-            {% do all.update({name: newest[0] | int}) %}
+            {% do all.update({name: newest_commit(relation).version}) %}
         {% endif %}
         {% do own.update({name: all[name]}) %}
     {% endif %}

@@ -1,5 +1,5 @@
-{#  A table or view that already is what its build would leave is not built: seeds, models and the
-    snapshot (docs/incremental.md). dbt's adapter would ask some ten statements for each, to find that out at
+{#  A table that already is what its build would leave is not built: seeds, models and the snapshot
+    (docs/incremental.md). dbt's adapter would ask some ten statements for each, to find that out at
     the last of them; and while it loads a seed or fills a table anew, readers may find it empty. #}
 
 
@@ -13,96 +13,107 @@
 {% endmacro %}
 
 
-{#  Whether a table or view was built by the definition that it has now and, a table, holds all of
-    its inputs.
-
-    Its properties tell, as remember_build() left them. What is built whole must not have been
-    written to since, that is its newest commit: a seed or table changed by hand is made anew. #}
+{#  Whether this node's table was built by the definition that it has now and holds all of its inputs,
+    as its properties tell (remember_build()). Nobody may have written since to what is built whole:
+    what was changed by hand, or emptied by a build that died, is made anew. #}
 {% macro is_up_to_date() -%}
-    {# Asked before the build reads them: what is committed meanwhile is new to the next one. #}
-    {% set inputs = inputs_read() %}
-    {% set built_as = config.get('materialized') %}
+    {# Of a table built whole it names its inputs' commits: asked before the build reads them, what is
+        committed meanwhile is new to the next one. #}
+    {% set definition = definition() %}
     {% set relation = load_cached_relation(this) %}
-    {% if should_full_refresh() or relation is none or relation.is_view != (built_as == 'view')
-        or properties_before().get('fitbit.definition') != definition() %}
+    {% if should_full_refresh() or relation is none or not relation.is_table
+        or properties_before().get('fitbit.definition') != definition %}
         {{ return(false) }}
     {% endif %}
-    {% if built_as == 'view' %}
-        {{ return(true) }}
-    {% elif built_as == 'incremental' %}
+    {% set built_as = config.get('materialized') %}
+    {% if built_as == 'incremental' %}
         {{ return(not found_changes()) }}
     {% elif built_as == 'snapshot' %}
         {{ return(has_read_log()) }}
     {% endif %}
-    {% for name, version in inputs if input_marks().get(name) != version %}
-        {{ return(false) }}
-    {% endfor %}
-    {% set newest = run_query('describe history ' ~ this ~ ' limit 1') %}
-    {{ return(newest.columns['operation'].values()[0] == 'SET TBLPROPERTIES') }}
+    {{ return(newest_commit(this).version | string == properties_before().get('fitbit.noted_at')) }}
 {%- endmacro %}
 
 
-{#  What a table or view is made by, as a hash: its SQL (with macros and variables filled in where
-    that is the same in each build; of a seed its file), columns, comments and configuration. #}
+{#  What a table is made by, as a hash: SQL, columns, comments and configuration; of a seed also its
+    rows; of a table built whole the SQL with macros and variables filled in, and its inputs' commits.
+    #}
 {% macro definition() -%}
-    {% set is_same_sql = config.get('materialized') in ('table', 'view') %}
-    {% set made_by = tojson(
-        [
-            model.get('compiled_code') if is_same_sql else model.raw_code,
-            model.checksum,
-            model.description,
-            model.columns,
-            model.get('constraints'),
-            model.config,
-        ],
-        sort_keys=true
-    ) %}
-    {% if made_by is none %}
+    {% set built_as = config.get('materialized') %}
+    {% set made_by = [model.description, model.columns, model.get('constraints'), model.config] %}
+    {% if built_as == 'seed' %}
+        {% set rows = load_result('agate_table').table %}
+        {% do made_by.append(rows.column_names | string) %}
+        {% for row in rows.rows %}{% do made_by.append(row.values() | string) %}{% endfor %}
+    {% elif built_as == 'table' %}
+        {% do made_by.append([model.compiled_code, commits_of_inputs()]) %}
+    {% else %}
+        {% do made_by.append(model.raw_code) %}
+    {% endif %}
+    {% set text = tojson(made_by, sort_keys=true) %}
+    {% if text is none %}
         {% do exceptions.raise_compiler_error(this ~ ': its definition is no JSON') %}
     {% endif %}
-    {{ return(local_md5(made_by)) }}
+    {{ return(local_md5(text)) }}
 {%- endmacro %}
 
 
-{#  The inputs that this node's build reads, as (name, commit): of a table built whole the newest
-    ones, else those noted while it was compiled. #}
-{% macro inputs_read() -%}
-    {% if config.get('materialized') != 'table' %}
-        {{ return(model.get('inputs_read') or modules.re.findall(
-            'input ([\\w.]+)@(\\d+)', model.get('compiled_code') or ''
-        )) }}
+{#  The newest commits of all inputs, asked once a command. With their times: a table made anew
+    counts from 0 again. By ref() and source(): with --defer inputs lie in another catalog. A view has
+    no commits, so who reads one is never up to date. #}
+{% macro commits_of_inputs() -%}
+    {% set all = of_this_command('commits_of_inputs') %}
+    {% if model.unique_id not in all %}
+        {% set found = [] %}
+        {% for unique_id in model.depends_on.nodes %}
+            {% set node = graph.nodes.get(unique_id) or graph.sources[unique_id] %}
+            {% set named = source(node.source_name, node.name) if node.resource_type == 'source'
+                else ref(node.package_name, node.name) %}
+            {% set relation = api.Relation.create(
+                database=named.database, schema=named.schema, identifier=named.identifier
+            ) %}
+            {% do found.append(
+                [relation | string, invocation_id] if node.config.materialized in ('view', 'ephemeral')
+                else [relation | string, newest_commit(relation)]
+            ) %}
+        {% endfor %}
+        {% do all.update({model.unique_id: found}) %}
     {% endif %}
-    {% set inputs = [] %}
-    {% for unique_id in model.depends_on.nodes %}
-        {% set node = graph.nodes.get(unique_id) or graph.sources[unique_id] %}
-        {% set relation = api.Relation.create(
-            database=node.database, schema=node.schema, identifier=node.alias or node.identifier
-        ) %}
-        {% do inputs.append((two_part_name(relation), current_version(relation))) %}
-    {% endfor %}
-    {{ return(inputs) }}
+    {{ return(all[model.unique_id]) }}
 {%- endmacro %}
 
 
-{#  Post-hook of every seed, model and snapshot: stores up to which commits it read its inputs, and
-    by which definition it was built. #}
+{#  Post-hook of every seed, model and snapshot: notes in the table's properties up to which commits
+    it read its inputs, and by which definition it was built. #}
 {% macro remember_build() -%}
-    {%- set built_as = config.get('materialized') -%}
-    {%- if execute -%}
     {%- set properties = {} -%}
-    {%- if not (is_incremental() and not found_changes()) -%}
-        {%- for name, version in inputs_read() -%}
-            {%- do properties.update({'fitbit.input.' ~ name: version}) -%}
-        {%- endfor -%}
+    {%- set built_as = config.get('materialized') -%}
+    {%- if not execute or built_as == 'view' -%}
+    {%- elif built_as in ('seed', 'table') -%}
+        {#- Behind its rows only: another build may just have emptied it, to fill it anew. -#}
+        {%- set newest = newest_commit(this) -%}
+        {%- if newest.operation == 'WRITE' -%}
+            {%- do properties.update({
+                'fitbit.definition': definition(), 'fitbit.noted_at': newest.version + 1
+            }) -%}
+        {%- endif -%}
+    {%- else -%}
+        {%- if not is_incremental() or found_changes() -%}
+            {%- for name, version in model.get('inputs_read') or modules.re.findall(
+                'input ([\\w.]+)@(\\d+)', model.get('compiled_code') or ''
+            ) -%}
+                {%- do properties.update({'fitbit.input.' ~ name: version}) -%}
+            {%- endfor -%}
+        {%- endif -%}
+        {%- if properties or properties_before().get('fitbit.definition') != definition() -%}
+            {%- do properties.update({'fitbit.definition': definition()}) -%}
+        {%- endif -%}
     {%- endif -%}
-    {%- if properties or built_as in ('seed', 'table', 'view')
-        or properties_before().get('fitbit.definition') != definition() -%}
-    alter {{ 'view' if built_as == 'view' else 'table' }} {{ this }} set tblproperties (
+    {%- if properties -%}
+    alter table {{ this }} set tblproperties (
         {%- for name, value in properties.items() %}
-        '{{ name }}' = '{{ value }}',
+        '{{ name }}' = '{{ value }}'{{ ',' if not loop.last }}
         {%- endfor %}
-        'fitbit.definition' = '{{ definition() }}'
     )
-    {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

@@ -17,6 +17,8 @@ from tests.support import Workspace, copy_project
 pytestmark = pytest.mark.timeout(1800)
 
 NOTHING_NEW = "NOTHING NEW"
+VIEWS = {"dates", "member_ages"}
+"""These are replaced each time."""
 
 
 @pytest.fixture(scope="module")
@@ -29,40 +31,46 @@ def space(example_workspace: Workspace, landed_cases: Landed) -> Iterator[Worksp
 
 
 def built(target: Path) -> set[str]:
-    """The nodes that the last command really built. All must have succeeded."""
+    """The tables that the last command really built. All must have succeeded."""
     results = json.loads((target / "run_results.json").read_text())["results"]
     nodes = [r for r in results if r["unique_id"].split(".")[0] in ("model", "seed", "snapshot")]
     assert nodes
     assert all(r["status"] == "success" for r in nodes)
-    return {r["unique_id"].split(".")[2] for r in nodes if r["message"] != NOTHING_NEW}
+    names = {r["unique_id"].split(".")[2] for r in nodes if r["message"] != NOTHING_NEW}
+    return names - VIEWS
 
 
 def build(space: Workspace, *arguments: str) -> set[str]:
-    """Nodes that a build of the project really built."""
+    """Tables that a build of the project really built."""
     space.dbt("build", *dbt.WITHOUT_TESTS, *arguments)
     return built(space.dbt_folder / "target")
 
 
+def newest(space: Workspace, table: str) -> int:
+    """The number of a table's newest commit."""
+    return int(space.sql(f"describe history {table} limit 1")[0]["version"])
+
+
 def test_what_somebody_wrote_to_or_dropped_is_made_anew(space: Workspace) -> None:
-    written = {"silver.age_bands", "gold.member_activity", "silver.user_bins"}
+    silver = ("age_bands", "heart_rate_zones", "user_bins")
+    written = (*(f"silver.{name}" for name in silver), "gold.member_activity")
     before = {table: space.sql(f"select * from {table} order by 1, 2") for table in written}
     assert all(before.values())
-    days = space.sql("select count(*) as days from gold.dates")
     assert build(space) == set()
     space.sql("delete from silver.age_bands where from_age >= 30")
+    # The newest commit is what it would be behind a build.
+    space.sql("delete from silver.heart_rate_zones")
+    space.sql("alter table silver.heart_rate_zones set tblproperties ('owner' = 'somebody')")
     space.sql("update gold.member_activity set logins = -1")
     space.sql("drop table silver.user_bins")
-    space.sql("create or replace view gold.dates as select date '2026-01-01' as date_day")
-    # Its input has been written to, and comes out as it was.
-    assert build(space) == {"age_bands", "member_activity", "user_bins", "dates"}
+    assert build(space) == {"age_bands", "heart_rate_zones", "member_activity", "user_bins"}
     for table, rows in before.items():
         assert space.sql(f"select * from {table} order by 1, 2") == rows, table
-    assert space.sql("select count(*) as days from gold.dates") == days
     assert build(space) == set()
 
 
 def test_a_variable_reaches_the_tables_that_it_is_in(space: Workspace) -> None:
-    names = ("as_of_dates", "user_bins", "member_activity", "dates", "pipeline_health")
+    names = ("as_of_dates", "user_bins", "member_activity", "pipeline_health")
     assert build(space, "-s", *names) == set()
     variables = json.dumps({"as_of_date": "2026-02-14"})
     assert build(space, "-s", *names, "--vars", variables) == {
@@ -76,18 +84,22 @@ def test_a_variable_reaches_the_tables_that_it_is_in(space: Workspace) -> None:
 def test_a_changed_comment_seed_or_column_is_built(space: Workspace, tmp_path: Path) -> None:
     names = ("heart_rates", "gym_visits", "age_bands", "user_bins", "heart_rate_zones")
     copy_project(tmp_path)
-    # The first command on a copy: nothing but the folder is another.
+    # Nothing but the folder is another; a table made anew counts its commits from 0.
+    space.sql("drop table silver.age_bands")
     space.dbt_on(tmp_path, "build", *dbt.WITHOUT_TESTS, "-s", *names)
-    assert built(tmp_path / "target") == set()
+    assert built(tmp_path / "target") == {"age_bands", "user_bins"}
 
+    before = newest(space, "silver.age_bands")
     properties = tmp_path / "models/silver/heart_rates.yml"
     text = properties.read_text()
     assert "doc('device_id')" in text
     properties.write_text(text.replace("{{ doc('device_id') }}", "Which device.", 1))
     bands = tmp_path / "seeds/age_bands.csv"
     bands.write_text(bands.read_text() + "101 and up,101,\n")
+    space.sql("drop table silver.age_bands")
     space.dbt_on(tmp_path, "build", *dbt.WITHOUT_TESTS, "-s", *names)
     assert built(tmp_path / "target") == {"heart_rates", "age_bands", "user_bins"}
+    assert newest(space, "silver.age_bands") == before
     comments = {row["col_name"]: row["comment"] for row in space.sql("describe silver.heart_rates")}
     assert comments["device_id"] == "Which device."
     added = "select count(*) as n from silver.age_bands where from_age = 101"
@@ -120,3 +132,22 @@ def test_a_program_that_parses_once_sees_what_is_new_at_each_command(space: Work
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert space.sql(counted)[0]["n"] == before + 1
+
+
+def test_with_defer_inputs_are_looked_up_where_they_lie(space: Workspace, tmp_path: Path) -> None:
+    """As a pull request's build in a catalog of its own, which holds what it changes alone."""
+    state = tmp_path / "state"
+    space.dbt("parse", "--target-path", str(state))
+    copy_project(tmp_path / "project")
+    project = tmp_path / "project/dbt_project.yml"
+    project.write_text(project.read_text().replace("+schema: silver", "+schema: pr_silver"))
+    select = ("build", "-s", "user_bins", "--defer", "--state", str(state), *dbt.WITHOUT_TESTS)
+    try:
+        for expected in ({"user_bins"}, set()):
+            space.dbt_on(tmp_path / "project", *select)
+            assert built(tmp_path / "project/target") == expected
+        columns = "user_id, age_band, gender, city, state, as_of_date"
+        theirs = f"select {columns} from pr_silver.user_bins order by user_id"
+        assert space.sql(theirs) == space.sql(theirs.replace("pr_silver", "silver"))
+    finally:
+        space.sql("drop schema if exists pr_silver cascade")
