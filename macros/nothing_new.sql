@@ -13,12 +13,12 @@
 {% endmacro %}
 
 
-{#  Whether this node's table was built by the definition that it has now and holds all of its inputs,
-    as its properties tell (remember_build()). Nobody may have written since to what is built whole:
-    what was changed by hand, or emptied by a build that died, is made anew. #}
+{#  Whether this node's table was built by the definition that it has now and holds all of its
+    inputs, as its properties tell (remember_build()). Nobody may have written since to what is built
+    whole: what was changed by hand, or emptied by a build that died, is made anew. #}
 {% macro is_up_to_date() -%}
-    {# Of a table built whole it names its inputs' commits: asked before the build reads them, what is
-        committed meanwhile is new to the next one. #}
+    {# Before the build reads its inputs, whose commits it may name: what is committed meanwhile is
+        new to the next one. #}
     {% set definition = definition() %}
     {% set relation = load_cached_relation(this) %}
     {% if should_full_refresh() or relation is none or not relation.is_table
