@@ -113,7 +113,11 @@ def test_a_program_that_parses_once_sees_what_is_new_at_each_command(space: Work
     counted = "select count(*) as n from silver.stg_kafka__bpm"
     before = space.sql(counted)[0]["n"]
     select = ("build", "-s", "stg_kafka__bpm", *dbt.WITHOUT_TESTS)
-    again = "insert into bronze.bpm select * from bronze.bpm limit 1"
+    again = (
+        "insert into bronze.bpm by name"
+        " select * except (record_id), concat(record_id, '-again') as record_id"
+        " from bronze.bpm where record_id is not null order by record_id limit 1"
+    )
     folder = space.dbt_folder
     done = subprocess.run(
         dbt.in_one_process(
