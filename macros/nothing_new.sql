@@ -42,7 +42,7 @@
     {% set built_as = config.get('materialized') %}
     {% set made_by = [model.description, model.columns, model.get('constraints'), model.config] %}
     {% if built_as == 'seed' %}
-        {% set rows = load_result('agate_table').table %}
+        {% set rows = load_agate_table() %}
         {% do made_by.append(rows.column_names | string) %}
         {% for row in rows.rows %}{% do made_by.append(row.values() | string) %}{% endfor %}
     {% elif built_as == 'table' %}
