@@ -13,6 +13,11 @@
 {% endmaterialization %}
 
 
+{% materialization view, adapter='databricks' %}
+    {{ return(built_if_new(dbt.materialization_view_databricks)) }}
+{% endmaterialization %}
+
+
 {% materialization snapshot, adapter='databricks' %}
     {{ return(built_if_new(dbt.materialization_snapshot_databricks)) }}
 {% endmaterialization %}

@@ -1,6 +1,7 @@
-{#  A table that already is what its build would leave is not built: seeds, models and the snapshot
-    (docs/incremental.md). dbt's adapter would ask some ten statements for each, to find that out at
-    the last of them; and while it loads a seed or fills a table anew, readers may find it empty. #}
+{#  A table or view that already is what its build would leave is not built: seeds, models and the
+    snapshot (docs/incremental.md). dbt's adapter would ask some ten statements for each, to find that
+    out at the last of them; and while it loads a seed, fills a table anew or replaces a view, readers
+    may find it empty or gone. #}
 
 
 {# The adapter's materialization `build`, unless there is nothing to do. #}
@@ -15,29 +16,40 @@
 
 {#  Whether this node's table was built by the definition that it has now and holds all of its
     inputs, as its properties tell (remember_build()). Nobody may have written since to what is built
-    whole: what was changed by hand, or emptied by a build that died, is made anew. #}
+    whole: what was changed by hand, or emptied by a build that died, is made anew. So is a view that
+    says something else. #}
 {% macro is_up_to_date() -%}
     {# Before the build reads its inputs, whose commits it may name: what is committed meanwhile is
         new to the next one. #}
     {% set definition = definition() %}
     {% set relation = load_cached_relation(this) %}
-    {% if should_full_refresh() or relation is none or not relation.is_table
+    {% set built_as = config.get('materialized') %}
+    {% if should_full_refresh() or relation is none or relation.is_view != (built_as == 'view')
         or properties_before().get('fitbit.definition') != definition %}
         {{ return(false) }}
     {% endif %}
-    {% set built_as = config.get('materialized') %}
     {% if built_as == 'incremental' %}
         {{ return(not found_changes()) }}
     {% elif built_as == 'snapshot' %}
         {{ return(has_read_log()) }}
     {% endif %}
-    {{ return(newest_commit(this).version | string == properties_before().get('fitbit.noted_at')) }}
+    {% set now = view_text() if built_as == 'view' else newest_commit(this).version | string %}
+    {{ return(now == properties_before().get('fitbit.noted_at')) }}
+{%- endmacro %}
+
+
+{# What a view says, as a hash. #}
+{% macro view_text() -%}
+    {% set described = run_query('describe table extended ' ~ this).rows %}
+    {% set texts = [] %}
+    {% for row in described if row[0] == 'View Text' %}{% do texts.append(row[1]) %}{% endfor %}
+    {{ return(local_md5(texts | join)) }}
 {%- endmacro %}
 
 
 {#  What a table is made by, as a hash: SQL, columns, comments and configuration; of a seed also its
-    rows; of a table built whole the SQL with macros and variables filled in, and its inputs' commits.
-    #}
+    rows; of views and tables built whole the SQL with macros and variables filled in, of these also
+    their inputs' commits. #}
 {% macro definition() -%}
     {% set built_as = config.get('materialized') %}
     {% set made_by = [model.description, model.columns, model.get('constraints'), model.config] %}
@@ -47,6 +59,8 @@
         {% for row in rows.rows %}{% do made_by.append(row.values() | string) %}{% endfor %}
     {% elif built_as == 'table' %}
         {% do made_by.append([model.compiled_code, commits_of_inputs()]) %}
+    {% elif built_as == 'view' %}
+        {% do made_by.append(model.compiled_code) %}
     {% else %}
         {% do made_by.append(model.raw_code) %}
     {% endif %}
@@ -59,16 +73,16 @@
 
 
 {#  The newest commits of all inputs, asked once a command. With their times: a table made anew
-    counts from 0 again. By ref() and source(): with --defer inputs lie in another catalog. A view has
-    no commits, so who reads one is never up to date. #}
+    counts from 0 again. By ref(): with --defer inputs lie in another catalog. A view has no commits, so
+    who reads one is never up to date. #}
 {% macro commits_of_inputs() -%}
     {% set all = of_this_command('commits_of_inputs') %}
     {% if model.unique_id not in all %}
         {% set found = [] %}
         {% for unique_id in model.depends_on.nodes %}
             {% set node = graph.nodes.get(unique_id) or graph.sources[unique_id] %}
-            {% set named = source(node.source_name, node.name) if node.resource_type == 'source'
-                else ref(node.package_name, node.name) %}
+            {% set is_source = node.resource_type == 'source' %}
+            {% set named = node if is_source else ref(node.package_name, node.name) %}
             {% set relation = api.Relation.create(
                 database=named.database, schema=named.schema, identifier=named.identifier
             ) %}
@@ -88,7 +102,11 @@
 {% macro remember_build() -%}
     {%- set properties = {} -%}
     {%- set built_as = config.get('materialized') -%}
-    {%- if not execute or built_as == 'view' -%}
+    {%- if not execute -%}
+    {%- elif built_as == 'view' -%}
+        {%- do properties.update({
+            'fitbit.definition': definition(), 'fitbit.noted_at': view_text()
+        }) -%}
     {%- elif built_as in ('seed', 'table') -%}
         {#- Behind its rows only: another build may just have emptied it, to fill it anew. -#}
         {%- set newest = newest_commit(this) -%}
@@ -110,7 +128,7 @@
         {%- endif -%}
     {%- endif -%}
     {%- if properties -%}
-    alter table {{ this }} set tblproperties (
+    alter {{ 'view' if built_as == 'view' else 'table' }} {{ this }} set tblproperties (
         {%- for name, value in properties.items() %}
         '{{ name }}' = '{{ value }}'{{ ',' if not loop.last }}
         {%- endfor %}
