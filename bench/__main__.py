@@ -30,7 +30,7 @@ LONG = ("incremental", "latency")
 _ON_ONE_WORKSPACE = ("build", "nothing-new", "edit-loop", "nodes")
 """In this order: the last one adds readings."""
 _SMALL = 1_000_000
-"""Readings that a workspace set up for small tables writes within half a minute."""
+"""Up to so many readings are written in a workspace that is set up for small tables."""
 
 
 def main() -> int:
@@ -86,7 +86,7 @@ def _runs(parts: Sequence[str], args: argparse.Namespace) -> list[tuple[str, Cal
 
 
 def _on_one(parts: Sequence[str], size: data.Size, args: argparse.Namespace) -> None:
-    # Large ones would be set up so from their second start on, and written in a tenth of the speed.
+    # Otherwise a large one is set up so from its second start on, after all was written.
     options = workspaces.AS_FOR_LARGE_TABLES if size.readings > _SMALL else ""
     with workspaces.opened(lambda _: options) as space:
         with workspaces.connect(space) as spark:

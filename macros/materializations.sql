@@ -23,6 +23,7 @@
 {% endmaterialization %}
 
 
+{# dbt asks a seed for its rows also where nothing was loaded. #}
 {% materialization seed, adapter='databricks' %}
     {% do store_result('agate_table', response='OK', agate_table=load_agate_table()) %}
     {{ return(built_if_new(dbt.materialization_seed_databricks)) }}
