@@ -181,8 +181,8 @@ def _options(home: Home) -> list[str]:
         "-Xss4m",  # deep plans are analysed by recursion
         "-XX:+ExitOnOutOfMemoryError",  # half dead, it would answer and do nothing
         "-XX:+IgnoreUnrecognizedVMOptions",
-        # Java leaves methods of more than 8,000 bytes to the interpreter. What Spark writes for typing
-        # readings is larger: compiled, it takes 6 s for 2 million of them instead of 15.
+        # Java leaves methods of more than 8,000 bytes to its interpreter. The one that Spark writes
+        # for typing readings is larger: compiled, it takes 6 s for 2 million of them, not 15.
         "-XX:-DontCompileHugeMethods",
         "--add-modules=jdk.incubator.vector",
         *(f"--add-opens={package}=ALL-UNNAMED" for package in opened),
