@@ -78,7 +78,7 @@ docs: up ## models, columns, lineage and freshness as pages
 
 bench: install ## how fast it is, 20 minutes (see bench/)
 	@$(BIN)/uv sync --locked --quiet --compile-bytecode --group bench
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench && $(BIN)/python -m bench page
 
 soak: install ## hours of faults (see bench/)
 	@$(BIN)/python -m bench.soak --kills 20

@@ -3,7 +3,7 @@
     python -m bench                                   the short parts, about 20 minutes on 2 cores
     python -m bench incremental latency               the long ones
     python -m bench build --readings 2500000 --repeats 1
-    python -m bench build --readings 25000000 --repeats 0 --contenders batch duckdb
+    python -m bench build --readings 25000000 --repeats 0 --contenders tutorials batch duckdb
     python -m bench landing --records 2000000
     python -m bench page                              docs/performance.md from bench/results
 
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument(
         "parts", nargs="*", metavar="part", help=f"{', '.join(known)}; default: {', '.join(SHORT)}"
     )
-    parser.add_argument("--repeats", type=int, default=3, help="counted rounds (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=2, help="counted rounds (%(default)s)")
     sizes = parser.add_argument_group("sizes")
     sizes.add_argument("--readings", type=int, nargs="+", default=[250_000], metavar="N")
     sizes.add_argument(

@@ -48,10 +48,11 @@ def measure(
     files.write_text(json.dumps(bronze))
     # DuckDB names the catalog after the file; `batch` is the script's schema.
     database = space.home.root / "tables.duckdb"
+    stages: dict[str, float] = {}
     ways: Mapping[str, Callable[[], float]] = {
         "project": partial(_project, space),
         "same_tables": partial(_project, space, *_TEN_TABLES),
-        "tutorials": partial(_tutorials, space, size),
+        "tutorials": partial(_tutorials, space, stages),
         "batch": partial(_batch, space),
         "duckdb": partial(_duckdb, files, database),
     }
@@ -77,6 +78,7 @@ def measure(
             "readings": size.readings,
             "members": size.members,
             "rows": dict(rows),
+            **({"tutorials_seconds": stages} if stages else {}),
             **_bytes(space),
         },
         memory_mib=memory.peaks,
@@ -88,15 +90,17 @@ def _project(space: Workspace, *arguments: str, tests: bool = False) -> float:
     return workspaces.build(space, *arguments, tests=tests)
 
 
-def _tutorials(space: Workspace, size: data.Size) -> float:
+def _tutorials(space: Workspace, stages: dict[str, float]) -> float:
     with workspaces.connect(space) as spark:
+        workspaces.set_up_for_rows(spark)
         spark.sql(f"drop schema if exists {tutorials.SCHEMA} cascade")
         folder = space.home.root / "tutorials" / str(time.monotonic_ns())
-        return workspaces.stopwatch(lambda: tutorials.run(spark, folder, size.readings))
+        return workspaces.stopwatch(lambda: stages.update(tutorials.run(spark, folder)))
 
 
 def _batch(space: Workspace) -> float:
     with workspaces.connect(space) as spark:
+        workspaces.set_up_for_rows(spark)
         spark.sql("drop schema if exists batch cascade")
         return workspaces.stopwatch(lambda: batch.run_in_spark(spark))
 

@@ -1,11 +1,13 @@
 """Kafka to a table: how many records a second a drain takes in.
 
 project       `lakehouse ingest --feed bpm`, the whole command, into bronze
-bare_spark    Spark's Kafka source into nothing (`noop`), the query alone
+query         its query alone, without the command around it, into a table like bronze's
+bare_spark    the same source into nothing (`noop`), the query alone
 hand_written  a Python consumer (bench/hand_written.py), the whole process, into a Delta table
 raw_consumer  Kafka's own consumer in Java, which drops the records, without the JVM's start
 
-Each round produces new records, which each of them reads; all must count the same.
+Each round produces new records, which the first four read; the consumer reads as many from the
+topic's beginning. All must count the same, and the three tables must hold the same records.
 """
 
 from __future__ import annotations
@@ -16,16 +18,27 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench import data, raw_consumer, workspaces
+import duckdb
+
+from bench import compare, data, raw_consumer, workspaces
 from bench.memory import PeakMemory
 from bench.results import Unequal, store
-from ingestion import broker, sources
+from ingestion import broker, bronze, runner, sources
 from local.commands.ingest import config_of
 from local.home import CHECKOUT
 from tests.support import Workspace
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.streaming.query import StreamingQuery
+
+CONTENDERS = ("project", "query", "bare_spark", "hand_written", "raw_consumer")
 _DEVICES = 500
+_SCHEMA = "landing"
+"""Where `query` writes."""
 
 Offsets = Mapping[int, int]
 
@@ -41,16 +54,18 @@ def measure(space: Workspace, records: int, repeats: int) -> None:
             _require("the broker", sum(last.values()) - sum(first.values()), records)
             ways: dict[str, Callable[[], float]] = {
                 "project": partial(_project, space, records),
+                "query": partial(_query, space, first, records),
                 "bare_spark": partial(_bare_spark, space, first, records),
-                "hand_written": partial(_hand_written, space, first, last, records, turn),
+                "hand_written": partial(_hand_written, space, first, last, turn),
                 "raw_consumer": partial(raw_consumer.run, space.home, "bpm", records),
             }
-            names = list(ways)
-            for name in names[turn % 4 :] + names[: turn % 4]:
+            at = turn % len(CONTENDERS)
+            for name in CONTENDERS[at:] + CONTENDERS[:at]:
                 taken = ways[name]()
                 print(f"  round {turn}: {name} {records / taken:.0f}/s", flush=True)
                 if turn:
                     seconds.setdefault(name, []).append(taken)
+            _check(space, first, records, turn)
     store(
         "landing",
         f"{records}",
@@ -89,36 +104,96 @@ def _project(space: Workspace, records: int) -> float:
     return taken
 
 
+def _query(space: Workspace, first: Offsets, records: int) -> float:
+    with workspaces.connect(space) as spark:
+        spark.sql(f"create schema if not exists {_SCHEMA}")
+        spark.sql(f"drop table if exists {_SCHEMA}.bpm")
+        spark.sql(f"create table {_SCHEMA}.bpm like bronze.bpm")
+
+        def start(rows: DataFrame, checkpoint: Path) -> StreamingQuery:
+            return bronze.start_writing(
+                rows,
+                table=bronze.table_name("bpm", schema=_SCHEMA),
+                name="bpm",
+                newest="timestamp",
+                writer_id="bpm/0",
+                checkpoint=checkpoint,
+                continuous=False,
+                trigger_seconds=1,
+            )
+
+        return _drained(space, spark, first, records, start)
+
+
 def _bare_spark(space: Workspace, first: Offsets, records: int) -> float:
+    def start(rows: DataFrame, checkpoint: Path) -> StreamingQuery:
+        writer = rows.writeStream.format("noop").trigger(availableNow=True)
+        return writer.option("checkpointLocation", str(checkpoint)).start()
+
+    with workspaces.connect(space) as spark:
+        return _drained(space, spark, first, records, start)
+
+
+def _drained(
+    space: Workspace,
+    spark: SparkSession,
+    first: Offsets,
+    records: int,
+    start: Callable[[DataFrame, Path], StreamingQuery],
+) -> float:
+    """Seconds of a query from its start to its end, with ingestion's source and settings."""
     config = config_of(space.home)
     topic = broker.describe(config, "bpm")
-    with workspaces.connect(space) as spark:
-        stream = sources.kafka_stream(spark, config, topic, epoch=0, start=dict(first))
-        writer = stream.writeStream.format("noop").trigger(availableNow=True)
-        folder = space.home.root / f"bare-{time.monotonic_ns()}"
-        started = time.monotonic()
-        query = writer.option("checkpointLocation", str(folder)).start()
-        query.awaitTermination()
-        taken = time.monotonic() - started
-        batches = query.recentProgress
-        read = sum(source["numInputRows"] for batch in batches for source in batch["sources"])
-    _require("bare Spark", read, records)
+    # All micro-batches are counted, not only the newest.
+    settings = runner.QUERY_SETTINGS | {"spark.sql.streaming.numRecentProgressUpdates": "100000"}
+    for setting, value in settings.items():
+        spark.conf.set(setting, value)
+    stream = sources.kafka_stream(spark, config, topic, epoch=0, start=dict(first))
+    checkpoint = space.home.root / f"drained-{time.monotonic_ns()}"
+    started = time.monotonic()
+    query = start(stream, checkpoint)
+    query.awaitTermination()
+    taken = time.monotonic() - started
+    batches = query.recentProgress
+    read = sum(source["numInputRows"] for batch in batches for source in batch["sources"])
+    _require("Spark", read, records)
     return taken
 
 
-def _hand_written(
-    space: Workspace, first: Offsets, last: Offsets, records: int, turn: int
-) -> float:
-    from deltalake import DeltaTable
-
-    table = str(space.home.root / "hand-written" / str(turn))
+def _hand_written(space: Workspace, first: Offsets, last: Offsets, turn: int) -> float:
+    table = str(_hand_written_table(space, turn))
     command = [
         *(sys.executable, "-m", "bench.hand_written", space.home.kafka_bootstrap, "bpm", table),
         *(json.dumps(dict(first)), json.dumps(dict(last))),
     ]
-    taken = workspaces.stopwatch(lambda: subprocess.run(command, cwd=CHECKOUT, check=True))
-    _require("the hand-written consumer", DeltaTable(table).to_pyarrow_table().num_rows, records)
-    return taken
+    return workspaces.stopwatch(lambda: subprocess.run(command, cwd=CHECKOUT, check=True))
+
+
+def _hand_written_table(space: Workspace, turn: int) -> Path:
+    return space.home.root / "hand-written" / str(turn)
+
+
+def _check(space: Workspace, first: Offsets, records: int, turn: int) -> None:
+    """Raises Unequal unless the tables hold the same records, byte by byte, and all of them."""
+    from deltalake import DeltaTable
+
+    with workspaces.connect(space) as spark:
+        files = {
+            "project": workspaces.files_of(spark, "bronze.bpm"),
+            "query": workspaces.files_of(spark, f"{_SCHEMA}.bpm"),
+        }
+    # Some of its versions give paths, some URIs.
+    uris = DeltaTable(str(_hand_written_table(space, turn))).file_uris()
+    files["hand_written"] = [uri.removeprefix("file://") for uri in uris]
+    # Bronze has those of the rounds before as well.
+    new = " or ".join(f'partition = {p} and "offset" >= {at}' for p, at in first.items())
+    relations = {
+        who: f'(select partition, "offset", key, value, timestamp from '
+        f"{compare.parquet(of)} where {new})"
+        for who, of in files.items()
+    }
+    with duckdb.connect() as connection:
+        _require("each table", compare.check(connection, "bpm", relations), records)
 
 
 def _latest(space: Workspace) -> dict[int, int]:

@@ -113,7 +113,10 @@ def measure(space: Workspace, rate: int, seconds: float, *, gold: bool = True) -
 
 
 def produce(home: Home, rate: int, seconds: float) -> int:
-    """Send readings of now at a steady rate; returns how many."""
+    """Send readings of now at a steady rate; returns how many.
+
+    Raises Unequal if the producer falls behind: records stamped late would look fast.
+    """
     producer = KafkaProducer(
         bootstrap_servers=home.kafka_bootstrap, acks="all", linger_ms=20, batch_size=1 << 18
     )
@@ -126,6 +129,9 @@ def produce(home: Home, rate: int, seconds: float) -> int:
             device = data.FIRST_DEVICE + number % _DEVICES
             value = b'{"device_id":%d,"time":%.6f,"heartrate":70}' % (device, time.time())
             producer.send("bpm", value, key=b"%d" % device)
+        reached = total / (time.monotonic() - started)
+        if reached < 0.98 * rate:
+            raise Unequal(f"the producer came to {reached:.0f} records a second, not {rate}")
         producer.flush()
     finally:
         producer.close()

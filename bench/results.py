@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def store(
     """Write a case and print it."""
     measured: Case = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(("python -m bench", *sys.argv[1:])),
+        "command": _command(),
         "machine": machine(),
         "seconds": {name: [round(s, 3) for s in times] for name, times in seconds.items()},
         "facts": dict(facts),
@@ -86,6 +87,12 @@ def machine() -> dict[str, Any]:
             **dict(_package_versions(_PACKAGES)),
         },
     }
+
+
+def _command() -> str:
+    options = os.environ.get("LAKEHOUSE_JAVA_OPTIONS")
+    environment = [f"LAKEHOUSE_JAVA_OPTIONS={shlex.quote(options)}"] if options else []
+    return " ".join((*environment, "python -m bench", *sys.argv[1:]))
 
 
 def _package_versions(names: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -19,14 +19,17 @@ from tests.support import Workspace, running
 PATIENCE_SECONDS = 6 * 3600.0
 """A build of many readings may take hours; only a hang takes so long."""
 
+_FOR_ROWS = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.shuffle.partitions": "2",
+}
 # The collector aside.
 AS_FOR_LARGE_TABLES = " ".join(
     (
         "-XX:TieredStopAtLevel=4",
-        "-Dspark.sql.codegen.wholeStage=true",
-        "-Dspark.sql.codegen.factoryMode=FALLBACK",
-        "-Dspark.sql.adaptive.enabled=true",
-        "-Dspark.sql.shuffle.partitions=2",
+        *(f"-D{name}={value}" for name, value in _FOR_ROWS.items()),
         "-Dspark.databricks.delta.snapshotPartitions=2",
         "-Dspark.default.parallelism=2",
     )
@@ -51,6 +54,12 @@ def opened(java_options: Callable[[Path], str] = lambda _: "") -> Iterator[Works
 def connect(space: Workspace) -> AbstractContextManager[SparkSession]:
     """A Spark Connect session of the workspace for the length of a block."""
     return sessions.session(space.home.connect_url)
+
+
+def set_up_for_rows(spark: SparkSession) -> None:
+    """Settings for statements on many rows, also in a workspace that is set up for small tables."""
+    for name, value in _FOR_ROWS.items():
+        spark.conf.set(name, value)
 
 
 def stopwatch(action: Callable[[], object]) -> float:
