@@ -28,7 +28,7 @@ EPOCH = LAST_DAY - DAYS_APART * DAY
 READINGS_PER_DAY = 5_000
 READING_SECONDS = 5
 READINGS_PER_FILE = 200_000
-"""What one micro-batch of ingestion takes at most."""
+"""Of bronze, as if each were a micro-batch of ingestion."""
 FIRST_USER = 10_000_000
 FIRST_DEVICE = 200_000
 HAND_ON_EVERY = 20
