@@ -58,8 +58,8 @@ class Config:
     trigger_seconds: float = 1.0
     """Continuous mode: least time from the start of one micro-batch to that of the next."""
     max_offsets_per_trigger: int = 2_000_000
-    """Most records of a topic in one micro-batch: bounds its time. Of any size, it costs a second or
-    two to commit."""
+    """Most records of a topic in one micro-batch: bounds its time. Of any size, it takes a second
+    or two to commit."""
     max_files_per_trigger: int = 200
     """Most files of a feed in one micro-batch."""
     lease_seconds: float = 10.0
