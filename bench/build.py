@@ -2,7 +2,6 @@
 
 project      `dbt build` of every model, without tests, into dropped schemas; once more with tests,
              unless there is one round only
-same_tables  `dbt build` of the batch script's ten tables and what they are made of
 tutorials    a stream a table with a MERGE in foreachBatch (bench/tutorials.py), fewer tables
 batch        one SQL script in the same Spark (bench/sql), the ten main tables
 duckdb       the same script in DuckDB, over bronze's Parquet files
@@ -29,13 +28,11 @@ from bench.results import store
 from local.home import CHECKOUT
 from tests.support import Workspace
 
-CONTENDERS = ("project", "same_tables", "tutorials", "batch", "duckdb")
+CONTENDERS = ("project", "tutorials", "batch", "duckdb")
 _PROJECT_SCHEMAS = {
     **dict.fromkeys(batch.TABLES[:6], "silver"),
     **dict.fromkeys(batch.TABLES[6:], "gold"),
 }
-# With their ancestors these are the ten.
-_TEN_TABLES = ("-s", *(f"+{table}" for table in batch.TABLES[6:]))
 
 
 def measure(
@@ -51,7 +48,6 @@ def measure(
     stages: dict[str, float] = {}
     ways: Mapping[str, Callable[[], float]] = {
         "project": partial(_project, space),
-        "same_tables": partial(_project, space, *_TEN_TABLES),
         "tutorials": partial(_tutorials, space, stages),
         "batch": partial(_batch, space),
         "duckdb": partial(_duckdb, files, database),
@@ -85,9 +81,9 @@ def measure(
     )
 
 
-def _project(space: Workspace, *arguments: str, tests: bool = False) -> float:
+def _project(space: Workspace, *, tests: bool = False) -> float:
     workspaces.drop_built(space)
-    return workspaces.build(space, *arguments, tests=tests)
+    return workspaces.build(space, tests=tests)
 
 
 def _tutorials(space: Workspace, stages: dict[str, float]) -> float:
