@@ -57,8 +57,7 @@ def measure(
     rows: Mapping[str, int] = {}
     with PeakMemory(space) as memory:
         for turn in range(repeats + 1):
-            first = turn % len(chosen)
-            for name in chosen[first:] + chosen[:first]:
+            for name in workspaces.in_turn(chosen, turn):
                 taken = ways[name]()
                 counts = turn > 0 or repeats == 0
                 seconds.setdefault(name if counts else f"{name}_first", []).append(taken)
@@ -74,7 +73,7 @@ def measure(
             "readings": size.readings,
             "members": size.members,
             "rows": dict(rows),
-            **({"tutorials_seconds": stages} if stages else {}),
+            "tutorials_seconds": stages,
             **_bytes(space),
         },
         memory_mib=memory.peaks,

@@ -2,8 +2,8 @@
 
     python -m bench.hand_written BOOTSTRAP TOPIC TABLE FROM TO
 
-FROM and TO are offsets by partition as JSON. Batches of 500,000 records (with 50,000 it took half
-as long again), each one commit of the table; offsets are committed behind it, so a crash in between
+FROM and TO are offsets by partition as JSON. Batches of 500,000 records (smaller ones take
+longer), each one commit of the table; offsets are committed behind it, so a crash in between
 repeats a batch. No headers, no schema changes, no second writer, no restarts, no metrics.
 """
 

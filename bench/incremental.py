@@ -54,7 +54,7 @@ def measure(base: int, factors: Sequence[int], new_readings: int, repeats: int) 
         )
         hours = ["warm_up", *(name for name in VARIANTS for _ in range(repeats))]
         for hour, variant in enumerate(hours):
-            for one in sized[hour % len(sized) :] + sized[: hour % len(sized)]:
+            for one in workspaces.in_turn(sized, hour):
                 taken, read = _hour(one, hour, new_readings, late=variant == "late")
                 print(f"  hour {hour} ({variant}) on {one.name}: {taken:.1f} s, {read}", flush=True)
                 if variant != "warm_up":

@@ -26,7 +26,7 @@ import duckdb
 from bench import compare, data, raw_consumer, workspaces
 from bench.memory import PeakMemory
 from bench.results import Unequal, store
-from ingestion import broker, bronze, runner, sources
+from ingestion import broker, bronze, sources
 from local.commands.ingest import config_of
 from local.home import CHECKOUT
 from tests.support import Workspace
@@ -52,20 +52,20 @@ def measure(space: Workspace, records: int, repeats: int) -> None:
             produce(space.home.kafka_bootstrap, records)
             last = _latest(space)
             _require("the broker", sum(last.values()) - sum(first.values()), records)
+            by_hand = space.home.root / "hand-written" / str(turn)
             ways: dict[str, Callable[[], float]] = {
                 "project": partial(_project, space, records),
                 "query": partial(_query, space, first, records),
                 "bare_spark": partial(_bare_spark, space, first, records),
-                "hand_written": partial(_hand_written, space, first, last, turn),
+                "hand_written": partial(_hand_written, space, first, last, by_hand),
                 "raw_consumer": partial(raw_consumer.run, space.home, "bpm", records),
             }
-            at = turn % len(CONTENDERS)
-            for name in CONTENDERS[at:] + CONTENDERS[:at]:
+            for name in workspaces.in_turn(CONTENDERS, turn):
                 taken = ways[name]()
                 print(f"  round {turn}: {name} {records / taken:.0f}/s", flush=True)
                 if turn:
                     seconds.setdefault(name, []).append(taken)
-            _check(space, first, records, turn)
+            _check(space, first, records, by_hand)
     store(
         "landing",
         f"{records}",
@@ -141,13 +141,11 @@ def _drained(
     records: int,
     start: Callable[[DataFrame, Path], StreamingQuery],
 ) -> float:
-    """Seconds of a query from its start to its end, with ingestion's source and settings."""
+    """Seconds of a query from its start to its end, with ingestion's source."""
     config = config_of(space.home)
     topic = broker.describe(config, "bpm")
     # All micro-batches are counted, not only the newest.
-    settings = runner.QUERY_SETTINGS | {"spark.sql.streaming.numRecentProgressUpdates": "100000"}
-    for setting, value in settings.items():
-        spark.conf.set(setting, value)
+    spark.conf.set("spark.sql.streaming.numRecentProgressUpdates", "100000")
     stream = sources.kafka_stream(spark, config, topic, epoch=0, start=dict(first))
     checkpoint = space.home.root / f"drained-{time.monotonic_ns()}"
     started = time.monotonic()
@@ -160,20 +158,15 @@ def _drained(
     return taken
 
 
-def _hand_written(space: Workspace, first: Offsets, last: Offsets, turn: int) -> float:
-    table = str(_hand_written_table(space, turn))
+def _hand_written(space: Workspace, first: Offsets, last: Offsets, table: Path) -> float:
     command = [
-        *(sys.executable, "-m", "bench.hand_written", space.home.kafka_bootstrap, "bpm", table),
-        *(json.dumps(dict(first)), json.dumps(dict(last))),
+        *(sys.executable, "-m", "bench.hand_written", space.home.kafka_bootstrap, "bpm"),
+        *(str(table), json.dumps(dict(first)), json.dumps(dict(last))),
     ]
     return workspaces.stopwatch(lambda: subprocess.run(command, cwd=CHECKOUT, check=True))
 
 
-def _hand_written_table(space: Workspace, turn: int) -> Path:
-    return space.home.root / "hand-written" / str(turn)
-
-
-def _check(space: Workspace, first: Offsets, records: int, turn: int) -> None:
+def _check(space: Workspace, first: Offsets, records: int, by_hand: Path) -> None:
     """Raises Unequal unless the tables hold the same records, byte by byte, and all of them."""
     from deltalake import DeltaTable
 
@@ -181,10 +174,8 @@ def _check(space: Workspace, first: Offsets, records: int, turn: int) -> None:
         files = {
             "project": workspaces.files_of(spark, "bronze.bpm"),
             "query": workspaces.files_of(spark, f"{_SCHEMA}.bpm"),
+            "hand_written": workspaces.paths(DeltaTable(str(by_hand)).file_uris()),
         }
-    # Some of its versions give paths, some URIs.
-    uris = DeltaTable(str(_hand_written_table(space, turn))).file_uris()
-    files["hand_written"] = [uri.removeprefix("file://") for uri in uris]
     # Bronze has those of the rounds before as well.
     new = " or ".join(f'partition = {p} and "offset" >= {at}' for p, at in first.items())
     relations = {

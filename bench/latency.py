@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
 from kafka import KafkaProducer
@@ -62,18 +62,13 @@ def measure(space: Workspace, rate: int, seconds: float, *, gold: bool = True) -
     durations: list[float] = []
     with PeakMemory(space) as memory, ingesting(space):
         produce(space.home, rate, _WARM_UP_SECONDS)  # the first micro-batches compile
-        stop = threading.Event()
-        builder = threading.Thread(target=_build_on, args=(space, stop, builds, durations))
+        with _building(space, builds, durations) if gold else nullcontext():
+            history = space.sql("describe history bronze.bpm limit 1")
+            first = _ends(space)
+            sent = produce(space.home, rate, seconds)
+            window = [(p, first[p], end) for p, end in _ends(space).items()]
+            _until_in_bronze(space, sent, window)
         if gold:
-            builder.start()
-        history = space.sql("describe history bronze.bpm limit 1")
-        first = _ends(space)
-        sent = produce(space.home, rate, seconds)
-        window = [(p, first[p], end) for p, end in _ends(space).items()]
-        _until_in_bronze(space, sent, window)
-        stop.set()
-        if gold:
-            builder.join()
             # What came last: one more build covers it.
             _build_once(space, builds, durations)
     with workspaces.connect(space) as spark:
@@ -173,14 +168,24 @@ def _until_in_bronze(space: Workspace, records: int, window: Window) -> None:
     until(lambda: int(space.sql(query)[0]["rows"]) >= records)
 
 
-def _build_on(
-    space: Workspace,
-    stop: threading.Event,
-    builds: list[tuple[float, int]],
-    durations: list[float],
-) -> None:
-    while not stop.is_set():
-        _build_once(space, builds, durations)
+@contextmanager
+def _building(
+    space: Workspace, builds: list[tuple[float, int]], durations: list[float]
+) -> Iterator[None]:
+    """Builds one after the other while the block runs, and to the end of the last one."""
+    stop = threading.Event()
+
+    def build_on() -> None:
+        while not stop.is_set():
+            _build_once(space, builds, durations)
+
+    builder = threading.Thread(target=build_on)
+    builder.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        builder.join()
 
 
 def _build_once(space: Workspace, builds: list[tuple[float, int]], durations: list[float]) -> None:

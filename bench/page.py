@@ -89,15 +89,16 @@ def _build_goals(
 ) -> list[tuple[str, str, str, str, str]]:
     """A row for each size."""
     goal = f"≥ {faster:g}× as fast" if faster else f"≤ {slower:g}× its time"
-    rows = []
+    rows, cases = [], load("build")
     for size in sizes:
-        case = load("build").get(str(size))
-        own, other = (median(case, who) if case else None for who in ("project", contender))
-        found = ("–", "not measured")
+        case = cases.get(str(size), {"seconds": {}})
+        own, other = median(case, "project"), median(case, contender)
+        measured, verdict = "–", "not measured"
         if own and other:
             ratio = other / own if faster else own / other
-            found = (f"{ratio:.2f}×", _verdict(ratio >= faster if faster else ratio <= slower))
-        rows.append((what, goal, found[0], f"{size:,} readings", found[1]))
+            measured = f"{ratio:.2f}×"
+            verdict = _verdict(ratio >= faster if faster else ratio <= slower)
+        rows.append((what, goal, measured, f"{size:,} readings", verdict))
     return rows
 
 
@@ -195,7 +196,7 @@ def _streams() -> str:
     cases = {
         size: case["facts"]["tutorials_seconds"]
         for size, case in _by_size("build").items()
-        if "tutorials_seconds" in case["facts"]
+        if case["facts"].get("tutorials_seconds")
     }
     if not cases:
         return _UNMEASURED
@@ -325,20 +326,20 @@ def _landing() -> str:
 def _latency() -> str:
     rows, captions = [], []
     for name, case in sorted(load("latency").items()):
+        beside = "nothing" if name.endswith("alone") else "builds"
         for layer in ("bronze", "gold"):
             found = case["facts"].get(layer)
             if found:
                 rows.append(
                     (
                         f"{case['facts']['rate']:,}/s",
-                        "nothing" if name.endswith("alone") else "builds",
+                        beside,
                         layer,
                         f"{found['records']:,}",
                         *(f"{found[f'{p}_seconds']:.1f} s" for p in ("p50", "p95", "longest")),
                     )
                 )
-        beside = "beside nothing" if name.endswith("alone") else "beside builds"
-        captions.append(f"{case['facts']['rate']:,}/s {beside}: {_caption(case)}")
+        captions.append(f"{case['facts']['rate']:,}/s beside {beside}: {_caption(case)}")
     if not rows:
         return _UNMEASURED
     head = ("rate", "beside", "to", "records", "P50", "P95", "longest")

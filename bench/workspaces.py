@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pyspark.sql import SparkSession
@@ -15,6 +16,8 @@ from pyspark.sql import SparkSession
 from ingestion import sessions
 from local import dbt
 from tests.support import Workspace, running
+
+T = TypeVar("T")
 
 PATIENCE_SECONDS = 6 * 3600.0
 """A build of many readings may take hours; only a hang takes so long."""
@@ -62,6 +65,12 @@ def set_up_for_rows(spark: SparkSession) -> None:
         spark.conf.set(name, value)
 
 
+def in_turn(contenders: Sequence[T], turn: int) -> list[T]:
+    """All of them, beginning with another one each turn."""
+    at = turn % len(contenders)
+    return [*contenders[at:], *contenders[:at]]
+
+
 def stopwatch(action: Callable[[], object]) -> float:
     """Seconds that an action takes."""
     started = time.monotonic()
@@ -90,7 +99,12 @@ def node_seconds(space: Workspace) -> Mapping[str, float]:
 
 def files_of(spark: SparkSession, table: str) -> list[str]:
     """Paths of the Parquet files that make up a Delta table's newest version."""
-    return sorted(unquote(urlsplit(uri).path) for uri in spark.table(table).inputFiles())
+    return paths(spark.table(table).inputFiles())
+
+
+def paths(uris: Iterable[str]) -> list[str]:
+    """Paths of local files that are given as paths or URIs."""
+    return sorted(unquote(urlsplit(uri).path) for uri in uris)
 
 
 def bytes_of(spark: SparkSession, table: str) -> int:

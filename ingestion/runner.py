@@ -37,7 +37,7 @@ _TOPIC_SECONDS = 10.0
 # When asked to stop, the end of a micro-batch is awaited for so long. Then it is interrupted: that
 # costs its repetition, no more.
 _STOP_SECONDS = 120.0
-QUERY_SETTINGS = {
+_QUERY_SETTINGS = {
     # The log line needs the newest only; all of them cross the wire at each poll.
     "spark.sql.streaming.numRecentProgressUpdates": "20",
     # One plan for many rows: generated code pays, also where a server does without it for the sake
@@ -147,7 +147,7 @@ class FeedRun:
         """Raises IngestionError if the feed cannot go on."""
         try:
             with sessions.session(self._config.spark_remote, self._lease.session_id) as spark:
-                for setting, value in QUERY_SETTINGS.items():
+                for setting, value in _QUERY_SETTINGS.items():
                     spark.conf.set(setting, value)
                 while not self._attempt(spark):
                     pass
