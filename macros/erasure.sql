@@ -34,39 +34,14 @@
 {%- endmacro %}
 
 
-{#  What makes staging judge old records again when it changes: the erased persons, for feeds with a
-    user id; what they owned, for those with a device id or a MAC address. #}
-{% macro suppressions_of(kind) -%}
-    {{ return(
-        source('bronze', 'suppression_list') if kind == 'user' else ref('stg_erasure__ownerships')
-    ) }}
-{%- endmacro %}
-
-
 {#  CTEs ending in `kept_out`: the rows with erased_at for records of erased persons, and with
     identifier_hash, inner_pad and outer_pad.
 
     rows: CTE of records; kind: user, device or mac; identifier: whose the record is, null if it
     cannot be told; text: what is then searched for the identifier, word by word; at: time of the
-    event, for devices and MAC addresses, which have owners in turn. Where nobody was ever erased
-    (and in unit tests of other rules) no record is hashed. #}
+    event, for devices and MAC addresses, which have owners in turn. #}
 {% macro keep_out(bronze, rows, kind, identifier, text, at=none) -%}
-{%- if not bronze.is_cte -%}
-    {# Unit tests of other rules give no list. #}
-    {%- set suppressed = source('bronze', 'suppression_list') -%}
-{%- endif -%}
-{%- if bronze.is_cte or (execute and current_version(suppressed) == 0) -%}
-kept_out as (
 
-    select
-        *,
-        cast(null as string) as identifier_hash,
-        cast(null as binary) as inner_pad,
-        cast(null as binary) as outer_pad
-    from {{ rows }}
-
-)
-{%- else -%}
 suppressions as (
 
     {% if kind == 'user' -%}
@@ -75,7 +50,7 @@ suppressions as (
         cast(null as timestamp) as suppressed_from,
         cast(null as timestamp) as suppressed_to,
         min(requested_at) as requested_at
-    from {{ suppressed }}
+    from {{ source('bronze', 'suppression_list') }}
     group by user_hash
     {%- else -%}
     select
@@ -136,7 +111,6 @@ kept_out as (
             {%- endif %}
 
 )
-{%- endif -%}
 {%- endmacro %}
 
 

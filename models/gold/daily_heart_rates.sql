@@ -1,28 +1,23 @@
-{{ config(unique_key=['user_id', 'date']) }}
+{{ config(unique_key=['user_id', 'date'], meta={'day': 'date'}) }}
 
-{% if is_incremental() %}
-{% set affected -%}
+with
+{% call affected_cte() %}
     select
         user_id,
-        cast(measured_at as date) as `date`
+        cast(measured_at as date) as date
     from {{ changes_of(ref('heart_rates')) }}
     where user_id is not null
     union
-    -- Zones depend on the age: a changed profile opens all days of its user again.
+    -- Zones depend on the age: a changed profile opens all days of its member again.
     select
         days.user_id,
-        days.`date`
+        days.date
     from {{ this }} as days
-    left semi join {{ changes_of(ref('user_profile_history')) }} as profile_changes
-        on days.user_id = profile_changes.user_id
-{%- endset %}
-{% set days = touched_days(affected, '`date`') %}
-{% endif %}
+    left semi join {{ changes_of(ref('user_profile_history')) }} as profiles
+        on days.user_id = profiles.user_id
+{% endcall %}
 
-with
-{{ affected_cte(affected) }}
-
-owned as (
+readings as (
 
     select
         user_id,
@@ -30,28 +25,27 @@ owned as (
         heart_rate_bpm,
         measured_at,
         cast(measured_at as date) as `date`
-    from {{ ref('heart_rates') }}
-    where
-        user_id is not null
-        {%- if is_incremental() %}
-        and {{ on_days(days, 'measured_at') }}
-        {%- endif %}
+    from {{ affected_only(ref('heart_rates'), by=['user_id'], day='measured_at') }} as readings
+    where user_id is not null
 
 ),
 
-readings as (
+-- A reading stands until the member's next one on any device, 60 s at most, cut at the day's end; at
+-- one instant that of the least device id counts.
+standing as (
 
-    select owned.*
-    from owned
-    {% if is_incremental() %}
-    left semi join affected on owned.user_id = affected.user_id and owned.`date` = affected.`date`
-    {% endif %}
+    select
+        *,
+        unix_micros(least(
+            lead(measured_at) over (
+                partition by user_id, `date` order by measured_at, device_id desc
+            ),
+            measured_at + interval 60 seconds,
+            cast(date_add(`date`, 1) as timestamp)
+        )) - unix_micros(measured_at) as stands_micros
+    from readings
 
 ),
-
-{{ standing_readings(
-    'readings', ['user_id', '`date`'], 'cast(`date` + interval 1 day as timestamp)'
-) }},
 
 -- A half hour has few heart rates: ages and zones are asked of these instead of each reading.
 rates as (
@@ -70,45 +64,42 @@ rates as (
 
 ),
 
-profiles as (
-
-    {{ profile_versions() }}
-
-),
-
 -- The profile as of the day's first instant.
-with_ages as (
+members as (
 
-    select
-        rates.*,
-        {{ whole_years('profiles.date_of_birth', 'rates.`date`') }} as age
-    from rates
-    left join profiles
+    select distinct
+        days.user_id,
+        days.`date`,
+        profiles.sex,
+        profiles.gender,
+        profiles.city,
+        profiles.state,
+        {{ whole_years('profiles.date_of_birth', 'days.`date`') }} as age
+    from rates as days
+    left join {{ ref('profile_versions') }} as profiles
         on
-            rates.user_id = profiles.user_id
-            and {{ in_interval(
-                'cast(rates.`date` as timestamp)', 'profiles.in_force_from', 'profiles.in_force_to'
-            ) }}
+            days.user_id = profiles.user_id
+            and {{ in_interval('days.`date`', 'profiles.in_force_from', 'profiles.in_force_to') }}
 
 ),
 
 half_hours as (
 
     select
-        with_ages.user_id,
-        with_ages.`date`,
-        with_ages.half_hour,
-        with_ages.age,
-        min(with_ages.heart_rate_bpm) as min_bpm,
-        max(with_ages.heart_rate_bpm) as max_bpm,
-        sum(with_ages.heart_rate_bpm * with_ages.num_readings) as total_bpm,
-        sum(with_ages.num_readings) as num_readings,
-        sum(with_ages.stands_micros) as covered_micros,
-        sum(with_ages.stands_micros_in_half_hour) as covered_micros_in_half_hour,
-        {{ sums_by_zone('with_ages.stands_micros') }}
-    from with_ages
+        rates.user_id,
+        rates.`date`,
+        rates.half_hour,
+        min(rates.heart_rate_bpm) as min_bpm,
+        max(rates.heart_rate_bpm) as max_bpm,
+        sum(cast(rates.heart_rate_bpm as decimal(20, 10)) * rates.num_readings) as total_bpm,
+        sum(rates.num_readings) as num_readings,
+        sum(rates.stands_micros) as covered_micros,
+        sum(rates.stands_micros_in_half_hour) as covered_micros_in_half_hour,
+        {{ sums_by_zone('rates.stands_micros') }}
+    from rates
+    inner join members on rates.user_id = members.user_id and rates.`date` = members.`date`
     left join {{ ref('heart_rate_zones') }} as zones
-        on {{ joins_zone('with_ages.heart_rate_bpm', 'with_ages.age', 'zones') }}
+        on {{ is_in_zone('rates.heart_rate_bpm', 'members.age', 'zones') }}
     group by all
 
 ),
@@ -118,17 +109,20 @@ sums as (
     select
         user_id,
         `date`,
-        age,
         min(min_bpm) as min_bpm,
-        sum(total_bpm) / sum(num_readings) as avg_bpm,
+        cast(sum(total_bpm) / sum(num_readings) as double) as avg_bpm,
         max(max_bpm) as max_bpm,
         sum(num_readings) as num_readings,
-        -- The lowest mean over the day's half hours (on the clock) that are covered for 10 minutes
-        -- or more. Like every mean it takes all readings; only the minutes go by what stands.
-        min(case when covered_micros_in_half_hour >= 600000000 then total_bpm / num_readings end)
-            as resting_bpm_estimate,
-        sum(covered_micros) as covered_micros,
-        {{ sums_of_zone_sums() }}
+        -- Like every mean it takes all readings; only the minutes go by what stands.
+        cast(min(
+            case when covered_micros_in_half_hour >= 600000000 then total_bpm / num_readings end
+        ) as double) as resting_bpm_estimate,
+        {{ minutes('sum(covered_micros)') }} as covered_minutes,
+        {{ minutes('sum(out_of_range_micros)') }} as out_of_range_minutes,
+        {{ minutes('sum(fat_burn_micros)') }} as fat_burn_minutes,
+        {{ minutes('sum(cardio_micros)') }} as cardio_minutes,
+        {{ minutes('sum(peak_micros)') }} as peak_minutes,
+        {{ minutes('sum(active_zone_micros)') }} as active_zone_minutes
     from half_hours
     group by all
 
@@ -137,23 +131,18 @@ sums as (
 final as (
 
     select
-        user_id,
-        min_bpm,
-        avg_bpm,
-        max_bpm,
-        num_readings,
-        resting_bpm_estimate,
-        {{ minutes('covered_micros') }} as covered_minutes,
-        {{ zone_minute_columns('sums', 'age') }},
-        if(
-            age is null, null, {{ minutes('coalesce(active_zone_micros, 0)') }}
-        ) as active_zone_minutes,
-        `date`
+        members.user_id,
+        coalesce(age_bands.age_band, 'invalid age') as age_band,
+        members.sex,
+        members.gender,
+        members.city,
+        members.state,
+        sums.* except (user_id)
     from sums
+    inner join members on sums.user_id = members.user_id and sums.`date` = members.`date`
+    left join {{ ref('age_bands') }} as age_bands
+        on {{ is_in_age_band('members.age', 'age_bands') }}
 
 )
 
-{{ reads_changes_of([ref('heart_rates'), ref('user_profile_history')]) }}
-{{ recomputed(
-    'old.user_id = affected.user_id and old.`date` = affected.`date`', days=days, day_of='`date`'
-) }}
+{{ recomputed() }}

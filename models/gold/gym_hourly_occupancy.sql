@@ -1,26 +1,12 @@
 {{ config(unique_key=['gym_id', 'hour_at']) }}
 
 with
-{% if is_incremental() %}
-changed_visits as (
-
-    select
-        gym_id,
-        login_at,
-        logout_at
-    from {{ changes_of(ref('gym_visits')) }}
-
-),
-
-affected as (
-
+{% call affected_cte() %}
     select
         gym_id,
         {{ hours_between('login_at', 'coalesce(logout_at, login_at)') }} as hour_at
-    from changed_visits
-
-),
-{% endif %}
+    from {{ changes_of(ref('gym_visits')) }}
+{% endcall %}
 
 visits as (
 
@@ -60,11 +46,7 @@ pieces as (
             null,
             least(visit_hours.logout_at, visit_hours.hour_at + interval 1 hour)
         ) as to_at
-    from visit_hours
-    {% if is_incremental() %}
-    left semi join affected
-        on visit_hours.gym_id = affected.gym_id and visit_hours.hour_at = affected.hour_at
-    {% endif %}
+    from {{ affected_only('visit_hours') }} as visit_hours
     -- [login, logout): one that ends on the hour is not in it.
     where visit_hours.logout_at is null or visit_hours.logout_at > visit_hours.hour_at
 
@@ -137,5 +119,4 @@ final as (
 
 )
 
-{{ reads_changes_of([ref('gym_visits')]) }}
-{{ recomputed('old.gym_id = affected.gym_id and old.hour_at = affected.hour_at') }}
+{{ recomputed() }}

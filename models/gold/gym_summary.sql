@@ -1,83 +1,52 @@
 {{ config(unique_key=['mac_address', 'gym_id', 'login_at']) }}
 
 with
-{% if is_incremental() %}
--- Sessions are assigned among all visits of their user; a MAC that nobody owns is a visitor of its
--- own.
-affected as (
-
-    select coalesce(user_id, mac_address) as visitor_id
+{% call affected_cte() %}
+    select
+        mac_address,
+        gym_id,
+        login_at
     from {{ changes_of(ref('gym_visits')) }}
     union
-    select user_id as visitor_id
-    from {{ changes_of(ref('workout_sessions')) }}
-    where status = 'completed'
-
-),
-{% endif %}
-
-visits as (
-
+    -- Sessions are assigned among all visits of their member.
     select
         visits.mac_address,
         visits.gym_id,
-        visits.user_id,
-        visits.login_at,
-        visits.logout_at
+        visits.login_at
     from {{ ref('gym_visits') }} as visits
-    {% if is_incremental() %}
-    left semi join affected on coalesce(visits.user_id, visits.mac_address) = affected.visitor_id
-    {% endif %}
+    left semi join (
+        select user_id
+        from {{ changes_of(ref('gym_visits')) }}
+        union
+        select user_id
+        from {{ changes_of(ref('workout_sessions')) }}
+        where status = 'completed'
+        union
+        select user_id
+        from {{ changes_of(ref('user_profile_history')) }}
+    ) as members on visits.user_id = members.user_id
+{% endcall %}
+
+visits as (
+
+    select * from {{ affected_only(ref('gym_visits')) }} as visits
 
 ),
 
 -- A later login ends the reach of an open visit.
-logins as (
-
-    select
-        user_id,
-        login_at,
-        lead(login_at) over (partition by user_id order by login_at) as next_login_at
-    from (
-        select distinct
-            user_id,
-            login_at
-        from visits
-        where user_id is not null
-    ) as distinct_logins
-
-),
-
 reaches as (
 
     select
-        visits.user_id,
-        visits.mac_address,
-        visits.gym_id,
-        visits.login_at,
-        visits.logout_at,
+        *,
         least(
-            logins.next_login_at,
-            timestamp_micros(
-                unix_micros(visits.login_at)
-                + cast({{ var('open_visit_hours') }} * 3600000000 as bigint)
-            )
+            min(login_at) over (
+                partition by user_id order by login_at
+                range between interval 1 microsecond following and unbounded following
+            ),
+            login_at + make_interval(0, 0, 0, 0, 0, 0, {{ var('open_visit_hours') }} * 3600)
         ) as open_until
     from visits
-    inner join logins on visits.user_id = logins.user_id and visits.login_at = logins.login_at
-
-),
-
-sessions as (
-
-    select
-        user_id,
-        workout_id,
-        session_id,
-        started_at,
-        ended_at
-    from {{ ref('workout_sessions') }}
-    where status = 'completed'
+    where user_id is not null
 
 ),
 
@@ -85,36 +54,28 @@ sessions as (
 candidates as (
 
     select
-        sessions.user_id,
         sessions.workout_id,
         sessions.session_id,
         sessions.started_at,
         sessions.ended_at,
-        reaches.mac_address,
-        reaches.gym_id,
-        reaches.login_at,
+        visits.mac_address,
+        visits.gym_id,
+        visits.login_at,
         row_number() over (
             partition by
                 sessions.user_id, sessions.workout_id, sessions.session_id, sessions.started_at
-            order by reaches.login_at desc, reaches.mac_address asc, reaches.gym_id asc
+            order by visits.login_at desc, visits.mac_address asc, visits.gym_id asc
         ) as candidate_rank
-    from sessions
-    inner join reaches
+    from {{ ref('workout_sessions') }} as sessions
+    inner join reaches as visits
         on
-            sessions.user_id = reaches.user_id
-            and sessions.started_at >= reaches.login_at
+            sessions.user_id = visits.user_id
+            and sessions.started_at >= visits.login_at
             and (
-                sessions.started_at <= reaches.logout_at
-                or reaches.logout_at is null and sessions.started_at < reaches.open_until
+                sessions.started_at <= visits.logout_at
+                or (visits.logout_at is null and sessions.started_at < visits.open_until)
             )
-
-),
-
-assigned as (
-
-    select *
-    from candidates
-    where candidate_rank = 1
+    where sessions.status = 'completed'
 
 ),
 
@@ -122,19 +83,19 @@ assigned as (
 additions as (
 
     select
-        *,
-        greatest(
-            0,
-            {{ microseconds_between(
-                'greatest(started_at, coalesce(max(ended_at) over (
-                    partition by mac_address, gym_id, login_at
-                    order by started_at, ended_at, workout_id, session_id
-                    rows between unbounded preceding and 1 preceding
-                ), started_at))',
-                'ended_at'
-            ) }}
-        ) as added_micros
-    from assigned
+        mac_address,
+        gym_id,
+        login_at,
+        workout_id,
+        session_id,
+        {{ micros_added('started_at', 'ended_at', 'max(ended_at) over earlier') }} as added_micros
+    from candidates
+    where candidate_rank = 1
+    window earlier as (
+        partition by mac_address, gym_id, login_at
+        order by started_at, ended_at, workout_id, session_id
+        rows between unbounded preceding and 1 preceding
+    )
 
 ),
 
@@ -157,20 +118,31 @@ final as (
         visits.gym_id,
         visits.mac_address,
         visits.user_id,
+        coalesce(age_bands.age_band, 'invalid age') as age_band,
+        profiles.sex,
+        profiles.gender,
+        profiles.city,
+        profiles.state,
         coalesce(
             exercise.sessions,
             cast(array() as array<struct<workout_id: string, session_id: string>>)
         ) as sessions,
-        {{ minutes(microseconds_between('visits.login_at', 'visits.logout_at')) }}
-            as minutes_in_gym,
+        {{ minutes(micros_between('visits.login_at', 'visits.logout_at')) }} as minutes_in_gym,
         {{ minutes('coalesce(exercise.exercise_micros, 0)') }} as minutes_exercising,
         cast(visits.login_at as date) as visit_date,
         visits.login_at,
         visits.logout_at
     from visits
     left join exercise using (mac_address, gym_id, login_at)
+    left join {{ ref('profile_versions') }} as profiles
+        on
+            visits.user_id = profiles.user_id
+            and {{ in_interval(
+                'visits.login_at', 'profiles.in_force_from', 'profiles.in_force_to'
+            ) }}
+    left join {{ ref('age_bands') }} as age_bands
+        on {{ is_in_age_band(whole_years('profiles.date_of_birth', 'visits.login_at'), 'age_bands') }}
 
 )
 
-{{ reads_changes_of([ref('gym_visits'), ref('workout_sessions')]) }}
-{{ recomputed('coalesce(old.user_id, old.mac_address) = affected.visitor_id') }}
+{{ recomputed() }}

@@ -1,21 +1,15 @@
-{{ config(unique_key=['user_id', 'hour_at']) }}
+{{ config(unique_key=['user_id', 'hour_at'], meta={'day': 'hour_at'}) }}
 
-{% if is_incremental() %}
-{% set affected -%}
+with
+{% call affected_cte() %}
     select
         user_id,
         date_trunc('hour', measured_at) as hour_at
     from {{ changes_of(ref('heart_rates')) }}
     where user_id is not null
-    group by all
-{%- endset %}
-{% set days = touched_days(affected, 'hour_at') %}
-{% endif %}
+{% endcall %}
 
-with
-{{ affected_cte(affected) }}
-
-owned as (
+readings as (
 
     select
         user_id,
@@ -23,43 +17,41 @@ owned as (
         heart_rate_bpm,
         measured_at,
         date_trunc('hour', measured_at) as hour_at
-    from {{ ref('heart_rates') }}
-    where
-        user_id is not null
-        {%- if is_incremental() %}
-        and {{ on_days(days, 'measured_at') }}
-        {%- endif %}
+    from {{ affected_only(ref('heart_rates'), by=['user_id'], day='measured_at') }} as readings
+    where user_id is not null
 
 ),
 
-readings as (
+-- A reading stands until the member's next one on any device, 60 s at most, cut at the hour's end;
+-- at one instant that of the least device id counts.
+standing as (
 
-    select owned.*
-    from owned
-    {% if is_incremental() %}
-    left semi join affected on owned.user_id = affected.user_id and owned.hour_at = affected.hour_at
-    {% endif %}
+    select
+        *,
+        unix_micros(least(
+            lead(measured_at) over (
+                partition by user_id, hour_at order by measured_at, device_id desc
+            ),
+            measured_at + interval 60 seconds,
+            hour_at + interval 1 hour
+        )) - unix_micros(measured_at) as stands_micros
+    from readings
 
 ),
-
-{{ standing_readings('readings', ['user_id', 'hour_at'], 'hour_at + interval 1 hour') }},
 
 final as (
 
     select
         user_id,
         min(heart_rate_bpm) as min_bpm,
-        avg(heart_rate_bpm) as avg_bpm,
+        {{ mean('heart_rate_bpm') }} as avg_bpm,
         max(heart_rate_bpm) as max_bpm,
         count(*) as num_readings,
         {{ minutes('sum(stands_micros)') }} as covered_minutes,
         hour_at
     from standing
-    group by user_id, hour_at
+    group by all
 
 )
 
-{{ reads_changes_of([ref('heart_rates')]) }}
-{{ recomputed(
-    'old.user_id = affected.user_id and old.hour_at = affected.hour_at', days=days, day_of='hour_at'
-) }}
+{{ recomputed() }}

@@ -1,58 +1,64 @@
-{{ config(materialized='table') }}
+{{ config(unique_key='user_id') }}
 
-with as_of as (
+with events as (
 
-    select as_of_date
-    from {{ ref('as_of_dates') }}
+    select user_id, `date` as event_date from {{ ref('daily_heart_rates') }}
+    union all
+    select user_id, visit_date as event_date from {{ ref('gym_summary') }}
+    union all
+    select user_id, if(status = 'completed', cast(started_at as date), null) as event_date
+    from {{ ref('workout_sessions') }}
+
+),
+
+-- The day that everything here looks back from. No model calls the clock.
+as_of as (
+
+    select
+        coalesce(
+            {{ "date'" ~ var('as_of_date') ~ "'" if var('as_of_date') else 'null' }}, max(event_date)
+        ) as as_of_date
+    from events
 
 ),
 
 members as (
 
-    select user_id
-    from {{ ref('user_profiles') }}
+    select user_id from events where user_id is not null
     union
-    select user_id
-    from {{ ref('device_registrations') }}
+    select user_id from {{ ref('user_profile_history') }}
     union
-    select user_id
-    from {{ ref('gym_visits') }}
-    where user_id is not null
-    union
-    select user_id
-    from {{ ref('workout_sessions') }}
+    select user_id from {{ ref('device_registrations') }}
 
 ),
 
 visits as (
 
     select
-        user_id,
-        cast(login_at as date) as visit_date,
-        login_at,
-        {{ microseconds_between('login_at', 'logout_at') }} as gym_micros
-    from {{ ref('gym_visits') }}
-    where user_id is not null
+        visits.user_id,
+        visits.login_at,
+        date_diff(as_of.as_of_date, cast(visits.login_at as date)) as days_ago,
+        {{ micros_between('visits.login_at', 'visits.logout_at') }} as gym_micros
+    from {{ ref('gym_visits') }} as visits
+    cross join as_of
+    where visits.user_id is not null
 
 ),
 
 visit_sums as (
 
     select
-        visits.user_id,
+        user_id,
         count(*) as logins,
-        count_if({{ in_last_days('visits.visit_date', 7) }}) as logins_7_days,
-        count_if({{ in_last_days('visits.visit_date', 28) }}) as logins_28_days,
-        count_if({{ in_last_days('visits.visit_date', 14) }}) as logins_14_days,
-        sum(visits.gym_micros) as gym_micros,
-        sum(visits.gym_micros)
-        filter (where {{ in_last_days('visits.visit_date', 7) }}) as gym_7_days_micros,
-        sum(visits.gym_micros)
-        filter (where {{ in_last_days('visits.visit_date', 28) }}) as gym_28_days_micros,
-        min(visits.login_at) as first_visit_at,
-        max(visits.login_at) as last_visit_at
+        count_if(days_ago between 0 and 6) as logins_7_days,
+        count_if(days_ago between 0 and 13) as logins_14_days,
+        count_if(days_ago between 0 and 27) as logins_28_days,
+        sum(gym_micros) as gym_micros,
+        sum(gym_micros) filter (where days_ago between 0 and 6) as gym_7_days_micros,
+        sum(gym_micros) filter (where days_ago between 0 and 27) as gym_28_days_micros,
+        min(login_at) as first_visit_at,
+        max(login_at) as last_visit_at
     from visits
-    cross join as_of
     group by all
 
 ),
@@ -60,14 +66,13 @@ visit_sums as (
 dated_sessions as (
 
     select
-        user_id,
-        started_at,
-        ended_at,
-        workout_id,
-        session_id,
-        cast(started_at as date) as workout_date
-    from {{ ref('workout_sessions') }}
-    where status = 'completed'
+        sessions.*,
+        date_diff(as_of.as_of_date, cast(sessions.started_at as date)) as days_ago,
+        if(days_ago between 0 and 6, sessions.ended_at, null) as ended_7_days_at,
+        if(days_ago between 0 and 27, sessions.ended_at, null) as ended_28_days_at
+    from {{ ref('workout_sessions') }} as sessions
+    cross join as_of
+    where sessions.status = 'completed'
 
 ),
 
@@ -75,15 +80,16 @@ dated_sessions as (
 sessions as (
 
     select
-        dated_sessions.user_id,
-        dated_sessions.workout_date,
-        {{ added_micros('true') }} as exercise_micros,
-        {{ added_micros(in_last_days('workout_date', 7)) }} as exercise_7_days_micros,
-        {{ added_micros(in_last_days('workout_date', 28)) }} as exercise_28_days_micros
+        user_id,
+        days_ago,
+        {{ micros_added('started_at', 'ended_at', 'max(ended_at) over earlier') }} as micros,
+        {{ micros_added('started_at', 'ended_7_days_at', 'max(ended_7_days_at) over earlier') }}
+            as micros_7_days,
+        {{ micros_added('started_at', 'ended_28_days_at', 'max(ended_28_days_at) over earlier') }}
+            as micros_28_days
     from dated_sessions
-    cross join as_of
     window earlier as (
-        partition by dated_sessions.user_id
+        partition by user_id
         order by started_at, ended_at, workout_id, session_id
         rows between unbounded preceding and 1 preceding
     )
@@ -93,16 +99,15 @@ sessions as (
 session_sums as (
 
     select
-        sessions.user_id,
+        user_id,
         count(*) as workouts,
-        count_if({{ in_last_days('sessions.workout_date', 7) }}) as workouts_7_days,
-        count_if({{ in_last_days('sessions.workout_date', 28) }}) as workouts_28_days,
-        count_if({{ in_last_days('sessions.workout_date', 14) }}) as workouts_14_days,
-        sum(sessions.exercise_micros) as exercise_micros,
-        sum(sessions.exercise_7_days_micros) as exercise_7_days_micros,
-        sum(sessions.exercise_28_days_micros) as exercise_28_days_micros
+        count_if(days_ago between 0 and 6) as workouts_7_days,
+        count_if(days_ago between 0 and 13) as workouts_14_days,
+        count_if(days_ago between 0 and 27) as workouts_28_days,
+        sum(micros) as exercise_micros,
+        sum(micros_7_days) as exercise_7_days_micros,
+        sum(micros_28_days) as exercise_28_days_micros
     from sessions
-    cross join as_of
     group by all
 
 ),
@@ -111,22 +116,24 @@ final as (
 
     select
         members.user_id,
-        coalesce(visit_sums.logins, 0) as logins,
-        coalesce(visit_sums.logins_7_days, 0) as logins_7_days,
-        coalesce(visit_sums.logins_28_days, 0) as logins_28_days,
-        coalesce(session_sums.workouts, 0) as workouts,
-        coalesce(session_sums.workouts_7_days, 0) as workouts_7_days,
-        coalesce(session_sums.workouts_28_days, 0) as workouts_28_days,
-        {{ minutes('coalesce(visit_sums.gym_micros, 0)') }} as gym_minutes,
-        {{ minutes('coalesce(visit_sums.gym_7_days_micros, 0)') }} as gym_minutes_7_days,
-        {{ minutes('coalesce(visit_sums.gym_28_days_micros, 0)') }} as gym_minutes_28_days,
-        {{ minutes('coalesce(session_sums.exercise_micros, 0)') }} as exercise_minutes,
-        {{ minutes('coalesce(session_sums.exercise_7_days_micros, 0)') }}
-            as exercise_minutes_7_days,
-        {{ minutes('coalesce(session_sums.exercise_28_days_micros, 0)') }}
-            as exercise_minutes_28_days,
-        coalesce(visit_sums.logins_14_days, 0) + coalesce(session_sums.workouts_14_days, 0) = 0
-            as is_inactive,
+        coalesce(age_bands.age_band, 'invalid age') as age_band,
+        profiles.sex,
+        profiles.gender,
+        profiles.city,
+        profiles.state,
+        coalesce(logins, 0) as logins,
+        coalesce(logins_7_days, 0) as logins_7_days,
+        coalesce(logins_28_days, 0) as logins_28_days,
+        coalesce(workouts, 0) as workouts,
+        coalesce(workouts_7_days, 0) as workouts_7_days,
+        coalesce(workouts_28_days, 0) as workouts_28_days,
+        {{ minutes('coalesce(gym_micros, 0)') }} as gym_minutes,
+        {{ minutes('coalesce(gym_7_days_micros, 0)') }} as gym_minutes_7_days,
+        {{ minutes('coalesce(gym_28_days_micros, 0)') }} as gym_minutes_28_days,
+        {{ minutes('coalesce(exercise_micros, 0)') }} as exercise_minutes,
+        {{ minutes('coalesce(exercise_7_days_micros, 0)') }} as exercise_minutes_7_days,
+        {{ minutes('coalesce(exercise_28_days_micros, 0)') }} as exercise_minutes_28_days,
+        coalesce(logins_14_days, 0) + coalesce(workouts_14_days, 0) = 0 as is_inactive,
         as_of.as_of_date,
         visit_sums.first_visit_at,
         visit_sums.last_visit_at
@@ -134,6 +141,12 @@ final as (
     cross join as_of
     left join visit_sums on members.user_id = visit_sums.user_id
     left join session_sums on members.user_id = session_sums.user_id
+    left join {{ ref('profile_versions') }} as profiles
+        on
+            members.user_id = profiles.user_id
+            and {{ in_interval('as_of.as_of_date', 'profiles.in_force_from', 'profiles.in_force_to') }}
+    left join {{ ref('age_bands') }} as age_bands
+        on {{ is_in_age_band(whole_years('profiles.date_of_birth', 'as_of.as_of_date'), 'age_bands') }}
 
 )
 

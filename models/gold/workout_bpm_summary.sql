@@ -1,72 +1,46 @@
-{{ config(unique_key=['user_id', 'workout_id', 'session_id', 'started_at']) }}
+{{ config(
+    unique_key=['user_id', 'workout_id', 'session_id', 'started_at'], meta={'day': 'started_at'}
+) }}
 
-{% if is_incremental() %}
-{% set affected -%}
-    select
-        user_id,
-        workout_id,
-        session_id,
-        started_at
+{# Up to a session's end and the minute after it. #}
+{% set most_days = (var('max_session_hours') / 24) | round(0, 'ceil') | int + 1 %}
+with
+{% call affected_cte() %}
+    select user_id, workout_id, session_id, started_at
     from {{ changes_of(ref('workout_heart_rates')) }}
     union
-    select
-        user_id,
-        workout_id,
-        session_id,
-        started_at
-    from {{ changes_of(ref('workout_sessions')) }}
-    union
-    select
-        sessions.user_id,
-        sessions.workout_id,
-        sessions.session_id,
-        sessions.started_at
+    select sessions.user_id, sessions.workout_id, sessions.session_id, sessions.started_at
     from {{ ref('workout_sessions') }} as sessions
-    left semi join {{ changes_of(ref('user_profile_history')) }} as profile_changes
-        on sessions.user_id = profile_changes.user_id
+    left semi join {{ changes_of(ref('user_profile_history')) }} as profiles
+        on sessions.user_id = profiles.user_id
+    where sessions.status = 'completed'
     union
     -- A reading a minute after the end is the session's recovery.
-    select
-        sessions.user_id,
-        sessions.workout_id,
-        sessions.session_id,
-        sessions.started_at
+    select sessions.user_id, sessions.workout_id, sessions.session_id, sessions.started_at
     from {{ ref('workout_sessions') }} as sessions
-    inner join {{ changes_of(ref('heart_rates')) }} as reading_changes
+    left semi join {{ changes_of(ref('heart_rates')) }} as readings
         on
-            sessions.user_id = reading_changes.user_id
-            and reading_changes.measured_at >= sessions.ended_at + interval 50 seconds
-            and reading_changes.measured_at <= sessions.ended_at + interval 70 seconds
+            sessions.user_id = readings.user_id
+            and readings.measured_at between
+                sessions.ended_at + interval 50 seconds and sessions.ended_at + interval 70 seconds
     where sessions.status = 'completed'
-{%- endset %}
-{# Up to the session's end and the minute after it. #}
-{% set days = touched_days(affected, 'started_at', hours=var('max_session_hours') + 1) %}
-{% endif %}
+{% endcall %}
 
-with
-{{ affected_cte(affected) }}
-
+-- A reading stands until the next one on any device, 60 s at most, cut at the session's end; at one
+-- instant that of the least device id counts.
 readings as (
 
     select
-        sessions.user_id,
-        sessions.workout_id,
-        sessions.session_id,
-        sessions.device_id,
-        sessions.heart_rate_bpm,
-        sessions.started_at,
-        sessions.ended_at,
-        sessions.measured_at
-    from {{ ref('workout_heart_rates') }} as sessions
-    {% if is_incremental() %}
-    left semi join affected
-        on
-            sessions.user_id = affected.user_id
-            and sessions.workout_id = affected.workout_id
-            and sessions.session_id = affected.session_id
-            and sessions.started_at = affected.started_at
-    where {{ on_days(days, 'sessions.measured_at') }}
-    {% endif %}
+        *,
+        unix_micros(least(
+            lead(measured_at) over (
+                partition by user_id, workout_id, session_id, started_at
+                order by measured_at, device_id desc
+            ),
+            measured_at + interval 60 seconds,
+            ended_at
+        )) - unix_micros(measured_at) as stands_micros
+    from {{ affected_only(ref('workout_heart_rates')) }} as readings
 
 ),
 
@@ -79,7 +53,7 @@ summaries as (
         started_at,
         ended_at,
         min(heart_rate_bpm) as min_bpm,
-        avg(heart_rate_bpm) as avg_bpm,
+        {{ mean('heart_rate_bpm') }} as avg_bpm,
         max(heart_rate_bpm) as max_bpm,
         count(*) as num_recordings,
         -- Of several devices at the last instant the least device id counts.
@@ -89,13 +63,7 @@ summaries as (
 
 ),
 
-profiles as (
-
-    {{ profile_versions() }}
-
-),
-
-with_profiles as (
+members as (
 
     select
         summaries.*,
@@ -103,10 +71,9 @@ with_profiles as (
         profiles.gender,
         profiles.city,
         profiles.state,
-        cast(summaries.started_at as date) as workout_date,
         {{ whole_years('profiles.date_of_birth', 'cast(summaries.started_at as date)') }} as age
     from summaries
-    left join profiles
+    left join {{ ref('profile_versions') }} as profiles
         on
             summaries.user_id = profiles.user_id
             and {{ in_interval(
@@ -115,37 +82,18 @@ with_profiles as (
 
 ),
 
-{{ standing_readings(
-    'readings', ['user_id', 'workout_id', 'session_id', 'started_at'], 'ended_at'
-) }},
-
--- A session has few heart rates: zones are asked of these instead of each reading.
-rates as (
+zone_sums as (
 
     select
         user_id,
         workout_id,
         session_id,
         started_at,
-        heart_rate_bpm,
-        sum(stands_micros) as stands_micros
-    from standing
-    group by all
-
-),
-
-zone_minutes as (
-
-    select
-        rates.user_id,
-        rates.workout_id,
-        rates.session_id,
-        rates.started_at,
-        {{ sums_by_zone('rates.stands_micros') }}
-    from rates
-    inner join with_profiles using (user_id, workout_id, session_id, started_at)
+        {{ sums_by_zone('readings.stands_micros') }}
+    from readings
+    inner join members using (user_id, workout_id, session_id, started_at)
     inner join {{ ref('heart_rate_zones') }} as zones
-        on {{ joins_zone('rates.heart_rate_bpm', 'with_profiles.age', 'zones') }}
+        on {{ is_in_zone('readings.heart_rate_bpm', 'members.age', 'zones') }}
     group by all
 
 ),
@@ -154,31 +102,23 @@ zone_minutes as (
 recoveries as (
 
     select
-        summaries.user_id,
-        summaries.workout_id,
-        summaries.session_id,
-        summaries.started_at,
-        min_by(
-            later.heart_rate_bpm,
-            struct(
-                abs(
-                    {{ microseconds_between('summaries.ended_at', 'later.measured_at') }} - 60000000
-                ),
-                later.measured_at,
-                later.device_id
-            )
-        ) as recovered_bpm
-    from summaries
-    inner join {{ ref('heart_rates') }} as later
+        sessions.user_id,
+        sessions.workout_id,
+        sessions.session_id,
+        sessions.started_at,
+        min_by(later.heart_rate_bpm, struct(
+            abs(unix_micros(later.measured_at) - unix_micros(sessions.ended_at) - 60000000),
+            later.measured_at,
+            later.device_id
+        )) as recovered_bpm
+    from summaries as sessions
+    inner join
+        {{ affected_only(ref('heart_rates'), by=['user_id'], day='measured_at', slack=most_days) }}
+            as later
         on
-            summaries.user_id = later.user_id
-            and cast(summaries.ended_at + interval 50 seconds as date)
-            <= cast(later.measured_at as date)
-            and later.measured_at >= summaries.ended_at + interval 50 seconds
-            and later.measured_at <= summaries.ended_at + interval 70 seconds
-    {% if is_incremental() %}
-    where {{ on_days(days, 'later.measured_at') }}
-    {% endif %}
+            sessions.user_id = later.user_id
+            and later.measured_at >= sessions.ended_at + interval 50 seconds
+            and later.measured_at <= sessions.ended_at + interval 70 seconds
     group by all
 
 ),
@@ -186,37 +126,20 @@ recoveries as (
 final as (
 
     select
-        with_profiles.user_id,
-        with_profiles.workout_id,
-        with_profiles.session_id,
+        members.* except (last_bpm),
         coalesce(age_bands.age_band, 'invalid age') as age_band,
-        with_profiles.sex,
-        with_profiles.gender,
-        with_profiles.city,
-        with_profiles.state,
-        with_profiles.age,
-        with_profiles.min_bpm,
-        with_profiles.avg_bpm,
-        with_profiles.max_bpm,
-        with_profiles.num_recordings,
-        {{ zone_minute_columns('zone_minutes', 'with_profiles.age') }},
-        with_profiles.last_bpm - recoveries.recovered_bpm as heart_rate_recovery_bpm,
-        with_profiles.workout_date,
-        with_profiles.started_at,
-        with_profiles.ended_at
-    from with_profiles
-    left join zone_minutes using (user_id, workout_id, session_id, started_at)
+        {{ minutes('zone_sums.out_of_range_micros') }} as out_of_range_minutes,
+        {{ minutes('zone_sums.fat_burn_micros') }} as fat_burn_minutes,
+        {{ minutes('zone_sums.cardio_micros') }} as cardio_minutes,
+        {{ minutes('zone_sums.peak_micros') }} as peak_minutes,
+        members.last_bpm - recoveries.recovered_bpm as heart_rate_recovery_bpm,
+        cast(members.started_at as date) as workout_date
+    from members
+    left join zone_sums using (user_id, workout_id, session_id, started_at)
     left join recoveries using (user_id, workout_id, session_id, started_at)
     left join {{ ref('age_bands') }} as age_bands
-        on {{ joins_age_band('with_profiles.age', 'age_bands') }}
+        on {{ is_in_age_band('members.age', 'age_bands') }}
 
 )
 
-{{ reads_changes_of([
-    ref('workout_heart_rates'), ref('workout_sessions'), ref('heart_rates'), ref('user_profile_history')
-]) }}
-{{ recomputed(
-    'old.user_id = affected.user_id and old.workout_id = affected.workout_id'
-    ~ ' and old.session_id = affected.session_id and old.started_at = affected.started_at',
-    days=days, day_of='started_at'
-) }}
+{{ recomputed() }}

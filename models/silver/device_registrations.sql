@@ -1,33 +1,14 @@
-{{ config(unique_key=['kind', 'identifier', 'owned_from']) }}
+{{ config(unique_key=['kind', 'identifier', 'registered_at']) }}
 
 with
-{% if is_incremental() %}
-changes as (
-
+{% call affected_cte() %}
     select
-        device_id,
-        mac_address
+        stack(2, 'device', device_id, 'mac', mac_address) as (kind, identifier)
     from {{ changes_of(ref('stg_azure_sql__registered_users')) }}
     where device_id is not null
+{% endcall %}
 
-),
-
-affected as (
-
-    select
-        'device' as kind,
-        device_id as identifier
-    from changes
-    union
-    select
-        'mac' as kind,
-        mac_address as identifier
-    from changes
-
-),
-{% endif %}
-
-registrations as (
+records as (
 
     select
         user_id,
@@ -39,23 +20,35 @@ registrations as (
 ),
 
 -- At one instant the greater user id, as text, wins.
-winners as (
+registrations as (
 
     select
-        registrations.kind,
-        registrations.identifier,
-        registrations.registered_at,
-        max(registrations.user_id) as user_id
-    from registrations
-    {% if is_incremental() %}
-    left semi join affected
-        on registrations.kind = affected.kind and registrations.identifier = affected.identifier
-    {% endif %}
+        kind,
+        identifier,
+        registered_at,
+        max(user_id) as user_id
+    from records
     group by all
 
 ),
 
-{{ ownership_intervals('winners', 'identifier', 'user_id') }},
+neighbours as (
+
+    select
+        *,
+        lag(user_id) over (partition by kind, identifier order by registered_at) as previous_user_id
+    from registrations
+
+),
+
+-- Consecutive registrations by one user are one interval.
+hand_ons as (
+
+    select *
+    from neighbours
+    where previous_user_id is null or previous_user_id <> user_id
+
+),
 
 final as (
 
@@ -63,11 +56,12 @@ final as (
         kind,
         identifier,
         user_id,
-        owned_from,
-        owned_to
-    from intervals
+        registered_at,
+        -- Readings may precede the first registration: it reaches back without end.
+        if(previous_user_id is null, null, registered_at) as owned_from,
+        lead(registered_at) over (partition by kind, identifier order by registered_at) as owned_to
+    from hand_ons
 
 )
 
-{{ reads_changes_of([ref('stg_azure_sql__registered_users')]) }}
-{{ recomputed('old.kind = affected.kind and old.identifier = affected.identifier') }}
+{{ recomputed(by=['kind', 'identifier']) }}

@@ -1,48 +1,35 @@
-{{ config(unique_key=['device_id', 'measured_at']) }}
+{{ config(unique_key=['device_id', 'measured_at'], meta={'day': 'measured_at'}) }}
 
-{% if is_incremental() %}
-{% set affected -%}
+with
+{% call affected_cte() %}
     select
         device_id,
         measured_at
     from {{ changes_of(ref('stg_kafka__bpm')) }}
     where device_id is not null
     union
+    -- A device that is handed on moves its readings.
     select
         readings.device_id,
         readings.measured_at
     from {{ this }} as readings
-    inner join {{ changes_of(ref('device_registrations')) }} as ownership_changes
+    inner join {{ changes_of(ref('device_registrations')) }} as moves
         on
-            ownership_changes.kind = 'device'
-            and readings.device_id = ownership_changes.identifier
-            and {{ in_interval(
-                'readings.measured_at', 'ownership_changes.owned_from', 'ownership_changes.owned_to'
-            ) }}
-{%- endset %}
-{% set days = touched_days(affected, 'measured_at') %}
-{% endif %}
-
-with
-{{ affected_cte(affected) }}
+            moves.kind = 'device'
+            and readings.device_id = moves.identifier
+            and {{ in_interval('readings.measured_at', 'moves.owned_from', 'moves.owned_to') }}
+{% endcall %}
 
 -- Of several values at one instant the lowest stands.
 readings as (
 
     select
-        records.device_id,
-        records.measured_at,
-        min(records.heart_rate_bpm) as heart_rate_bpm
-    from {{ ref('stg_kafka__bpm') }} as records
-    {% if is_incremental() %}
-    left semi join affected
-        on records.device_id = affected.device_id and records.measured_at = affected.measured_at
-    {% endif %}
-    where
-        records.device_id is not null
-        {%- if is_incremental() %}
-        and {{ on_days(days, 'records.measured_at') }}
-        {%- endif %}
+        device_id,
+        measured_at,
+        min(heart_rate_bpm) as heart_rate_bpm,
+        count(distinct heart_rate_bpm) as num_values
+    from {{ affected_only(ref('stg_kafka__bpm')) }} as records
+    where device_id is not null
     group by all
 
 ),
@@ -65,6 +52,7 @@ final as (
         readings.device_id,
         owners.user_id,
         readings.heart_rate_bpm,
+        readings.num_values,
         readings.measured_at
     from readings
     left join owners
@@ -74,8 +62,4 @@ final as (
 
 )
 
-{{ reads_changes_of([ref('stg_kafka__bpm'), ref('device_registrations')]) }}
-{{ recomputed(
-    'old.device_id = affected.device_id and old.measured_at = affected.measured_at',
-    days=days, day_of='measured_at'
-) }}
+{{ recomputed() }}

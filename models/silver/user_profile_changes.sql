@@ -1,27 +1,19 @@
 {{ config(unique_key=['user_id', 'changed_at']) }}
 
 with
-{% if is_incremental() %}
-affected as (
-
-    select distinct
+{% call affected_cte() %}
+    select
         user_id,
         changed_at
     from {{ changes_of(ref('stg_kafka__user_info')) }}
     where user_id is not null
-
-),
-{% endif %}
+{% endcall %}
 
 records as (
 
-    select records.*
-    from {{ ref('stg_kafka__user_info') }} as records
-    {% if is_incremental() %}
-    left semi join affected
-        on records.user_id = affected.user_id and records.changed_at = affected.changed_at
-    {% endif %}
-    where records.user_id is not null
+    select *
+    from {{ affected_only(ref('stg_kafka__user_info')) }} as records
+    where user_id is not null
 
 ),
 
@@ -86,5 +78,4 @@ final as (
 
 )
 
-{{ reads_changes_of([ref('stg_kafka__user_info')]) }}
-{{ recomputed('old.user_id = affected.user_id and old.changed_at = affected.changed_at') }}
+{{ recomputed() }}

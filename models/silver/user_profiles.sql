@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(unique_key='user_id') }}
 
 with history as (
 

@@ -1,9 +1,12 @@
 {{ config(
-    unique_key=['user_id', 'workout_id', 'session_id', 'started_at', 'device_id', 'measured_at']
+    unique_key=['user_id', 'workout_id', 'session_id', 'started_at', 'device_id', 'measured_at'],
+    meta={'day': 'started_at'}
 ) }}
 
-{% if is_incremental() %}
-{% set affected -%}
+{% set session = ['user_id', 'workout_id', 'session_id', 'started_at'] %}
+{% set most_days = (var('max_session_hours') / 24) | round(0, 'ceil') | int %}
+with
+{% call affected_cte() %}
     select
         user_id,
         workout_id,
@@ -18,42 +21,28 @@
         sessions.session_id,
         sessions.started_at
     from {{ ref('workout_sessions') }} as sessions
-    inner join {{ changes_of(ref('heart_rates')) }} as reading_changes
+    inner join {{ changes_of(ref('heart_rates')) }} as readings
         on
-            sessions.user_id = reading_changes.user_id
-            and sessions.started_at < reading_changes.measured_at
-            and sessions.ended_at >= reading_changes.measured_at
+            sessions.user_id = readings.user_id
+            and sessions.started_at < readings.measured_at
+            and sessions.ended_at >= readings.measured_at
     where sessions.status = 'completed'
-{%- endset %}
-{% set days = touched_days(affected, 'started_at', hours=var('max_session_hours')) %}
-{% endif %}
-
-with
-{{ affected_cte(affected) }}
+{% endcall %}
 
 -- A session lies in few days: joined by day, it meets its own days' readings instead of all of its
 -- user's.
 session_days as (
 
     select
-        sessions.user_id,
-        sessions.workout_id,
-        sessions.session_id,
-        sessions.started_at,
-        sessions.ended_at,
-        explode(sequence(
-            cast(sessions.started_at as date), cast(sessions.ended_at as date), interval 1 day
-        )) as session_date
-    from {{ ref('workout_sessions') }} as sessions
-    {% if is_incremental() %}
-    left semi join affected
-        on
-            sessions.user_id = affected.user_id
-            and sessions.workout_id = affected.workout_id
-            and sessions.session_id = affected.session_id
-            and sessions.started_at = affected.started_at
-    {% endif %}
-    where sessions.status = 'completed'
+        user_id,
+        workout_id,
+        session_id,
+        started_at,
+        ended_at,
+        explode(sequence(cast(started_at as date), cast(ended_at as date), interval 1 day))
+            as session_date
+    from {{ affected_only(ref('workout_sessions'), by=session) }} as sessions
+    where status = 'completed'
 
 ),
 
@@ -65,12 +54,10 @@ readings as (
         heart_rate_bpm,
         measured_at,
         cast(measured_at as date) as measured_date
-    from {{ ref('heart_rates') }}
-    where
-        user_id is not null
-        {%- if is_incremental() %}
-        and {{ on_days(days, 'measured_at') }}
-        {%- endif %}
+    from {{ affected_only(
+        ref('heart_rates'), by=['user_id'], day='measured_at', slack=most_days
+    ) }} as readings
+    where user_id is not null
 
 ),
 
@@ -95,9 +82,4 @@ final as (
 
 )
 
-{{ reads_changes_of([ref('heart_rates'), ref('workout_sessions')]) }}
-{{ recomputed(
-    'old.user_id = affected.user_id and old.workout_id = affected.workout_id'
-    ~ ' and old.session_id = affected.session_id and old.started_at = affected.started_at',
-    days=days, day_of='measured_at'
-) }}
+{{ recomputed(by=session) }}

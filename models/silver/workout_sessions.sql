@@ -1,36 +1,26 @@
-{{ config(unique_key=['user_id', 'workout_id', 'session_id', 'started_at', 'ended_at']) }}
+{{ config(unique_key=['user_id', 'workout_id', 'session_id', 'began_at', 'is_orphan']) }}
 
+{% set session = ['user_id', 'workout_id', 'session_id'] %}
 with
-{% if is_incremental() %}
-affected as (
-
-    select distinct
+{% call affected_cte() %}
+    select
         user_id,
         workout_id,
         session_id
     from {{ changes_of(ref('stg_kafka__workout')) }}
     where user_id is not null
-
-),
-{% endif %}
+{% endcall %}
 
 events as (
 
     select distinct
-        records.user_id,
-        records.workout_id,
-        records.session_id,
-        records.action,
-        records.occurred_at
-    from {{ ref('stg_kafka__workout') }} as records
-    {% if is_incremental() %}
-    left semi join affected
-        on
-            records.user_id = affected.user_id
-            and records.workout_id = affected.workout_id
-            and records.session_id = affected.session_id
-    {% endif %}
-    where records.user_id is not null
+        user_id,
+        workout_id,
+        session_id,
+        action,
+        occurred_at
+    from {{ affected_only(ref('stg_kafka__workout'), by=session) }} as records
+    where user_id is not null
 
 ),
 
@@ -76,19 +66,17 @@ final as (
             when started_at is null then 'orphan_stop'
             when ended_at is null then 'open'
             when
-                {{ microseconds_between('started_at', 'ended_at') }}
+                {{ micros_between('started_at', 'ended_at') }}
                 >= cast({{ var('max_session_hours') }} * 3600000000 as bigint)
                 then 'too_long'
             else 'completed'
         end as status,
+        started_at is null as is_orphan,
+        coalesce(started_at, ended_at) as began_at,
         started_at,
         ended_at
     from sessions
 
 )
 
-{{ reads_changes_of([ref('stg_kafka__workout')]) }}
-{{ recomputed(
-    'old.user_id = affected.user_id and old.workout_id = affected.workout_id'
-    ~ ' and old.session_id = affected.session_id'
-) }}
+{{ recomputed(by=session) }}

@@ -1,3 +1,5 @@
+{{ config(unique_key='record_key', meta={'day': 'ingested_at'}) }}
+
 with bronze as (
 
     select
@@ -10,12 +12,11 @@ with bronze as (
         source_modified_at,
         ingested_at,
         erased_at,
-        bronze_version,
         {{ trimmed('raw') }} as raw_text,
         {{ is_csv_file('source_file') }} as is_csv,
         -- What ingestion could not split into columns has none of them.
         mac_address is null and gym is null and login is null and logout is null as is_unsplit
-    from {{ new_records(source('bronze', 'gym_logins'), 'mac') }}
+    from {{ new_rows(source('bronze', 'gym_logins'), key=['record_id']) }}
 
 ),
 
@@ -121,10 +122,9 @@ final as (
         source_modified_at,
         reject_reason,
         ingested_at,
-        erased_at,
-        bronze_version
+        erased_at
     from judged
 
 )
 
-select * from final
+{{ recomputed() }}

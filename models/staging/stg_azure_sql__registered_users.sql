@@ -1,3 +1,5 @@
+{{ config(unique_key='record_key', meta={'day': 'ingested_at'}) }}
+
 with bronze as (
 
     select
@@ -10,7 +12,6 @@ with bronze as (
         source_modified_at,
         ingested_at,
         erased_at,
-        bronze_version,
         {{ trimmed('raw') }} as raw_text,
         {{ is_csv_file('source_file') }} as is_csv,
         -- What ingestion could not split into columns has none of them.
@@ -18,7 +19,7 @@ with bronze as (
         and device_id is null
         and mac_address is null
         and registration_timestamp is null as is_unsplit
-    from {{ new_records(source('bronze', 'registered_users'), 'user') }}
+    from {{ new_rows(source('bronze', 'registered_users'), key=['record_id']) }}
 
 ),
 
@@ -115,10 +116,9 @@ final as (
                     'registered_at', registered_at
                 )
         end as erased_registration,
-        erased_at,
-        bronze_version
+        erased_at
     from judged
 
 )
 
-select * from final
+{{ recomputed() }}

@@ -1,12 +1,7 @@
-{{ config(
-    incremental_strategy='recompute', unique_key=['kind', 'identifier_hash', 'owned_from']
-) }}
+{{ config(unique_key=['kind', 'identifier_hash', 'owned_from']) }}
 
 -- When devices and MAC addresses were an erased person's: the rule of device_registrations, over
--- keyed hashes. Small, so that it is computed whole, once there is anyone to keep out.
-{%- if execute and current_version(source('bronze', 'suppression_list')) > 0 %}
-/* changed */
-{%- endif %}
+-- keyed hashes.
 with pads as (
 
     select
@@ -87,7 +82,35 @@ winners as (
 
 ),
 
-{{ ownership_intervals('winners', 'identifier_hash', 'owner') }},
+neighbours as (
+
+    select
+        *,
+        lag(owner) over (partition by kind, identifier_hash order by registered_at) as previous_owner
+    from winners
+
+),
+
+hand_ons as (
+
+    select *
+    from neighbours
+    where previous_owner is null or previous_owner <> owner
+
+),
+
+intervals as (
+
+    select
+        kind,
+        identifier_hash,
+        owner,
+        if(previous_owner is null, null, registered_at) as owned_from,
+        lead(registered_at) over (partition by kind, identifier_hash order by registered_at)
+            as owned_to
+    from hand_ons
+
+),
 
 requests as (
 
@@ -125,4 +148,4 @@ final as (
 
 )
 
-{{ recomputed('true', affected='pads') }}
+select * from final

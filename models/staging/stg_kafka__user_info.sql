@@ -1,3 +1,5 @@
+{{ config(unique_key='record_key', meta={'day': 'ingested_at'}) }}
+
 with bronze as (
 
     select
@@ -11,13 +13,12 @@ with bronze as (
         source_file,
         ingested_at,
         erased_at,
-        bronze_version,
         -- A tombstone is a delete of the user in its key, at Kafka's time.
         value is null as is_tombstone,
         is_valid_utf8(cast(key as string)) as is_key_text,
         {{ trimmed('cast(value as string)') }} as value_text,
         {{ text_field('cast(key as string)') }} as key_field
-    from {{ new_records(source('bronze', 'user_info'), 'user', key=record_key('bronze')) }}
+    from {{ new_rows(source('bronze', 'user_info'), key=['topic', 'topic_epoch', 'partition', 'offset', 'record_id']) }}
 
 ),
 
@@ -116,10 +117,9 @@ final as (
         {{ if_valid('changed_at') }} as changed_at,
         reject_reason,
         ingested_at,
-        erased_at,
-        bronze_version
+        erased_at
     from judged
 
 )
 
-select * from final
+{{ recomputed() }}

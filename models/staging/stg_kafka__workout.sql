@@ -1,3 +1,5 @@
+{{ config(unique_key='record_key', meta={'day': 'ingested_at'}) }}
+
 with bronze as (
 
     select
@@ -11,10 +13,9 @@ with bronze as (
         source_file,
         ingested_at,
         erased_at,
-        bronze_version,
         {{ trimmed('cast(value as string)') }} as value_text,
         {{ text_field('cast(key as string)') }} as key_field
-    from {{ new_records(source('bronze', 'workout'), 'user', key=record_key('bronze')) }}
+    from {{ new_rows(source('bronze', 'workout'), key=['topic', 'topic_epoch', 'partition', 'offset', 'record_id']) }}
 
 ),
 
@@ -96,10 +97,9 @@ final as (
         {{ if_valid('occurred_at') }} as occurred_at,
         reject_reason,
         ingested_at,
-        erased_at,
-        bronze_version
+        erased_at
     from judged
 
 )
 
-select * from final
+{{ recomputed() }}

@@ -17,7 +17,6 @@
             updated_at: changed_at                 # when the change took place; becomes valid_from
             check_cols: [name, city]               # the state; a change that leaves it as it was makes no version
             hard_deletes: ignore                   # deletes are read from the log
-            post_hook: "{{ '{{ remember_build() }}' }}"
             meta:
               log: customer_changes                # the model that `relation` refers to
               deleted_when: "op = 'D'"             # this change ends the key's life
@@ -47,12 +46,7 @@
         ) %}
     {% endif %}
     {% set log = ref(meta.log) %}
-    {% set is_update = target_exists and not var('change_log_full', false) %}
-    {% set after, up_to = unread_commits(log, is_update) %}
-    {# The post-hook finds here what this run has read. #}
-    {% if after != up_to %}
-        {% do model.update({'inputs_read': [(two_part_name(log), up_to)]}) %}
-    {% endif %}
+    {% set since = model.build.since.get(name_of(log)) if target_exists and model.build.way == 'keys' %}
     {% do return({
         'unique_key': keys,
         'updated_at': changed_at,
@@ -68,28 +62,48 @@
             'order_by': meta.get('order_by'),
             'is_current': meta.get('is_current'),
             'log': log,
-            'after': after,
-            'up_to': up_to,
+            'since': since,
         },
     }) %}
 {% endmacro %}
 
 
-{# Whether a snapshot of this strategy has read its log to the end. #}
-{% macro has_read_log() -%}
-    {% if config.get('strategy') != 'change_log' or var('change_log_full', false) %}
-        {{ return(false) }}
+{#  How the snapshot is built; see plan_of_build(). keys: the versions of the keys that the log's changes
+    name. whole: all versions, compared with the table's. new: the columns are other ones. #}
+{% macro plan_of_snapshot() %}
+    {% set relation = load_cached_relation(this) %}
+    {% do refuse_sampling(relation) %}
+    {% set log = ref(config.get('meta').log) %}
+    {% set known = marks_of(this) if relation is not none else {} %}
+    {% set since = commits_since(log, known.get('read.' ~ name_of(log))) %}
+    {% set settings = [config.get('unique_key'), config.get('updated_at'), config.get('check_cols'), config.get('meta')] %}
+    {% set code = [model.compiled_code, settings | string, own_source()] %}
+    {% for name in ['snapshot_change_log_strategy', 'change_log_versions', 'databricks__snapshot_staging_table'] %}
+        {% do code.append(context[name].macro.macro_sql) %}
+    {% endfor %}
+    {% set types = [] %}
+    {% for unique_id in model.depends_on.nodes if unique_id in graph.nodes %}
+        {% for column in graph.nodes[unique_id].columns.values() %}
+            {% do types.append([column.name, column.get('data_type')]) %}
+        {% endfor %}
+    {% endfor %}
+    {% set notes = {
+        'code': local_md5(code | join('|')),
+        'look': local_md5(look()),
+        'columns': local_md5([settings, types] | string),
+        'read.' ~ name_of(log): since.newest,
+    } %}
+    {% set build = {'way': 'nothing', 'why': '', 'since': {name_of(log): since}, 'notes': notes} %}
+    {% if not known.get('code') %}{% do build.update({'way': 'new', 'why': 'no marks' if relation else 'no table'}) %}
+    {% elif dbt.should_full_refresh() %}{% do build.update({'way': 'new', 'why': 'full refresh'}) %}
+    {% elif known.columns != notes.columns %}{% do build.update({'way': 'new', 'why': 'columns'}) %}
+    {% elif known.code != notes.code %}{% do build.update({'way': 'whole', 'why': 'code'}) %}
+    {% elif since.kind == 'lost' %}{% do build.update({'way': 'whole', 'why': name_of(log) ~ ' anew'}) %}
+    {% elif since.kind == 'rows' %}{% do build.update({'way': 'keys', 'why': name_of(log)}) %}
+    {% elif known.look != notes.look %}{% do build.update({'way': 'keys', 'why': 'look'}) %}
     {% endif %}
-    {% set after, up_to = unread_commits(ref(config.get('meta').log), true) %}
-    {{ return(after == up_to) }}
-{%- endmacro %}
-
-
-{% macro change_log_same(columns, left, right) -%}
-    {%- for column in columns -%}
-    {{ left }}.{{ column }} <=> {{ right }}.{{ column }}{{ ' and ' if not loop.last }}
-    {%- endfor -%}
-{%- endmacro %}
+    {{ return(build) }}
+{% endmacro %}
 
 
 {# with-clause ending in `versions`: all versions of the touched keys, as they are in the table. #}
@@ -104,11 +118,11 @@
 
     ),
 
-    {% if log.after is not none -%}
+    {% if log.since -%}
     touched as (
 
         select distinct {{ keys }}
-        from {{ commits(log.log, log.after + 1, log.up_to) }}
+        from {{ change_feed(log.log, log.since) }}
 
     ),
 
@@ -121,8 +135,8 @@
             row_number() over (partition by {{ keys }}, {{ log.changed_at }} order by {{ log.order_by }} desc)
             {%- else -%} 1 {%- endif %} as __rank
         from change_log
-        {%- if log.after is not none %}
-        left semi join touched on {{ change_log_same(log['keys'], 'change_log', 'touched') }}
+        {%- if log.since %}
+        left semi join touched on {{ same(log['keys'], 'change_log', 'touched') }}
         {%- endif %}
 
     ),
@@ -197,18 +211,15 @@
     {%- set names = config.get('snapshot_table_column_names')
         or get_snapshot_table_column_names() -%}
     {%- set content = log.state + [names.dbt_valid_to] -%}
-    {%- if log.after == log.up_to -%}
-    select *, cast(null as string) as dbt_change_type from {{ target_relation }} where false
-    {%- else -%}
-    {{ change_log_versions(strategy, source_sql) }},
+        {{ change_log_versions(strategy, source_sql) }},
 
     -- What the table says of the same keys.
     known as (
 
         select old.*
         from {{ target_relation }} as old
-        {%- if log.after is not none %}
-        left semi join touched on {{ change_log_same(log['keys'], 'old', 'touched') }}
+        {%- if log.since %}
+        left semi join touched on {{ same(log['keys'], 'old', 'touched') }}
         {%- endif %}
 
     )
@@ -216,12 +227,11 @@
     select versions.*, 'upsert' as dbt_change_type
     from versions
     left join known on versions.{{ names.dbt_scd_id }} = known.{{ names.dbt_scd_id }}
-    where known.{{ names.dbt_scd_id }} is null or not ({{ change_log_same(content, 'versions', 'known') }})
+    where known.{{ names.dbt_scd_id }} is null or not ({{ same(content, 'versions', 'known') }})
     union all
     select known.*, 'delete' as dbt_change_type
     from known
     left anti join versions on known.{{ names.dbt_scd_id }} = versions.{{ names.dbt_scd_id }}
-    {%- endif -%}
 {% endmacro %}
 
 

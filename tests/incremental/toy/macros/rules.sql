@@ -1,0 +1,6 @@
+{% macro is_sane(amount) -%} {{ amount }} <= 1000 {%- endmacro %}
+
+
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name or target.schema }}
+{%- endmacro %}
