@@ -3,7 +3,7 @@
 
 {#  What a node reads, as [{name, relation, is_view}]; behind a view also what the view reads. The name,
     'schema.table', is the one in marks: with --defer an input may lie in another catalog. #}
-{% macro inputs_of(unique_ids, database=none) %}
+{% macro inputs_of(unique_ids) %}
     {% set found = [] %}
     {% for unique_id in unique_ids %}
         {% set node = graph.nodes.get(unique_id) or graph.sources.get(unique_id) %}
