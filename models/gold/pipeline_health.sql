@@ -14,10 +14,8 @@ with outcomes as (
         coalesce(sum(records) filter (where outcome = 'erased'), 0) as erased,
         coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'missing_value'), 0)
             as rejected_missing_value,
-        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'malformed_json'), 0)
-            as rejected_malformed_json,
-        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'not_an_object'), 0)
-            as rejected_not_an_object,
+        coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'malformed'), 0)
+            as rejected_malformed,
         coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'missing_field'), 0)
             as rejected_missing_field,
         coalesce(sum(records) filter (where outcome = 'rejected' and reason = 'wrong_type'), 0)
@@ -53,8 +51,7 @@ final as (
         outcomes.superseded,
         outcomes.erased,
         outcomes.rejected_missing_value,
-        outcomes.rejected_malformed_json,
-        outcomes.rejected_not_an_object,
+        outcomes.rejected_malformed,
         outcomes.rejected_missing_field,
         outcomes.rejected_wrong_type,
         outcomes.rejected_unknown_update_type,

@@ -1,58 +1,20 @@
-with bronze as (
+with fields as (
 
     select
-        mac_address,
-        gym,
-        login,
-        logout,
+        coalesce({{ trimmed('mac_address') }}, '') as mac_address_field,
+        coalesce({{ trimmed('gym') }}, '') as gym_field,
+        coalesce({{ trimmed('login') }}, '') as login_field,
+        coalesce({{ trimmed('logout') }}, '') as logout_field,
+        -- A line that could not be read has no columns; an absent field is an empty text.
+        coalesce(mac_address, gym, login, logout) is null as is_unread,
+        raw,
         record_id,
         source_file,
         source_modified_at,
         ingested_at,
         erased_at,
-        bronze_version,
-        {{ trimmed('raw') }} as raw_text,
-        {{ is_csv_file('source_file') }} as is_csv,
-        -- What ingestion could not split into columns has none of them.
-        mac_address is null and gym is null and login is null and logout is null as is_unsplit
+        bronze_version
     from {{ new_records(source('bronze', 'gym_logins'), 'mac') }}
-
-),
-
-documents as (
-
-    select
-        *,
-        -- Objects keep their JSON types in the raw line; a line of a CSV file is text throughout.
-        case
-            when left(raw_text, 1) = '{' and not is_csv then {{ json_document('raw_text') }}
-        end as document
-    from bronze
-
-),
-
-fields as (
-
-    select
-        *,
-        {{ file_field('document', 'mac_address') }} as mac_address_field,
-        {{ file_field('document', 'gym') }} as gym_field,
-        {{ file_field('document', 'login') }} as login_field,
-        {{ file_field('document', 'logout') }} as logout_field
-    from documents
-
-),
-
-times as (
-
-    select
-        *,
-        {{ epoch_timestamp('login_field') }} as login_at,
-        case
-            when not {{ is_missing('logout_field') }} and not {{ is_wrong_number('logout_field') }}
-                then {{ epoch_timestamp('logout_field') }}
-        end as stated_logout_at
-    from fields
 
 ),
 
@@ -60,20 +22,17 @@ typed as (
 
     select
         *,
-        -- A logout that is no valid time, or not after its login, counts as none; the row stands.
-        case
-            when
-                stated_logout_at > login_at
-                and not {{ is_out_of_range('stated_logout_at', 'ingested_at') }}
-                then stated_logout_at
-        end as logout_at
-    from times
+        {{ as_mac('mac_address_field') }} as mac_address,
+        {{ as_id('gym_field') }} as gym_id,
+        {{ as_time('login_field') }} as login_at,
+        {{ as_time('logout_field') }} as stated_logout_at
+    from fields
 
 ),
 
 {{ keep_out(
     source('bronze', 'gym_logins'), 'typed', 'mac',
-    'lower(' ~ identifier_of('mac_address_field') ~ ')', 'lower(raw_text)',
+    named='mac_address', field='mac_address_field', text='raw',
     at='coalesce(login_at, source_modified_at, ingested_at)'
 ) }},
 
@@ -83,20 +42,21 @@ judged as (
         *,
         case
             when erased_at is not null then null
-            when is_unsplit and (raw_text is null or raw_text = '') then 'missing_value'
-            when left(raw_text, 1) = '{' and not is_csv and document is null then 'malformed_json'
-            when is_unsplit and is_csv then 'malformed_json'
-            when is_unsplit and document is null and {{ json_document('raw_text') }} is null
-                then 'malformed_json'
-            when is_unsplit and document is null then 'not_an_object'
-            when {{ any_of(is_missing, ['mac_address_field', 'gym_field', 'login_field']) }}
-                then 'missing_field'
-            when
-                {{ any_of(is_wrong_id, ['mac_address_field', 'gym_field']) }}
-                or {{ is_wrong_number('login_field') }}
-                then 'wrong_type'
+            when is_unread and coalesce({{ trimmed('raw') }}, '') = '' then 'missing_value'
+            when is_unread then 'malformed'
+            when '' in (mac_address_field, gym_field, login_field) then 'missing_field'
+            when mac_address is null or gym_id is null or login_at is null then 'wrong_type'
             when {{ is_out_of_range('login_at', 'ingested_at') }} then 'timestamp_out_of_range'
-        end as reject_reason
+        end as reject_reason,
+        reject_reason is null and erased_at is null as is_valid,
+        -- What is no valid time, not after the login or too long after it is no logout.
+        case
+            when
+                stated_logout_at > login_at
+                and stated_logout_at <= login_at + interval {{ var('max_visit_hours') }} hours
+                and not {{ is_out_of_range('stated_logout_at', 'ingested_at') }}
+                then stated_logout_at
+        end as logout_at
     from kept_out
 
 ),
@@ -112,12 +72,11 @@ final as (
         cast(null as timestamp) as kafka_timestamp,
         record_id,
         source_file,
-        {{ if_valid('lower(' ~ id_of('mac_address_field') ~ ')') }} as mac_address,
-        {{ if_valid(id_of('gym_field')) }} as gym_id,
-        {{ if_valid("logout_at is null and not " ~ is_missing('logout_field')) }}
-            as is_logout_ignored,
-        {{ if_valid('login_at') }} as login_at,
-        {{ if_valid('logout_at') }} as logout_at,
+        if(is_valid, mac_address, null) as mac_address,
+        if(is_valid, gym_id, null) as gym_id,
+        if(is_valid, logout_at is null and logout_field <> '', null) as is_logout_ignored,
+        if(is_valid, login_at, null) as login_at,
+        if(is_valid, logout_at, null) as logout_at,
         source_modified_at,
         reject_reason,
         ingested_at,

@@ -1,48 +1,20 @@
-with bronze as (
+with fields as (
 
     select
-        user_id,
-        device_id,
-        mac_address,
-        registration_timestamp,
+        coalesce({{ trimmed('user_id') }}, '') as user_id_field,
+        coalesce({{ trimmed('device_id') }}, '') as device_id_field,
+        coalesce({{ trimmed('mac_address') }}, '') as mac_address_field,
+        coalesce({{ trimmed('registration_timestamp') }}, '') as registration_timestamp_field,
+        -- A line that could not be read has no columns; an absent field is an empty text.
+        coalesce(user_id, device_id, mac_address, registration_timestamp) is null as is_unread,
+        raw,
         record_id,
         source_file,
         source_modified_at,
         ingested_at,
         erased_at,
-        bronze_version,
-        {{ trimmed('raw') }} as raw_text,
-        {{ is_csv_file('source_file') }} as is_csv,
-        -- What ingestion could not split into columns has none of them.
-        user_id is null
-        and device_id is null
-        and mac_address is null
-        and registration_timestamp is null as is_unsplit
+        bronze_version
     from {{ new_records(source('bronze', 'registered_users'), 'user') }}
-
-),
-
-documents as (
-
-    select
-        *,
-        -- Objects keep their JSON types in the raw line; a line of a CSV file is text throughout.
-        case
-            when left(raw_text, 1) = '{' and not is_csv then {{ json_document('raw_text') }}
-        end as document
-    from bronze
-
-),
-
-fields as (
-
-    select
-        *,
-        {{ file_field('document', 'user_id') }} as user_id_field,
-        {{ file_field('document', 'device_id') }} as device_id_field,
-        {{ file_field('document', 'mac_address') }} as mac_address_field,
-        {{ file_field('document', 'registration_timestamp') }} as registration_timestamp_field
-    from documents
 
 ),
 
@@ -50,13 +22,17 @@ typed as (
 
     select
         *,
-        {{ epoch_timestamp('registration_timestamp_field') }} as registered_at
+        {{ as_id('user_id_field') }} as user_id,
+        {{ as_id('device_id_field') }} as device_id,
+        {{ as_mac('mac_address_field') }} as mac_address,
+        {{ as_time('registration_timestamp_field') }} as registered_at
     from fields
 
 ),
 
 {{ keep_out(
-    source('bronze', 'registered_users'), 'typed', 'user', identifier_of('user_id_field'), 'raw_text'
+    source('bronze', 'registered_users'), 'typed', 'user',
+    named='user_id', field='user_id_field', text='raw'
 ) }},
 
 judged as (
@@ -64,24 +40,22 @@ judged as (
     select
         *,
         case
-            when is_unsplit and (raw_text is null or raw_text = '') then 'missing_value'
-            when left(raw_text, 1) = '{' and not is_csv and document is null then 'malformed_json'
-            when is_unsplit and is_csv then 'malformed_json'
-            when is_unsplit and document is null and {{ json_document('raw_text') }} is null
-                then 'malformed_json'
-            when is_unsplit and document is null then 'not_an_object'
+            when is_unread and coalesce({{ trimmed('raw') }}, '') = '' then 'missing_value'
+            when is_unread then 'malformed'
             when
-                {{ any_of(is_missing, [
-                    'user_id_field', 'device_id_field', 'mac_address_field',
-                    'registration_timestamp_field',
-                ]) }}
+                '' in (
+                    user_id_field, device_id_field, mac_address_field, registration_timestamp_field
+                )
                 then 'missing_field'
             when
-                {{ any_of(is_wrong_id, ['user_id_field', 'device_id_field', 'mac_address_field']) }}
-                or {{ is_wrong_number('registration_timestamp_field') }}
+                user_id is null
+                or device_id is null
+                or mac_address is null
+                or registered_at is null
                 then 'wrong_type'
             when {{ is_out_of_range('registered_at', 'ingested_at') }} then 'timestamp_out_of_range'
-        end as reject_reason
+        end as outcome,
+        outcome is null and erased_at is null as is_valid
     from kept_out
 
 ),
@@ -97,21 +71,20 @@ final as (
         cast(null as timestamp) as kafka_timestamp,
         record_id,
         source_file,
-        {{ if_valid(id_of('user_id_field')) }} as user_id,
-        {{ if_valid(id_of('device_id_field')) }} as device_id,
-        {{ if_valid('lower(' ~ id_of('mac_address_field') ~ ')') }} as mac_address,
-        {{ if_valid('registered_at') }} as registered_at,
+        if(is_valid, user_id, null) as user_id,
+        if(is_valid, device_id, null) as device_id,
+        if(is_valid, mac_address, null) as mac_address,
+        if(is_valid, registered_at, null) as registered_at,
         source_modified_at,
-        if(erased_at is null, reject_reason, null) as reject_reason,
+        if(erased_at is null, outcome, null) as reject_reason,
         ingested_at,
         -- What is left of an erased registration: whose readings and logins stay out.
         case
-            when erased_at is not null and reject_reason is null
+            when erased_at is not null and outcome is null
                 then named_struct(
                     'user_hash', identifier_hash,
-                    'device_hash', {{ keyed_hash('device', id_of('device_id_field')) }},
-                    'mac_hash',
-                    {{ keyed_hash('mac', 'lower(' ~ id_of('mac_address_field') ~ ')') }},
+                    'device_hash', {{ keyed_hash('device', 'device_id') }},
+                    'mac_hash', {{ keyed_hash('mac', 'mac_address') }},
                     'registered_at', registered_at
                 )
         end as erased_registration,

@@ -1,7 +1,6 @@
 with bronze as (
 
     select
-        value,
         topic,
         `partition` as kafka_partition,
         `offset` as kafka_offset,
@@ -12,8 +11,8 @@ with bronze as (
         ingested_at,
         erased_at,
         bronze_version,
-        {{ trimmed('cast(value as string)') }} as value_text,
-        {{ text_field('cast(key as string)') }} as key_field
+        cast(value as string) as value_text,
+        {{ trimmed('cast(key as string)') }} as key_text
     from {{ new_records(source('bronze', 'bpm'), 'device', key=record_key('bronze')) }}
 
 ),
@@ -22,7 +21,7 @@ documents as (
 
     select
         *,
-        {{ json_document('value_text', 'value') }} as document
+        {{ json_document('value_text') }} as document
     from bronze
 
 ),
@@ -31,9 +30,10 @@ fields as (
 
     select
         *,
-        {{ json_field('document', '$.device_id') }} as device_id_field,
-        {{ json_field('document', '$.time') }} as time_field,
-        {{ json_field('document', '$.heartrate') }} as heartrate_field
+        {{ json_field('document', 'device_id') }} as device_id_field,
+        {{ json_field('document', 'time') }} as time_field,
+        {{ json_field('document', 'heartrate') }} as heartrate_field,
+        {{ key_field('key_text') }} as key_field
     from documents
 
 ),
@@ -42,15 +42,17 @@ typed as (
 
     select
         *,
-        {{ epoch_timestamp('time_field') }} as measured_at,
-        try_cast(heartrate_field.text as double) as heart_rate_bpm
+        {{ as_id('device_id_field') }} as device_id,
+        {{ as_number('heartrate_field') }} as heart_rate_bpm,
+        {{ as_time('time_field') }} as measured_at
     from fields
 
 ),
 
 {{ keep_out(
-    source('bronze', 'bpm'), 'typed', 'device', identifier_of('device_id_field', 'key_field'),
-    'value_text', at='coalesce(measured_at, kafka_timestamp, ingested_at)'
+    source('bronze', 'bpm'), 'typed', 'device',
+    named='device_id', field='device_id_field', key='key_field', text='value_text',
+    at='coalesce(measured_at, kafka_timestamp, ingested_at)'
 ) }},
 
 judged as (
@@ -59,20 +61,19 @@ judged as (
         *,
         case
             when erased_at is not null then null
-            {{ structural_reason('value_text', 'document') }}
-            when {{ any_of(is_missing, ['device_id_field', 'time_field', 'heartrate_field']) }}
-                then 'missing_field'
-            when
-                {{ is_wrong_id('device_id_field') }}
-                or {{ any_of(is_wrong_number, ['time_field', 'heartrate_field']) }}
+            when document is null and coalesce({{ trimmed('value_text') }}, '') = ''
+                then 'missing_value'
+            when document is null then 'malformed'
+            when '' in (device_id_field, time_field, heartrate_field) then 'missing_field'
+            when device_id is null or measured_at is null or heart_rate_bpm is null
                 then 'wrong_type'
             when {{ is_out_of_range('measured_at', 'ingested_at') }} then 'timestamp_out_of_range'
             when
-                heart_rate_bpm is null
-                or heart_rate_bpm < {{ var('min_heart_rate_bpm') }}
-                or heart_rate_bpm > {{ var('max_heart_rate_bpm') }}
+                heart_rate_bpm not between {{ var('min_heart_rate_bpm') }}
+                and {{ var('max_heart_rate_bpm') }}
                 then 'heart_rate_out_of_range'
-        end as reject_reason
+        end as reject_reason,
+        reject_reason is null and erased_at is null as is_valid
     from kept_out
 
 ),
@@ -88,9 +89,9 @@ final as (
         kafka_timestamp,
         record_id,
         source_file,
-        {{ if_valid(id_of('device_id_field')) }} as device_id,
-        {{ if_valid('heart_rate_bpm') }} as heart_rate_bpm,
-        {{ if_valid('measured_at') }} as measured_at,
+        if(is_valid, device_id, null) as device_id,
+        if(is_valid, heart_rate_bpm, null) as heart_rate_bpm,
+        if(is_valid, measured_at, null) as measured_at,
         reject_reason,
         ingested_at,
         erased_at,

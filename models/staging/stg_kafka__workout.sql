@@ -1,7 +1,6 @@
 with bronze as (
 
     select
-        value,
         topic,
         `partition` as kafka_partition,
         `offset` as kafka_offset,
@@ -12,8 +11,8 @@ with bronze as (
         ingested_at,
         erased_at,
         bronze_version,
-        {{ trimmed('cast(value as string)') }} as value_text,
-        {{ text_field('cast(key as string)') }} as key_field
+        cast(value as string) as value_text,
+        {{ trimmed('cast(key as string)') }} as key_text
     from {{ new_records(source('bronze', 'workout'), 'user', key=record_key('bronze')) }}
 
 ),
@@ -22,7 +21,7 @@ documents as (
 
     select
         *,
-        {{ json_document('value_text', 'value') }} as document
+        {{ json_document('value_text') }} as document
     from bronze
 
 ),
@@ -31,11 +30,12 @@ fields as (
 
     select
         *,
-        {{ json_field('document', '$.user_id') }} as user_id_field,
-        {{ json_field('document', '$.workout_id') }} as workout_id_field,
-        {{ json_field('document', '$.session_id') }} as session_id_field,
-        {{ json_field('document', '$.timestamp') }} as timestamp_field,
-        {{ json_field('document', '$.action') }} as action_field
+        {{ json_field('document', 'user_id') }} as user_id_field,
+        {{ json_field('document', 'workout_id') }} as workout_id_field,
+        {{ json_field('document', 'session_id') }} as session_id_field,
+        {{ json_field('document', 'timestamp') }} as timestamp_field,
+        {{ json_field('document', 'action') }} as action,
+        {{ key_field('key_text') }} as key_field
     from documents
 
 ),
@@ -44,13 +44,17 @@ typed as (
 
     select
         *,
-        {{ epoch_timestamp('timestamp_field') }} as occurred_at
+        {{ as_id('user_id_field') }} as user_id,
+        {{ as_id('workout_id_field') }} as workout_id,
+        {{ as_id('session_id_field') }} as session_id,
+        {{ as_time('timestamp_field') }} as occurred_at
     from fields
 
 ),
 
 {{ keep_out(
-    source('bronze', 'workout'), 'typed', 'user', identifier_of('user_id_field', 'key_field'), 'value_text'
+    source('bronze', 'workout'), 'typed', 'user',
+    named='user_id', field='user_id_field', key='key_field', text='value_text'
 ) }},
 
 judged as (
@@ -59,21 +63,22 @@ judged as (
         *,
         case
             when erased_at is not null then null
-            {{ structural_reason('value_text', 'document') }}
+            when document is null and coalesce({{ trimmed('value_text') }}, '') = ''
+                then 'missing_value'
+            when document is null then 'malformed'
             when
-                {{ any_of(is_missing, [
-                    'user_id_field', 'workout_id_field', 'session_id_field', 'timestamp_field',
-                    'action_field',
-                ]) }}
+                '' in (user_id_field, workout_id_field, session_id_field, timestamp_field, action)
                 then 'missing_field'
             when
-                {{ any_of(is_wrong_id, ['user_id_field', 'workout_id_field', 'session_id_field']) }}
-                or {{ is_wrong_number('timestamp_field') }}
-                or {{ is_composite('action_field') }}
+                user_id is null
+                or workout_id is null
+                or session_id is null
+                or occurred_at is null
                 then 'wrong_type'
-            when action_field.text not in ('start', 'stop') then 'unknown_action'
+            when action not in ('start', 'stop') then 'unknown_action'
             when {{ is_out_of_range('occurred_at', 'ingested_at') }} then 'timestamp_out_of_range'
-        end as reject_reason
+        end as reject_reason,
+        reject_reason is null and erased_at is null as is_valid
     from kept_out
 
 ),
@@ -89,11 +94,11 @@ final as (
         kafka_timestamp,
         record_id,
         source_file,
-        {{ if_valid(id_of('user_id_field')) }} as user_id,
-        {{ if_valid(id_of('workout_id_field')) }} as workout_id,
-        {{ if_valid(id_of('session_id_field')) }} as session_id,
-        {{ if_valid('action_field.text') }} as action,
-        {{ if_valid('occurred_at') }} as occurred_at,
+        if(is_valid, user_id, null) as user_id,
+        if(is_valid, workout_id, null) as workout_id,
+        if(is_valid, session_id, null) as session_id,
+        if(is_valid, action, null) as action,
+        if(is_valid, occurred_at, null) as occurred_at,
         reject_reason,
         ingested_at,
         erased_at,
