@@ -152,11 +152,13 @@ kept_out as (
 {%- endmacro %}
 
 
-{#  What may be an identifier in a record that names none: its id field and its key as a whole, and the
-    words of key and text, each as it came and as the identifier that it spells. #}
+{#  What may be an identifier in a record that names none: its id field and its key as a whole, and
+    the words of key and text, each as it came and as the identifier that it spells. #}
 {% macro words_of(kind, field, key, text) -%}
+    {%- set whole = [field, key] if key else [field] -%}
+    {%- set searched = "concat_ws(' ', " ~ ([text] + whole) | join(', ') ~ ')' -%}
     {%- set words -%}
-    array_union(array({{ field }}{{ ', ' ~ key if key }}), {{ split_words("concat_ws(' ', " ~ text ~ (', ' ~ key if key else '') ~ ')') }})
+    array_union(array({{ whole | join(', ') }}), {{ split_words(searched) }})
     {%- endset -%}
     array_union(
         transform({{ words }}, word -> {{ as_spelled(kind, 'word') }}),

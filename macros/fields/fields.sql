@@ -121,8 +121,8 @@
 {%- endmacro %}
 
 
-{#  Epoch seconds or ISO 8601 as a timestamp, to the microsecond. A number beyond the year 5138, or as
-    far before 1970, is the last instant that a timestamp holds: a time, and out of every range. #}
+{#  Epoch seconds or ISO 8601 as a timestamp, to the microsecond. A number beyond the year 5138, or
+    as far before 1970, is the last instant that a timestamp holds: a time, and out of every range. #}
 {% macro as_time(text) -%}
     case
         when abs({{ as_number(text) }}) < 1e11
