@@ -154,7 +154,7 @@ def from_landed_envelopes(
             feed=feed,
             key=key,
             value=value,
-            timestamp=None if timestamp is None else int(timestamp) * 1000,
+            timestamp=_kafka_micros(place.get("timestamp")),
             ingested_at=micros(ingested_at),
             topic=place.get("topic"),
             partition=place.get("partition"),
@@ -269,7 +269,7 @@ def _from_csv(feed: str, path: Path, ingested_at: int) -> Iterator[FileRecord]:
 
 
 def from_bronze_rows(feed: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
-    """Records from rows of bronze.<feed> (the SQL connector's, or `lakehouse sql --format json`)."""
+    """Records from rows of bronze.<feed> (by the SQL connector or `lakehouse sql`)."""
     for row in rows:
         common: dict[str, Any] = {
             "feed": feed,
