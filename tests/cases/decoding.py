@@ -178,7 +178,7 @@ def _ids() -> Case:
             rows.append({"device_id": result, "measured_at": at(i)})
     return Case(
         "ids",
-        "Ids are trimmed text, digits without a fraction of zeros, and nothing that spreadsheets make.",
+        "Ids are trimmed text, digits without a fraction of zeros, not what spreadsheets make.",
         tuple(messages),
         rows={"heart_rates": rows},
         ids=frozenset(row["device_id"] for row in rows),

@@ -74,7 +74,7 @@ def _changes_at_one_time() -> Case:
     first, second, third = 1_700_000_000_000, 1_700_000_001_000, 1_700_000_002_000
     return Case(
         "tie",
-        "Of changes at one time the one that first appeared last stands; a delete is one like others.",
+        "Of changes at one time the one that first appeared last stands, also when it is a delete.",
         (
             sent("tie-u", "A", first, CONFLICT),
             sent("tie-u", "B", second, ACCEPTED),
