@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import sys
 from collections import defaultdict
@@ -54,9 +55,8 @@ class Hasher:
         return self._inner, self._outer
 
     def user(self, user_id: str) -> str:
-        """The hash of a user id, in hexadecimal. `12474.0` is the id `12474`."""
-        whole, dot, rest = user_id.partition(".0")
-        normal = whole if dot and not rest and whole.isascii() and whole.isdecimal() else user_id
+        """The hash of a user id, in hexadecimal. `12474.0` and `12474.00` are the id `12474`."""
+        normal = re.sub(r"\A([0-9]+)\.0+\Z", r"\1", user_id)
         inner = hashlib.sha256(self._inner + f"user:{normal}".encode()).digest()
         return hashlib.sha256(self._outer + inner).hexdigest()
 

@@ -34,106 +34,48 @@
 {%- endmacro %}
 
 
-{#  CTEs ending in `kept_out`: the rows with erased_at for records of erased persons, and with
-    identifier_hash, inner_pad and outer_pad.
+{#  The ids that a record may be a person's by: what it names, in the kind's own spelling and as it
+    came, under which an earlier edition may have erased it; if it names none, its id field, its key and
+    every word of both and of the text.
 
-    rows: CTE of records; kind: user, device or mac; identifier: whose the record is, null if it
-    cannot be told; text: what is then searched for the identifier, word by word; at: time of the
-    event, for devices and MAC addresses, which have owners in turn. #}
-{% macro keep_out(bronze, rows, kind, identifier, text, at=none) -%}
-
-suppressions as (
-
-    {% if kind == 'user' -%}
-    select
-        user_hash as identifier_hash,
-        cast(null as timestamp) as suppressed_from,
-        cast(null as timestamp) as suppressed_to,
-        min(requested_at) as requested_at
-    from {{ source('bronze', 'suppression_list') }}
-    group by user_hash
-    {%- else -%}
-    select
-        identifier_hash,
-        owned_from as suppressed_from,
-        owned_to as suppressed_to,
-        requested_at
-    from {{ ref('stg_erasure__ownerships') }}
-    where kind = '{{ kind }}'
-    {%- endif %}
-
-),
-
-suppressed_hashes as (
-
-    select collect_set(identifier_hash) as hashes
-    from suppressions
-
-),
-
-hashed as (
-
-    select
-        {{ rows }}.*,
-        pads.inner_pad,
-        pads.outer_pad,
-        case
-            when {{ identifier }} is not null then {{ keyed_hash(kind, identifier) }}
-            else try_element_at(
-                filter(
-                    transform({{ words_of(text) }}, word -> {{ keyed_hash(kind, id_text('word')) }}),
-                    word_hash -> array_contains(suppressed_hashes.hashes, word_hash)
-                ),
-                1
-            )
-        end as identifier_hash
-    from {{ rows }}
-    cross join {{ erasure_pads() }} as pads
-    cross join suppressed_hashes
-
-),
-
-kept_out as (
-
-    select
-        hashed.* except (erased_at),
-        case
-            when hashed.erased_at is not null then hashed.erased_at
-            when suppressions.identifier_hash is not null
-                then greatest(suppressions.requested_at, hashed.ingested_at)
-        end as erased_at
-    from hashed
-    left join suppressions
-        on
-            hashed.identifier_hash = suppressions.identifier_hash
-            {%- if at %}
-            and {{ in_interval(at, 'suppressions.suppressed_from', 'suppressions.suppressed_to') }}
-            {%- endif %}
-
-)
+    kind: user, device or mac; named: the id, null if there is none; field, key, text: fields. #}
+{% macro ids_of(kind, named, field, text, key=none) -%}
+    case
+        when {{ named }} is not null then array_distinct(array({{ named }}, {{ as_spelled(kind, field) }}))
+        else {{ words_of(kind, field, key, text) }}
+    end
 {%- endmacro %}
 
 
-{#  What may be an identifier in a text that cannot be decoded: its words, with colons in them, as
-    MAC addresses have, and without. #}
-{% macro words_of(text) -%}
+{# An identifier as it came, in the spelling of the first edition's hashes. #}
+{% macro as_spelled(kind, text) -%}
+    {{ 'lower(' ~ text ~ ')' if kind == 'mac' else text }}
+{%- endmacro %}
+
+
+{#  What may be an identifier in a record that names none: its id field and its key as a whole, and
+    the words of key and text, each as it came and as the identifier that it spells. #}
+{% macro words_of(kind, field, key, text) -%}
+    {%- set whole = [field, key] if key else [field] -%}
+    {%- set searched = "concat_ws(' ', " ~ ([text] + whole) | join(', ') ~ ')' -%}
+    {%- set words -%}
+    array_union(array({{ whole | join(', ') }}), {{ split_words(searched) }})
+    {%- endset -%}
+    array_union(
+        transform({{ words }}, word -> {{ as_spelled(kind, 'word') }}),
+        transform({{ words }}, word -> {{ as_mac('word') if kind == 'mac' else as_id('word') }})
+    )
+{%- endmacro %}
+
+
+{# The words of a text, with colons in them, as MAC addresses have, and without. #}
+{% macro split_words(text) -%}
     array_distinct(concat(
         transform(
             split(coalesce({{ text }}, ''), '[^\\w.:@-]+'), part -> regexp_replace(part, '^:+|:+$', '')
         ),
         split(coalesce({{ text }}, ''), '[^\\w.@-]+')
     ))
-{%- endmacro %}
-
-
-{# Whose a record is: the id that its payload names, else the record's key. Null if neither does. #}
-{% macro identifier_of(field, key_field=none) -%}
-    case
-        when not {{ is_missing(field) }} and not {{ is_wrong_id(field) }} then {{ id_of(field) }}
-        {%- if key_field %}
-        when not {{ is_missing(key_field) }} then {{ id_of(key_field) }}
-        {%- endif %}
-    end
 {%- endmacro %}
 
 
@@ -166,25 +108,28 @@ kept_out as (
 {%- endmacro %}
 
 
-{# Query: the hashes of all users that bronze knows. #}
+{# Query: the hashes of all users that bronze knows, also of ids as they came. #}
 {% macro known_persons() -%}
-    select {{ keyed_hash('user', id_of('field')) }} as user_hash
+    select {{ keyed_hash('user', 'user_id') }} as user_hash
     from (
-        {% for feed in ['user_info', 'workout'] %}
-        select {{ json_field('try_parse_json(' ~ trimmed('cast(value as string)') ~ ')', '$.user_id') }} as field
-        from {{ source('bronze', feed) }}
-        where erased_at is null
-        union all
-        select {{ text_field('cast(key as string)') }} as field
-        from {{ source('bronze', feed) }}
-        where erased_at is null
-        union all
-        {% endfor %}
-        select {{ text_field('user_id') }} as field
-        from {{ source('bronze', 'registered_users') }}
-        where erased_at is null
+        select explode(array(field, {{ as_id('field') }})) as user_id
+        from (
+            {% for feed in ['user_info', 'workout'] %}
+            select explode(array(
+                {{ json_field(json_document('cast(value as string)'), 'user_id') }},
+                {{ key_field(trimmed('cast(key as string)')) }}
+            )) as field
+            from {{ source('bronze', feed) }}
+            where erased_at is null
+            union all
+            {% endfor %}
+            select {{ trimmed('user_id') }} as field
+            from {{ source('bronze', 'registered_users') }}
+            where erased_at is null
+        )
     )
     cross join {{ erasure_pads() }}
+    where user_id <> ''
 {%- endmacro %}
 
 
@@ -230,7 +175,7 @@ kept_out as (
                 bronze,
                 'select ' ~ place ~ ' as record_key from ' ~ bronze ~ ' as old cross join ' ~ erasure_pads()
                 ~ ' left semi join ' ~ source('bronze', 'suppression_list') ~ ' as list on list.user_hash = '
-                ~ keyed_hash('user', id_text(trimmed('cast(old.key as string)')))
+                ~ keyed_hash('user', key_field(trimmed('cast(old.key as string)')))
                 ~ ' left semi join ' ~ records ~ ' as records on records.record_key = ' ~ place
                 ~ ' and records.erased_at is null where old.key is not null',
                 place ~ ' = new.record_key',
@@ -241,12 +186,12 @@ kept_out as (
     {% set deletes = source('bronze', 'source_deletes') %}
     {% do merge_if_any(
         deletes,
-        'select distinct feed, source_file, record_key from (select *, explode(' ~ words_of('record_key')
+        'select distinct feed, source_file, record_key from (select *, explode(' ~ split_words('record_key')
         ~ ') as word from ' ~ deletes ~ ') cross join ' ~ erasure_pads() ~ ' left semi join ('
         ~ 'select user_hash as identifier_hash from ' ~ source('bronze', 'suppression_list')
         ~ ' union all select identifier_hash from ' ~ erasure_staging('stg_erasure__ownerships')
-        ~ ") as known on known.identifier_hash = if(feed = 'gym_logins', " ~ keyed_hash('mac', 'lower(word)')
-        ~ ', ' ~ keyed_hash('user', id_text('word')) ~ ')',
+        ~ ") as known on known.identifier_hash = if(feed = 'gym_logins', " ~ keyed_hash('mac', 'coalesce(' ~ as_mac('word') ~ ', lower(word))')
+        ~ ', ' ~ keyed_hash('user', without_zero_fraction('word')) ~ ')',
         'old.feed = new.feed and old.source_file = new.source_file and old.record_key = new.record_key',
         'when matched then delete',
     ) %}
@@ -280,7 +225,7 @@ kept_out as (
 {# The record_key of staging for a row `old` of bronze. #}
 {% macro bronze_record_key(feed) -%}
     {%- if feed in ['registered_users', 'gym_logins'] -%} old.record_id
-    {%- else -%} {{ record_key('old') }}
+    {%- else -%} coalesce(old.record_id, concat_ws('/', old.topic, old.topic_epoch, old.`partition`, old.`offset`))
     {%- endif -%}
 {%- endmacro %}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import chain
 from typing import Any, Literal
@@ -90,6 +91,13 @@ def _exponent(number: float) -> str:
     return f"{Decimal(str(number)):E}"
 
 
+def _iso(seconds: Any, offset_hours: int = 2) -> str:
+    """ISO 8601 with another offset than UTC."""
+    whole, _, fraction = str(seconds).partition(".")
+    at = datetime.fromtimestamp(int(whole), timezone(timedelta(hours=offset_hours)))
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{fraction or 0} {at:%z}"
+
+
 def _odd_forms() -> Iterator[Kind]:
     numbers = (*_TIMES, "heartrate")
     yield _odd("ids_as_text", _changed(_IDS, str))
@@ -100,13 +108,13 @@ def _odd_forms() -> Iterator[Kind]:
     yield _odd("numbers_padded", _changed(numbers, lambda v: f" {v}\t"))
     yield _odd("numbers_in_exponent_notation", _changed(numbers, _exponent))
     yield _odd("numbers_with_point", _changed(numbers, float))
+    yield _odd("times_as_iso_text", _changed(_TIMES, _iso))
     yield _odd("keys_in_another_order", lambda p: dict(reversed(p.items())))
     yield _odd("extra_keys", lambda p: {"v": 2, **p, "source": {"app": "ios", "tags": [1, None]}})
     yield _spelled(
         "value_spread_over_lines", lambda r: _with(r, json.dumps(r.payload, indent=1) + "\r\n")
     )
     yield _spelled("escapes", lambda r: _with(r, json.dumps(r.payload)))
-    yield _spelled("trailing_text", lambda r: _with(r, encode(r.payload) + ' {"more": tru'))
     yield _spelled("value_as_object", lambda r: Nested(*plain(r)))
     yield _spelled("null_key", lambda r: plain(r)._replace(key=None))
     yield _spelled("other_key", lambda r: plain(r)._replace(key="another"))
@@ -203,7 +211,7 @@ def _profile_forms() -> Iterator[Kind]:
         applies=_has_profile,
     )
     empty: list[tuple[str, object]] = [("null", None), ("empty", ""), ("blank", "  ")]
-    wrong: list[tuple[str, object]] = [("boolean", True), ("array", [1]), ("object", {"a": 1})]
+    wrong: list[tuple[str, object]] = [("array", [1]), ("object", {"a": 1}), ("list_text", "[1]")]
     dates = [
         ("no_date", "13/45/1990"),
         ("future", "2999-01-01"),
@@ -211,6 +219,7 @@ def _profile_forms() -> Iterator[Kind]:
         ("29_february", "02/29/1999"),
         ("text", "unknown"),
         ("number", 19800101),
+        ("boolean", True),
     ]
     for label, value in (*empty, *wrong, *dates):
         yield _odd(f"dob_{label}", _adding("dob", value), applies=lacks("dob"), lacking="dob")
@@ -223,7 +232,7 @@ def _profile_forms() -> Iterator[Kind]:
         ("boolean", False),
         ("array", [{}]),
         ("empty", {}),
-        ("wrong_types", {"city": ["x"], "zip": {}, "state": True}),
+        ("wrong_types", {"city": ["x"], "zip": {}, "state": "{}"}),
         ("blank", {"street_address": " ", "city": "", "state": None}),
     ]
     for label, value in addresses:
@@ -261,14 +270,14 @@ def _bad_values(topic: str) -> Iterator[Kind]:
     fixed = [
         ("value_empty", "missing_value", ""),
         ("value_blank", "missing_value", " \r\n\t "),
-        ("text", "malformed_json", "hello"),
-        ("nothing_but_a_brace", "malformed_json", "{"),
-        ("array", "not_an_object", "[1,2,3]"),
-        ("array_of_objects", "not_an_object", '[{"user_id":1}]'),
-        ("json_null", "not_an_object", "null"),
-        ("json_text", "not_an_object", '"start"'),
-        ("json_number", "not_an_object", "72"),
-        ("json_boolean", "not_an_object", "true"),
+        ("text", "malformed", "hello"),
+        ("nothing_but_a_brace", "malformed", "{"),
+        ("array", "malformed", "[1,2,3]"),
+        ("array_of_objects", "malformed", '[{"user_id":1}]'),
+        ("json_null", "malformed", "null"),
+        ("json_text", "malformed", '"start"'),
+        ("json_number", "malformed", "72"),
+        ("json_boolean", "malformed", "true"),
         ("empty_object", "missing_field", "{}"),
     ]
     for name, reason, value in fixed:
@@ -284,6 +293,12 @@ def _bad_values(topic: str) -> Iterator[Kind]:
     else:
         yield _bad("value_null", "missing_value", lambda r: _with(r, None))
     broken: list[tuple[str, Callable[[Record], str]]] = [
+        ("trailing_text", lambda r: encode(r.payload) + ' {"more": tru'),
+        ("two_objects", lambda r: encode(r.payload) + ",\n{}"),
+        ("end_of_a_list", lambda r: encode(r.payload) + "] x"),
+        ("end_of_an_object", lambda r: encode(r.payload) + "} x"),
+        ("deep", lambda r: encode(r.payload)[:-1] + f',"x":{"[" * 200}{"]" * 200}}}'),
+        ("long_number", lambda r: encode(r.payload)[:-1] + f',"x":{"1" * 1001}}}'),
         ("truncated", lambda r: encode(r.payload)[:-4]),
         ("single_quotes", lambda r: encode(r.payload).replace('"', "'")),
         ("trailing_comma", lambda r: encode(r.payload)[:-1] + ",}"),
@@ -292,7 +307,7 @@ def _bad_values(topic: str) -> Iterator[Kind]:
         ("bare_infinity", lambda r: encode(r.payload | {_time_of(r): float("inf")})),
     ]
     for name, spell in broken:
-        yield _bad(name, "malformed_json", lambda r, spell=spell: _with(r, spell(r)))  # type: ignore[misc]
+        yield _bad(name, "malformed", lambda r, spell=spell: _with(r, spell(r)))  # type: ignore[misc]
 
 
 def _id_of(record: Record) -> str:
@@ -330,8 +345,14 @@ def _wrong_types(topic: str) -> Iterator[Kind]:
     ]
     for field in _REQUIRED[topic]:
         values = list(composite)
+        if field in ("action", "update_type"):
+            continue
         if field in _IDS:
-            values.append(("fraction", 12474.5))
+            values += [
+                ("of_a_spreadsheet", "2.02E+09"),
+                ("with_a_mark", 'a"b'),
+                ("long", "7" * 129),
+            ]
         elif field in (*_TIMES, "heartrate"):
             values += [
                 ("word", "abc"),
@@ -339,7 +360,9 @@ def _wrong_types(topic: str) -> Iterator[Kind]:
                 ("nan_text", "NaN"),
                 ("infinity_text", "-Infinity"),
                 ("hexadecimal", "0x48"),
-                ("iso_time", "2025-03-03T10:00:00Z"),
+                ("date", "2025-03-03"),
+                ("no_such_day", "2025-02-30T10:00:00Z"),
+                ("41_characters", "1741000000." + "0" * 30),
             ]
         for label, value in values:
             yield _bad_field(f"{field}_{label}", "wrong_type", field, value)
@@ -365,10 +388,18 @@ def _out_of_range(topic: str) -> Iterator[Kind]:
         ("huge", 1e300),
     ):
         yield _bad_field(f"{name}_{label}", "timestamp_out_of_range", name, value)
-    if topic == "user_info":
-        yield _bad_field("update_type_unknown", "unknown_update_type", "update_type", "upsert")
-    if topic == "workout":
-        yield _bad_field("action_unknown", "unknown_action", "action", "pause")
+    words = [
+        ("unknown", "another"),
+        ("true", True),
+        ("number", 5),
+        ("array", ["start"]),
+        ("object", {}),
+    ]
+    for label, word in words:
+        if topic == "user_info":
+            yield _bad_field(f"update_type_{label}", "unknown_update_type", "update_type", word)
+        if topic == "workout":
+            yield _bad_field(f"action_{label}", "unknown_action", "action", word)
     if topic == "bpm":
         for rate in (0, -5, 29, 29.9, 220.5, 221, 1000):
             yield _bad_field(f"heartrate_{rate}", "heart_rate_out_of_range", "heartrate", rate)
@@ -443,6 +474,9 @@ def _odd_rows(feed: str) -> Iterator[RowKind]:
     digits = tuple(c for c in ids if c != "mac_address")
     times = (time, "logout")
     yield _odd_row("mac_upper_case", _in(("mac_address",), str.upper))
+    yield _odd_row("mac_with_hyphens", _in(("mac_address",), lambda v: v.replace(":", "-")))
+    yield _odd_row("mac_without_marks", _in(("mac_address",), lambda v: v.replace(":", "")))
+    yield _odd_row("times_as_iso_text", _in(times, _iso))
     yield _odd_row("ids_with_point", _in(digits, lambda v: f"{v}.0"))
     yield _odd_row("ids_padded", _in(ids, lambda v: f" {v} "))
     yield _odd_row("times_with_point", _in(times, lambda v: f"{v}.0"))
@@ -452,7 +486,7 @@ def _odd_rows(feed: str) -> Iterator[RowKind]:
     yield _odd_row("numbers_with_point", _in((*digits, *times), float), "ndjson")
     yield _odd_row("keys_in_another_order", lambda row: dict(reversed(row.items())), "ndjson")
     yield _odd_row("extra_keys", lambda row: {"id": 5, **row, "by": {"x": [1]}}, "ndjson")
-    yield _odd_row("trailing_text", lambda row: encode(row) + " // extracted", "ndjson")
+    yield _odd_row("keys_in_capitals", lambda row: {k.upper(): v for k, v in row.items()}, "ndjson")
     yield _odd_row("quoted_fields", Quoted, "csv")
     yield RowKind("repeated", "repeat", None, lambda row: [_typed(row), _typed(row)])
     yield RowKind(
@@ -483,36 +517,50 @@ def _set(column: str, value: object) -> Callable[[Row], Line]:
 
 def _bad_rows(feed: str) -> Iterator[RowKind]:
     time, ids = TIME_COLUMNS[feed], _ID_COLUMNS[feed]
-    yield _bad_row("quote_without_end", "malformed_json", lambda row: '"' + _csv(row), "csv")
-    yield _bad_row("text_after_quote", "malformed_json", lambda row: '"a"b,' + _csv(row), "csv")
-    yield _bad_row("text", "malformed_json", lambda _: "hello", "ndjson")
-    yield _bad_row("truncated", "malformed_json", lambda row: encode(row)[:-3], "ndjson")
+    yield _bad_row("quote_without_end", "malformed", lambda row: '"' + _csv(row), "csv")
+    yield _bad_row("text_after_quote", "malformed", lambda row: '"a"b,' + _csv(row), "csv")
+    yield _bad_row("a_field_more", "malformed", lambda row: _csv(row) + ",5,5,5", "csv")
+    yield _bad_row("only_a_field", "malformed", lambda _: "7", "csv")
+    yield _bad_row("text", "malformed", lambda _: "hello", "ndjson")
+    yield _bad_row(
+        "trailing_text", "malformed", lambda row: encode(row) + " // extracted", "ndjson"
+    )
+    yield _bad_row(
+        "key_twice_in_another_case",
+        "malformed",
+        lambda row: encode({**row, time.upper(): row[time]}),
+        "ndjson",
+    )
+    yield _bad_row("truncated", "malformed", lambda row: encode(row)[:-3], "ndjson")
     yield _bad_row(
         "repeated_key",
-        "malformed_json",
+        "malformed",
         lambda row: encode(row)[:-1] + f',"{time}":"1"}}',
         "ndjson",
     )
     yield _bad_row(
-        "bare_nan", "malformed_json", lambda row: encode({**row, time: float("nan")}), "ndjson"
+        "bare_nan", "malformed", lambda row: encode({**row, time: float("nan")}), "ndjson"
     )
     for label, text in (("array", "[1]"), ("null", "null"), ("number", "5"), ("text", '"a"')):
-        yield _bad_row(f"json_{label}", "not_an_object", lambda _, t=text: t, "ndjson")  # type: ignore[misc]
-    yield _bad_row("only_a_field", "missing_field", lambda _: "7", "csv")
+        yield _bad_row(f"json_{label}", "malformed", lambda _, t=text: t, "ndjson")  # type: ignore[misc]
     yield _bad_row("empty_object", "missing_field", lambda _: "{}", "ndjson")
     for column in (*ids, time):
         yield _bad_row(f"{column}_empty", "missing_field", _set(column, ""))
         yield _bad_row(f"{column}_blank", "missing_field", _set(column, "  "))
         yield _bad_row(f"{column}_null", "missing_field", _set(column, None), "ndjson")
+        yield _bad_row(f"{column}_null_text", "missing_field", _set(column, "NULL"), "csv")
+        yield _bad_row(f"{column}_null_of_bcp", "missing_field", _set(column, "\\N"), "csv")
         for label, value in (("true", True), ("array", [1]), ("object", {"v": 1})):
             yield _bad_row(f"{column}_{label}", "wrong_type", _set(column, value), "ndjson")
-    yield _bad_row(f"{ids[0]}_fraction", "wrong_type", _set(ids[0], 12474.5), "ndjson")
+    for column in ids:
+        yield _bad_row(f"{column}_of_a_spreadsheet", "wrong_type", _set(column, "2.02E+09"))
+    yield _bad_row("mac_too_short", "wrong_type", lambda row: {**row, "mac_address": "aa:bb:cc"})
     for label, text in (
         ("word", "abc"),
         ("unit", "72d"),
         ("nan", "NaN"),
         ("boolean", "true"),
-        ("iso_time", "2025-03-03 10:00:00"),
+        ("date", "2025-03-03"),
     ):
         yield _bad_row(f"{time}_{label}", "wrong_type", _set(time, text))
     yield _bad_row(
@@ -543,6 +591,7 @@ def _logout_rows() -> Iterator[RowKind]:
     bad: list[tuple[str, Callable[[Row], object]]] = [
         ("before_login", lambda row: str(int(row["login"]) - 60)),
         ("at_login", lambda row: row["login"]),
+        ("after_more_than_a_day", lambda row: str(int(row["login"]) + 86_401)),
         ("word", lambda _: "abc"),
         ("nan", lambda _: "NaN"),
         ("in_milliseconds", lambda row: str((int(row["login"]) + 3600) * 1000)),

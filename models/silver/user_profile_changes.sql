@@ -33,13 +33,21 @@ distinct_changes as (
         zip_code,
         date_of_birth,
         changed_at,
-        min(struct(kafka_timestamp, kafka_partition, kafka_offset)) as first_appearance
+        -- Null if no copy has a whole place in Kafka.
+        min(
+            if(
+                kafka_timestamp is null or kafka_partition is null or kafka_offset is null,
+                null,
+                struct(kafka_timestamp, kafka_partition, kafka_offset)
+            )
+        ) as first_appearance
     from records
     group by all
 
 ),
 
--- Of different changes at one instant a delete beats all, then the later first appearance wins.
+-- Of different changes at one instant the one that first appeared last stands; one that never had a
+-- place in Kafka comes before all that have; then the greater JSON text stands.
 ranked as (
 
     select
@@ -47,11 +55,10 @@ ranked as (
         row_number() over (
             partition by user_id, changed_at
             order by
-                if(update_type = 'delete', 0, 1) asc,
-                first_appearance desc,
+                first_appearance desc nulls last,
                 to_json(struct(
-                    update_type, sex, gender, first_name, last_name, street_address, city, state,
-                    zip_code, date_of_birth
+                    update_type, date_of_birth, sex, gender, first_name, last_name, street_address,
+                    city, state, zip_code
                 )) desc
         ) as change_rank
     from distinct_changes

@@ -1,59 +1,22 @@
 {{ config(unique_key='record_key', meta={'day': 'ingested_at'}) }}
 
-with bronze as (
+with fields as (
 
     select
-        mac_address,
-        gym,
-        login,
-        logout,
+        coalesce({{ trimmed('mac_address') }}, '') as mac_address_field,
+        coalesce({{ trimmed('gym') }}, '') as gym_field,
+        coalesce({{ trimmed('login') }}, '') as login_field,
+        coalesce({{ trimmed('logout') }}, '') as logout_field,
+        -- A line that could not be read has no columns; an absent field is an empty text.
+        coalesce(mac_address, gym, login, logout) is null as is_unread,
+        raw,
+        record_id as record_key,
         record_id,
         source_file,
         source_modified_at,
         ingested_at,
-        erased_at,
-        {{ trimmed('raw') }} as raw_text,
-        {{ is_csv_file('source_file') }} as is_csv,
-        -- What ingestion could not split into columns has none of them.
-        mac_address is null and gym is null and login is null and logout is null as is_unsplit
+        erased_at
     from {{ new_rows(source('bronze', 'gym_logins'), key=['record_id']) }}
-
-),
-
-documents as (
-
-    select
-        *,
-        -- Objects keep their JSON types in the raw line; a line of a CSV file is text throughout.
-        case
-            when left(raw_text, 1) = '{' and not is_csv then {{ json_document('raw_text') }}
-        end as document
-    from bronze
-
-),
-
-fields as (
-
-    select
-        *,
-        {{ file_field('document', 'mac_address') }} as mac_address_field,
-        {{ file_field('document', 'gym') }} as gym_field,
-        {{ file_field('document', 'login') }} as login_field,
-        {{ file_field('document', 'logout') }} as logout_field
-    from documents
-
-),
-
-times as (
-
-    select
-        *,
-        {{ epoch_timestamp('login_field') }} as login_at,
-        case
-            when not {{ is_missing('logout_field') }} and not {{ is_wrong_number('logout_field') }}
-                then {{ epoch_timestamp('logout_field') }}
-        end as stated_logout_at
-    from fields
 
 ),
 
@@ -61,22 +24,51 @@ typed as (
 
     select
         *,
-        -- A logout that is no valid time, or not after its login, counts as none; the row stands.
-        case
-            when
-                stated_logout_at > login_at
-                and not {{ is_out_of_range('stated_logout_at', 'ingested_at') }}
-                then stated_logout_at
-        end as logout_at
-    from times
+        {{ as_mac('mac_address_field') }} as mac_address,
+        {{ as_id('gym_field') }} as gym_id,
+        {{ as_time('login_field') }} as login_at,
+        {{ as_time('logout_field') }} as stated_logout_at
+    from fields
 
 ),
 
-{{ keep_out(
-    source('bronze', 'gym_logins'), 'typed', 'mac',
-    'lower(' ~ identifier_of('mac_address_field') ~ ')', 'lower(raw_text)',
-    at='coalesce(login_at, source_modified_at, ingested_at)'
-) }},
+-- The id that a record names, else whatever in it may be one.
+named_ids as (
+
+    select
+        record_key,
+        ingested_at,
+        coalesce(login_at, source_modified_at, ingested_at) as at,
+        explode({{ ids_of('mac', 'mac_address', 'mac_address_field', 'raw') }}) as id
+    from typed
+
+),
+
+erased_records as (
+
+    select /*+ broadcast(ownerships) */
+        record_key,
+        min(greatest(ownerships.requested_at, ingested_at)) as erased_at
+    from named_ids
+    cross join {{ erasure_pads() }} as pads
+    inner join {{ ref('stg_erasure__ownerships') }} as ownerships
+        on
+            ownerships.kind = 'mac'
+            and {{ keyed_hash('mac', 'id') }} = ownerships.identifier_hash
+            and {{ in_interval('at', 'ownerships.owned_from', 'ownerships.owned_to') }}
+    group by record_key
+
+),
+
+kept_out as (
+
+    select /*+ broadcast(erased_records) */
+        typed.* except (erased_at),
+        coalesce(typed.erased_at, erased_records.erased_at) as erased_at
+    from typed
+    left join erased_records on typed.record_key = erased_records.record_key
+
+),
 
 judged as (
 
@@ -84,20 +76,21 @@ judged as (
         *,
         case
             when erased_at is not null then null
-            when is_unsplit and (raw_text is null or raw_text = '') then 'missing_value'
-            when left(raw_text, 1) = '{' and not is_csv and document is null then 'malformed_json'
-            when is_unsplit and is_csv then 'malformed_json'
-            when is_unsplit and document is null and {{ json_document('raw_text') }} is null
-                then 'malformed_json'
-            when is_unsplit and document is null then 'not_an_object'
-            when {{ any_of(is_missing, ['mac_address_field', 'gym_field', 'login_field']) }}
-                then 'missing_field'
-            when
-                {{ any_of(is_wrong_id, ['mac_address_field', 'gym_field']) }}
-                or {{ is_wrong_number('login_field') }}
-                then 'wrong_type'
+            when is_unread and coalesce({{ trimmed('raw') }}, '') = '' then 'missing_value'
+            when is_unread then 'malformed'
+            when '' in (mac_address_field, gym_field, login_field) then 'missing_field'
+            when mac_address is null or gym_id is null or login_at is null then 'wrong_type'
             when {{ is_out_of_range('login_at', 'ingested_at') }} then 'timestamp_out_of_range'
-        end as reject_reason
+        end as reject_reason,
+        reject_reason is null and erased_at is null as is_valid,
+        -- What is no valid time, not after the login or too long after it is no logout.
+        case
+            when
+                stated_logout_at > login_at
+                and stated_logout_at <= login_at + interval {{ var('max_visit_hours') }} hours
+                and not {{ is_out_of_range('stated_logout_at', 'ingested_at') }}
+                then stated_logout_at
+        end as logout_at
     from kept_out
 
 ),
@@ -105,7 +98,7 @@ judged as (
 final as (
 
     select
-        record_id as record_key,
+        record_key,
         cast(null as string) as topic,
         cast(null as int) as topic_epoch,
         cast(null as int) as kafka_partition,
@@ -113,12 +106,11 @@ final as (
         cast(null as timestamp) as kafka_timestamp,
         record_id,
         source_file,
-        {{ if_valid('lower(' ~ id_of('mac_address_field') ~ ')') }} as mac_address,
-        {{ if_valid(id_of('gym_field')) }} as gym_id,
-        {{ if_valid("logout_at is null and not " ~ is_missing('logout_field')) }}
-            as is_logout_ignored,
-        {{ if_valid('login_at') }} as login_at,
-        {{ if_valid('logout_at') }} as logout_at,
+        if(is_valid, mac_address, null) as mac_address,
+        if(is_valid, gym_id, null) as gym_id,
+        if(is_valid, logout_at is null and logout_field <> '', null) as is_logout_ignored,
+        if(is_valid, login_at, null) as login_at,
+        if(is_valid, logout_at, null) as logout_at,
         source_modified_at,
         reject_reason,
         ingested_at,

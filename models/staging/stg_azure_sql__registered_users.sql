@@ -1,49 +1,22 @@
 {{ config(unique_key='record_key', meta={'day': 'ingested_at'}) }}
 
-with bronze as (
+with fields as (
 
     select
-        user_id,
-        device_id,
-        mac_address,
-        registration_timestamp,
+        coalesce({{ trimmed('user_id') }}, '') as user_id_field,
+        coalesce({{ trimmed('device_id') }}, '') as device_id_field,
+        coalesce({{ trimmed('mac_address') }}, '') as mac_address_field,
+        coalesce({{ trimmed('registration_timestamp') }}, '') as registration_timestamp_field,
+        -- A line that could not be read has no columns; an absent field is an empty text.
+        coalesce(user_id, device_id, mac_address, registration_timestamp) is null as is_unread,
+        raw,
+        record_id as record_key,
         record_id,
         source_file,
         source_modified_at,
         ingested_at,
-        erased_at,
-        {{ trimmed('raw') }} as raw_text,
-        {{ is_csv_file('source_file') }} as is_csv,
-        -- What ingestion could not split into columns has none of them.
-        user_id is null
-        and device_id is null
-        and mac_address is null
-        and registration_timestamp is null as is_unsplit
+        erased_at
     from {{ new_rows(source('bronze', 'registered_users'), key=['record_id']) }}
-
-),
-
-documents as (
-
-    select
-        *,
-        -- Objects keep their JSON types in the raw line; a line of a CSV file is text throughout.
-        case
-            when left(raw_text, 1) = '{' and not is_csv then {{ json_document('raw_text') }}
-        end as document
-    from bronze
-
-),
-
-fields as (
-
-    select
-        *,
-        {{ file_field('document', 'user_id') }} as user_id_field,
-        {{ file_field('document', 'device_id') }} as device_id_field,
-        {{ file_field('document', 'mac_address') }} as mac_address_field,
-        {{ file_field('document', 'registration_timestamp') }} as registration_timestamp_field
-    from documents
 
 ),
 
@@ -51,38 +24,83 @@ typed as (
 
     select
         *,
-        {{ epoch_timestamp('registration_timestamp_field') }} as registered_at
+        {{ as_id('user_id_field') }} as user_id,
+        {{ as_id('device_id_field') }} as device_id,
+        {{ as_mac('mac_address_field') }} as mac_address,
+        {{ as_time('registration_timestamp_field') }} as registered_at
     from fields
 
 ),
 
-{{ keep_out(
-    source('bronze', 'registered_users'), 'typed', 'user', identifier_of('user_id_field'), 'raw_text'
-) }},
+-- The id that a record names, else whatever in it may be one.
+named_ids as (
+
+    select
+        record_key,
+        ingested_at,
+        device_id,
+        mac_address,
+        registered_at,
+        explode({{ ids_of('user', 'user_id', 'user_id_field', 'raw') }}) as id
+    from typed
+
+),
+
+-- What is left of an erased registration: whose readings and logins stay out.
+erased_records as (
+
+    select /*+ broadcast(persons) */
+        record_key,
+        min(greatest(persons.requested_at, ingested_at)) as erased_at,
+        min_by(
+            named_struct(
+                'user_hash', persons.user_hash,
+                'device_hash', {{ keyed_hash('device', 'device_id') }},
+                'mac_hash', {{ keyed_hash('mac', 'mac_address') }},
+                'registered_at', registered_at
+            ),
+            persons.user_hash
+        ) as erased_registration
+    from named_ids
+    cross join {{ erasure_pads() }} as pads
+    inner join {{ source('bronze', 'suppression_list') }} as persons
+        on {{ keyed_hash('user', 'id') }} = persons.user_hash
+    group by record_key
+
+),
+
+kept_out as (
+
+    select /*+ broadcast(erased_records) */
+        typed.* except (erased_at),
+        coalesce(typed.erased_at, erased_records.erased_at) as erased_at,
+        erased_records.erased_registration
+    from typed
+    left join erased_records on typed.record_key = erased_records.record_key
+
+),
 
 judged as (
 
     select
         *,
         case
-            when is_unsplit and (raw_text is null or raw_text = '') then 'missing_value'
-            when left(raw_text, 1) = '{' and not is_csv and document is null then 'malformed_json'
-            when is_unsplit and is_csv then 'malformed_json'
-            when is_unsplit and document is null and {{ json_document('raw_text') }} is null
-                then 'malformed_json'
-            when is_unsplit and document is null then 'not_an_object'
+            when is_unread and coalesce({{ trimmed('raw') }}, '') = '' then 'missing_value'
+            when is_unread then 'malformed'
             when
-                {{ any_of(is_missing, [
-                    'user_id_field', 'device_id_field', 'mac_address_field',
-                    'registration_timestamp_field',
-                ]) }}
+                '' in (
+                    user_id_field, device_id_field, mac_address_field, registration_timestamp_field
+                )
                 then 'missing_field'
             when
-                {{ any_of(is_wrong_id, ['user_id_field', 'device_id_field', 'mac_address_field']) }}
-                or {{ is_wrong_number('registration_timestamp_field') }}
+                user_id is null
+                or device_id is null
+                or mac_address is null
+                or registered_at is null
                 then 'wrong_type'
             when {{ is_out_of_range('registered_at', 'ingested_at') }} then 'timestamp_out_of_range'
-        end as reject_reason
+        end as outcome,
+        outcome is null and erased_at is null as is_valid
     from kept_out
 
 ),
@@ -90,7 +108,7 @@ judged as (
 final as (
 
     select
-        record_id as record_key,
+        record_key,
         cast(null as string) as topic,
         cast(null as int) as topic_epoch,
         cast(null as int) as kafka_partition,
@@ -98,24 +116,14 @@ final as (
         cast(null as timestamp) as kafka_timestamp,
         record_id,
         source_file,
-        {{ if_valid(id_of('user_id_field')) }} as user_id,
-        {{ if_valid(id_of('device_id_field')) }} as device_id,
-        {{ if_valid('lower(' ~ id_of('mac_address_field') ~ ')') }} as mac_address,
-        {{ if_valid('registered_at') }} as registered_at,
+        if(is_valid, user_id, null) as user_id,
+        if(is_valid, device_id, null) as device_id,
+        if(is_valid, mac_address, null) as mac_address,
+        if(is_valid, registered_at, null) as registered_at,
         source_modified_at,
-        if(erased_at is null, reject_reason, null) as reject_reason,
+        if(erased_at is null, outcome, null) as reject_reason,
         ingested_at,
-        -- What is left of an erased registration: whose readings and logins stay out.
-        case
-            when erased_at is not null and reject_reason is null
-                then named_struct(
-                    'user_hash', identifier_hash,
-                    'device_hash', {{ keyed_hash('device', id_of('device_id_field')) }},
-                    'mac_hash',
-                    {{ keyed_hash('mac', 'lower(' ~ id_of('mac_address_field') ~ ')') }},
-                    'registered_at', registered_at
-                )
-        end as erased_registration,
+        if(outcome is null, erased_registration, null) as erased_registration,
         erased_at
     from judged
 

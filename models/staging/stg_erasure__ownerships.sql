@@ -2,16 +2,7 @@
 
 -- When devices and MAC addresses were an erased person's: the rule of device_registrations, over
 -- keyed hashes.
-with pads as (
-
-    select
-        inner_pad,
-        outer_pad
-    from {{ erasure_pads() }}
-
-),
-
-erased as (
+with erased as (
 
     select
         user_hash,
@@ -50,7 +41,7 @@ hashed as (
             'mac', {{ keyed_hash('mac', 'records.mac_address') }}
         ) as (kind, identifier_hash)
     from {{ ref('stg_azure_sql__registered_users') }} as records
-    cross join pads
+    cross join {{ erasure_pads() }} as pads
     where records.device_id is not null
 
 ),

@@ -3,7 +3,7 @@
 with bronze as (
 
     select
-        value,
+        coalesce(record_id, concat_ws('/', topic, topic_epoch, `partition`, `offset`)) as record_key,
         topic,
         `partition` as kafka_partition,
         `offset` as kafka_offset,
@@ -13,18 +13,10 @@ with bronze as (
         source_file,
         ingested_at,
         erased_at,
-        {{ trimmed('cast(value as string)') }} as value_text,
-        {{ text_field('cast(key as string)') }} as key_field
+        {{ key_field(trimmed('cast(key as string)')) }} as key_field,
+        cast(value as string) as value_text,
+        {{ json_document('cast(value as string)') }} as document
     from {{ new_rows(source('bronze', 'bpm'), key=['topic', 'topic_epoch', 'partition', 'offset', 'record_id']) }}
-
-),
-
-documents as (
-
-    select
-        *,
-        {{ json_document('value_text', 'value') }} as document
-    from bronze
 
 ),
 
@@ -32,10 +24,10 @@ fields as (
 
     select
         *,
-        {{ json_field('document', '$.device_id') }} as device_id_field,
-        {{ json_field('document', '$.time') }} as time_field,
-        {{ json_field('document', '$.heartrate') }} as heartrate_field
-    from documents
+        {{ json_field('document', 'device_id') }} as device_id_field,
+        {{ json_field('document', 'time') }} as time_field,
+        {{ json_field('document', 'heartrate') }} as heartrate_field
+    from bronze
 
 ),
 
@@ -43,16 +35,50 @@ typed as (
 
     select
         *,
-        {{ epoch_timestamp('time_field') }} as measured_at,
-        try_cast(heartrate_field.text as double) as heart_rate_bpm
+        {{ as_id('device_id_field') }} as device_id,
+        {{ as_number('heartrate_field') }} as heart_rate_bpm,
+        {{ as_time('time_field') }} as measured_at
     from fields
 
 ),
 
-{{ keep_out(
-    source('bronze', 'bpm'), 'typed', 'device', identifier_of('device_id_field', 'key_field'),
-    'value_text', at='coalesce(measured_at, kafka_timestamp, ingested_at)'
-) }},
+-- The id that a record names, else whatever in it may be one.
+named_ids as (
+
+    select
+        record_key,
+        ingested_at,
+        coalesce(measured_at, kafka_timestamp, ingested_at) as at,
+        explode({{ ids_of('device', 'device_id', 'device_id_field', 'value_text', key='key_field') }}) as id
+    from typed
+
+),
+
+erased_records as (
+
+    select /*+ broadcast(ownerships) */
+        record_key,
+        min(greatest(ownerships.requested_at, ingested_at)) as erased_at
+    from named_ids
+    cross join {{ erasure_pads() }} as pads
+    inner join {{ ref('stg_erasure__ownerships') }} as ownerships
+        on
+            ownerships.kind = 'device'
+            and {{ keyed_hash('device', 'id') }} = ownerships.identifier_hash
+            and {{ in_interval('at', 'ownerships.owned_from', 'ownerships.owned_to') }}
+    group by record_key
+
+),
+
+kept_out as (
+
+    select /*+ broadcast(erased_records) */
+        typed.* except (erased_at),
+        coalesce(typed.erased_at, erased_records.erased_at) as erased_at
+    from typed
+    left join erased_records on typed.record_key = erased_records.record_key
+
+),
 
 judged as (
 
@@ -60,20 +86,19 @@ judged as (
         *,
         case
             when erased_at is not null then null
-            {{ structural_reason('value_text', 'document') }}
-            when {{ any_of(is_missing, ['device_id_field', 'time_field', 'heartrate_field']) }}
-                then 'missing_field'
-            when
-                {{ is_wrong_id('device_id_field') }}
-                or {{ any_of(is_wrong_number, ['time_field', 'heartrate_field']) }}
+            when document is null and coalesce({{ trimmed('value_text') }}, '') = ''
+                then 'missing_value'
+            when document is null then 'malformed'
+            when '' in (device_id_field, time_field, heartrate_field) then 'missing_field'
+            when device_id is null or measured_at is null or heart_rate_bpm is null
                 then 'wrong_type'
             when {{ is_out_of_range('measured_at', 'ingested_at') }} then 'timestamp_out_of_range'
             when
-                heart_rate_bpm is null
-                or heart_rate_bpm < {{ var('min_heart_rate_bpm') }}
-                or heart_rate_bpm > {{ var('max_heart_rate_bpm') }}
+                heart_rate_bpm not between {{ var('min_heart_rate_bpm') }}
+                and {{ var('max_heart_rate_bpm') }}
                 then 'heart_rate_out_of_range'
-        end as reject_reason
+        end as reject_reason,
+        reject_reason is null and erased_at is null as is_valid
     from kept_out
 
 ),
@@ -81,7 +106,7 @@ judged as (
 final as (
 
     select
-        {{ record_key() }} as record_key,
+        record_key,
         topic,
         topic_epoch,
         kafka_partition,
@@ -89,9 +114,9 @@ final as (
         kafka_timestamp,
         record_id,
         source_file,
-        {{ if_valid(id_of('device_id_field')) }} as device_id,
-        {{ if_valid('heart_rate_bpm') }} as heart_rate_bpm,
-        {{ if_valid('measured_at') }} as measured_at,
+        if(is_valid, device_id, null) as device_id,
+        if(is_valid, heart_rate_bpm, null) as heart_rate_bpm,
+        if(is_valid, measured_at, null) as measured_at,
         reject_reason,
         ingested_at,
         erased_at

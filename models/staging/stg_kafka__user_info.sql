@@ -3,7 +3,7 @@
 with bronze as (
 
     select
-        value,
+        coalesce(record_id, concat_ws('/', topic, topic_epoch, `partition`, `offset`)) as record_key,
         topic,
         `partition` as kafka_partition,
         `offset` as kafka_offset,
@@ -16,18 +16,10 @@ with bronze as (
         -- A tombstone is a delete of the user in its key, at Kafka's time.
         value is null as is_tombstone,
         is_valid_utf8(cast(key as string)) as is_key_text,
-        {{ trimmed('cast(value as string)') }} as value_text,
-        {{ text_field('cast(key as string)') }} as key_field
+        {{ key_field(trimmed('cast(key as string)')) }} as key_field,
+        cast(value as string) as value_text,
+        {{ json_document('cast(value as string)') }} as document
     from {{ new_rows(source('bronze', 'user_info'), key=['topic', 'topic_epoch', 'partition', 'offset', 'record_id']) }}
-
-),
-
-documents as (
-
-    select
-        *,
-        {{ json_document('value_text', 'value') }} as document
-    from bronze
 
 ),
 
@@ -35,19 +27,19 @@ fields as (
 
     select
         *,
-        if(is_tombstone, key_field, {{ json_field('document', '$.user_id') }}) as user_id_field,
-        {{ json_field('document', '$.update_type') }} as update_type_field,
-        {{ json_field('document', '$.timestamp') }} as timestamp_field,
-        {{ json_field('document', '$.dob') }} as dob_field,
-        {{ json_field('document', '$.sex') }} as sex_field,
-        {{ json_field('document', '$.gender') }} as gender_field,
-        {{ json_field('document', '$.first_name') }} as first_name_field,
-        {{ json_field('document', '$.last_name') }} as last_name_field,
-        {{ json_field('document', '$.address.street_address') }} as street_address_field,
-        {{ json_field('document', '$.address.city') }} as city_field,
-        {{ json_field('document', '$.address.state') }} as state_field,
-        {{ json_field('document', '$.address.zip') }} as zip_field
-    from documents
+        if(is_tombstone, key_field, {{ json_field('document', 'user_id') }}) as user_id_field,
+        {{ json_field('document', 'update_type') }} as update_type_field,
+        {{ json_field('document', 'timestamp') }} as timestamp_field,
+        {{ json_field('document', 'dob') }} as dob_field,
+        {{ json_field('document', 'sex') }} as sex_field,
+        {{ json_field('document', 'gender') }} as gender_field,
+        {{ json_field('document', 'first_name') }} as first_name_field,
+        {{ json_field('document', 'last_name') }} as last_name_field,
+        {{ json_field('document', 'address.street_address') }} as street_address_field,
+        {{ json_field('document', 'address.city') }} as city_field,
+        {{ json_field('document', 'address.state') }} as state_field,
+        {{ json_field('document', 'address.zip') }} as zip_field
+    from bronze
 
 ),
 
@@ -55,15 +47,46 @@ typed as (
 
     select
         *,
-        if(is_tombstone, kafka_timestamp, {{ epoch_timestamp('timestamp_field') }}) as changed_at,
-        if(is_tombstone, 'delete', update_type_field.text) as update_type
+        if(is_tombstone and not is_key_text, null, {{ as_id('user_id_field') }}) as user_id,
+        if(is_tombstone, 'delete', update_type_field) as update_type,
+        if(is_tombstone, kafka_timestamp, {{ as_time('timestamp_field') }}) as changed_at
     from fields
 
 ),
 
-{{ keep_out(
-    source('bronze', 'user_info'), 'typed', 'user', identifier_of('user_id_field', 'key_field'), 'value_text'
-) }},
+-- The id that a record names, else whatever in it may be one.
+named_ids as (
+
+    select
+        record_key,
+        ingested_at,
+        explode({{ ids_of('user', 'user_id', 'user_id_field', 'value_text', key='key_field') }}) as id
+    from typed
+
+),
+
+erased_records as (
+
+    select /*+ broadcast(persons) */
+        record_key,
+        min(greatest(persons.requested_at, ingested_at)) as erased_at
+    from named_ids
+    cross join {{ erasure_pads() }} as pads
+    inner join {{ source('bronze', 'suppression_list') }} as persons
+        on {{ keyed_hash('user', 'id') }} = persons.user_hash
+    group by record_key
+
+),
+
+kept_out as (
+
+    select /*+ broadcast(erased_records) */
+        typed.* except (erased_at),
+        coalesce(typed.erased_at, erased_records.erased_at) as erased_at
+    from typed
+    left join erased_records on typed.record_key = erased_records.record_key
+
+),
 
 judged as (
 
@@ -71,23 +94,22 @@ judged as (
         *,
         case
             when erased_at is not null then null
-            when is_tombstone and ({{ is_missing('key_field') }} or kafka_timestamp is null)
-                then 'missing_field'
-            when is_tombstone and not is_key_text then 'wrong_type'
+            when is_tombstone and (user_id_field = '' or changed_at is null) then 'missing_field'
+            when is_tombstone and user_id is null then 'wrong_type'
             when is_tombstone and {{ is_out_of_range('changed_at', 'ingested_at') }}
                 then 'timestamp_out_of_range'
             when is_tombstone then null
-            {{ structural_reason('value_text', 'document') }}
-            when {{ any_of(is_missing, ['user_id_field', 'update_type_field', 'timestamp_field']) }}
-                then 'missing_field'
-            when
-                {{ is_wrong_id('user_id_field') }}
-                or {{ is_wrong_number('timestamp_field') }}
-                or {{ is_composite('update_type_field') }}
-                then 'wrong_type'
+            when document is null and coalesce({{ trimmed('value_text') }}, '') = ''
+                then 'missing_value'
+            when document is null then 'malformed'
+            when '' in (user_id_field, update_type_field, timestamp_field) then 'missing_field'
+            when user_id is null or changed_at is null then 'wrong_type'
             when update_type not in ('new', 'update', 'delete') then 'unknown_update_type'
             when {{ is_out_of_range('changed_at', 'ingested_at') }} then 'timestamp_out_of_range'
-        end as reject_reason
+        end as reject_reason,
+        reject_reason is null and erased_at is null as is_valid,
+        -- A delete tells nothing of a profile.
+        is_valid and update_type <> 'delete' as is_image
     from kept_out
 
 ),
@@ -95,7 +117,7 @@ judged as (
 final as (
 
     select
-        {{ record_key() }} as record_key,
+        record_key,
         topic,
         topic_epoch,
         kafka_partition,
@@ -103,18 +125,18 @@ final as (
         kafka_timestamp,
         record_id,
         source_file,
-        {{ if_valid(id_of('user_id_field')) }} as user_id,
-        {{ if_valid('update_type') }} as update_type,
-        {{ if_image(optional_text('sex_field')) }} as sex,
-        {{ if_image(optional_text('gender_field')) }} as gender,
-        {{ if_image(optional_text('first_name_field')) }} as first_name,
-        {{ if_image(optional_text('last_name_field')) }} as last_name,
-        {{ if_image(optional_text('street_address_field')) }} as street_address,
-        {{ if_image(optional_text('city_field')) }} as city,
-        {{ if_image(optional_text('state_field')) }} as state,
-        {{ if_image(optional_text('zip_field')) }} as zip_code,
-        {{ if_image(birth_date('dob_field', 'changed_at')) }} as date_of_birth,
-        {{ if_valid('changed_at') }} as changed_at,
+        if(is_valid, user_id, null) as user_id,
+        if(is_valid, update_type, null) as update_type,
+        if(is_image, {{ as_text('sex_field') }}, null) as sex,
+        if(is_image, {{ as_text('gender_field') }}, null) as gender,
+        if(is_image, {{ as_text('first_name_field') }}, null) as first_name,
+        if(is_image, {{ as_text('last_name_field') }}, null) as last_name,
+        if(is_image, {{ as_text('street_address_field') }}, null) as street_address,
+        if(is_image, {{ as_text('city_field') }}, null) as city,
+        if(is_image, {{ as_text('state_field') }}, null) as state,
+        if(is_image, {{ as_text('zip_field') }}, null) as zip_code,
+        if(is_image, {{ as_birth_date('dob_field', 'changed_at') }}, null) as date_of_birth,
+        if(is_valid, changed_at, null) as changed_at,
         reject_reason,
         ingested_at,
         erased_at

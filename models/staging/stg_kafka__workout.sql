@@ -3,7 +3,7 @@
 with bronze as (
 
     select
-        value,
+        coalesce(record_id, concat_ws('/', topic, topic_epoch, `partition`, `offset`)) as record_key,
         topic,
         `partition` as kafka_partition,
         `offset` as kafka_offset,
@@ -13,18 +13,10 @@ with bronze as (
         source_file,
         ingested_at,
         erased_at,
-        {{ trimmed('cast(value as string)') }} as value_text,
-        {{ text_field('cast(key as string)') }} as key_field
+        {{ key_field(trimmed('cast(key as string)')) }} as key_field,
+        cast(value as string) as value_text,
+        {{ json_document('cast(value as string)') }} as document
     from {{ new_rows(source('bronze', 'workout'), key=['topic', 'topic_epoch', 'partition', 'offset', 'record_id']) }}
-
-),
-
-documents as (
-
-    select
-        *,
-        {{ json_document('value_text', 'value') }} as document
-    from bronze
 
 ),
 
@@ -32,12 +24,12 @@ fields as (
 
     select
         *,
-        {{ json_field('document', '$.user_id') }} as user_id_field,
-        {{ json_field('document', '$.workout_id') }} as workout_id_field,
-        {{ json_field('document', '$.session_id') }} as session_id_field,
-        {{ json_field('document', '$.timestamp') }} as timestamp_field,
-        {{ json_field('document', '$.action') }} as action_field
-    from documents
+        {{ json_field('document', 'user_id') }} as user_id_field,
+        {{ json_field('document', 'workout_id') }} as workout_id_field,
+        {{ json_field('document', 'session_id') }} as session_id_field,
+        {{ json_field('document', 'timestamp') }} as timestamp_field,
+        {{ json_field('document', 'action') }} as action
+    from bronze
 
 ),
 
@@ -45,14 +37,47 @@ typed as (
 
     select
         *,
-        {{ epoch_timestamp('timestamp_field') }} as occurred_at
+        {{ as_id('user_id_field') }} as user_id,
+        {{ as_id('workout_id_field') }} as workout_id,
+        {{ as_id('session_id_field') }} as session_id,
+        {{ as_time('timestamp_field') }} as occurred_at
     from fields
 
 ),
 
-{{ keep_out(
-    source('bronze', 'workout'), 'typed', 'user', identifier_of('user_id_field', 'key_field'), 'value_text'
-) }},
+-- The id that a record names, else whatever in it may be one.
+named_ids as (
+
+    select
+        record_key,
+        ingested_at,
+        explode({{ ids_of('user', 'user_id', 'user_id_field', 'value_text', key='key_field') }}) as id
+    from typed
+
+),
+
+erased_records as (
+
+    select /*+ broadcast(persons) */
+        record_key,
+        min(greatest(persons.requested_at, ingested_at)) as erased_at
+    from named_ids
+    cross join {{ erasure_pads() }} as pads
+    inner join {{ source('bronze', 'suppression_list') }} as persons
+        on {{ keyed_hash('user', 'id') }} = persons.user_hash
+    group by record_key
+
+),
+
+kept_out as (
+
+    select /*+ broadcast(erased_records) */
+        typed.* except (erased_at),
+        coalesce(typed.erased_at, erased_records.erased_at) as erased_at
+    from typed
+    left join erased_records on typed.record_key = erased_records.record_key
+
+),
 
 judged as (
 
@@ -60,21 +85,22 @@ judged as (
         *,
         case
             when erased_at is not null then null
-            {{ structural_reason('value_text', 'document') }}
+            when document is null and coalesce({{ trimmed('value_text') }}, '') = ''
+                then 'missing_value'
+            when document is null then 'malformed'
             when
-                {{ any_of(is_missing, [
-                    'user_id_field', 'workout_id_field', 'session_id_field', 'timestamp_field',
-                    'action_field',
-                ]) }}
+                '' in (user_id_field, workout_id_field, session_id_field, timestamp_field, action)
                 then 'missing_field'
             when
-                {{ any_of(is_wrong_id, ['user_id_field', 'workout_id_field', 'session_id_field']) }}
-                or {{ is_wrong_number('timestamp_field') }}
-                or {{ is_composite('action_field') }}
+                user_id is null
+                or workout_id is null
+                or session_id is null
+                or occurred_at is null
                 then 'wrong_type'
-            when action_field.text not in ('start', 'stop') then 'unknown_action'
+            when action not in ('start', 'stop') then 'unknown_action'
             when {{ is_out_of_range('occurred_at', 'ingested_at') }} then 'timestamp_out_of_range'
-        end as reject_reason
+        end as reject_reason,
+        reject_reason is null and erased_at is null as is_valid
     from kept_out
 
 ),
@@ -82,7 +108,7 @@ judged as (
 final as (
 
     select
-        {{ record_key() }} as record_key,
+        record_key,
         topic,
         topic_epoch,
         kafka_partition,
@@ -90,11 +116,11 @@ final as (
         kafka_timestamp,
         record_id,
         source_file,
-        {{ if_valid(id_of('user_id_field')) }} as user_id,
-        {{ if_valid(id_of('workout_id_field')) }} as workout_id,
-        {{ if_valid(id_of('session_id_field')) }} as session_id,
-        {{ if_valid('action_field.text') }} as action,
-        {{ if_valid('occurred_at') }} as occurred_at,
+        if(is_valid, user_id, null) as user_id,
+        if(is_valid, workout_id, null) as workout_id,
+        if(is_valid, session_id, null) as session_id,
+        if(is_valid, action, null) as action,
+        if(is_valid, occurred_at, null) as occurred_at,
         reject_reason,
         ingested_at,
         erased_at

@@ -1,9 +1,10 @@
 """What a case is: records as they are sent, what becomes of each, and rows that must come out.
 
-Every identifier of a case begins with its tag and a hyphen (or is named in `ids`), so that all
-cases are landed together and their rows still told apart.
+Every identifier of a case begins with its tag and a hyphen (or is named in `ids`; MAC addresses
+are made of such names), so that all cases are landed together and their rows still told apart.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -69,10 +70,23 @@ class Case:
     def owns(self, row: Mapping[str, Any]) -> bool:
         """Whether a row of silver or gold is about this case."""
         return any(
-            value is not None and (str(value).startswith(f"{self.tag}-") or str(value) in self.ids)
+            value is not None
+            and (
+                str(value).startswith((f"{self.tag}-", mac(f"{self.tag}-")[:11]))
+                or str(value) in self.ids
+            )
             for name, value in row.items()
             if name in ("user_id", "device_id", "mac_address", "gym_id", "identifier")
         )
+
+
+def mac(name: str) -> str:
+    """The MAC address of a name like `tag-m`; names of a tag keep their order and their case."""
+    tag, _, rest = name.partition("-")
+    digits = hashlib.sha256(tag.lower().encode()).hexdigest()[:8]
+    digits += rest.lower().encode().hex()[:4].ljust(4, "0")
+    pairs = ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+    return pairs.upper() if name.isupper() else pairs
 
 
 def at(seconds: float) -> int:
@@ -127,9 +141,11 @@ def profile(
 def registrations(
     tag: str, *rows: tuple[str, str, str, float], fates: Iterable[Fate] | None = None
 ) -> Landed:
-    """A CSV file of (user, device, MAC, seconds)."""
+    """A CSV file of (user, device, name of the MAC, seconds)."""
     lines = ["user_id,device_id,mac_address,registration_timestamp"]
-    lines += [f"{user},{device},{mac},{_time(seconds)}" for user, device, mac, seconds in rows]
+    lines += [
+        f"{user},{device},{mac(name)},{_time(seconds)}" for user, device, name, seconds in rows
+    ]
     return _csv("registered_users", tag, lines, fates)
 
 
@@ -138,11 +154,11 @@ def logins(
     *rows: tuple[str, str, float, float | str | None],
     fates: Iterable[Fate] | None = None,
 ) -> Landed:
-    """A CSV file of (MAC, gym, login seconds, logout seconds, text or None for empty)."""
+    """A CSV file of (name of the MAC, gym, login seconds, logout seconds or text or None)."""
     lines = ["mac_address,gym,login,logout"]
-    for mac, gym, login, logout in rows:
+    for name, gym, login, logout in rows:
         out = "" if logout is None else logout if isinstance(logout, str) else _time(logout)
-        lines.append(f"{mac},{gym},{_time(login)},{out}")
+        lines.append(f"{mac(name)},{gym},{_time(login)},{out}")
     return _csv("gym_logins", tag, lines, fates)
 
 

@@ -12,19 +12,19 @@ from .case import (
     Landed,
     Row,
     at,
+    mac,
     rejected,
 )
 
 WRONG = rejected("wrong_type")
 MISSING = rejected("missing_field")
-MALFORMED = rejected("malformed_json")
-NO_OBJECT = rejected("not_an_object")
+MALFORMED = rejected("malformed")
 BAD_TIME = rejected("timestamp_out_of_range")
 
 
-def _visit(mac: str, gym: str, login: float, logout: float | None) -> Row:
+def _visit(name: str, gym: str, login: float, logout: float | None) -> Row:
     return {
-        "mac_address": mac,
+        "mac_address": mac(name),
         "gym_id": gym,
         "login_at": at(login),
         "logout_at": None if logout is None else at(logout),
@@ -34,55 +34,59 @@ def _visit(mac: str, gym: str, login: float, logout: float | None) -> Row:
 def _csv() -> Case:
     m = MIDNIGHT
     swapped = (
-        "\ufefflogout,room,login,gym,mac_address\r\n"
-        f'{m + 60},"upstairs, left",{m},csv-g,CSV-A\r\n'
+        '\ufefflogout, ROOM ,login,"Gym",mac_address\r\n'
+        f'{m + 60},"upstairs, left",{m},csv-g,{mac("CSV-A")}\r\n'
         "\r\n"
         "   \r\n"
-        f",,{m},csv-g,csv-b\r\n"
-        f'{m + 60}.0,"a ""quoted"" room",{m}.0,csv-g,csv-c'
+        f",,{m},csv-g,{mac('csv-b')}\r\n"
+        f'{m + 60}.0,"a ""quoted"" room",{m}.0,csv-g,{mac("csv-c")}'
     )
-    rough = (
-        "mac_address,gym,login,logout\n"
-        f"csv-d,csv-g,{m},{m + 60}\n"
-        f"csv-d,csv-g,{m},{m + 60}\n"
-        f" csv-e , csv-g , {m} , {m + 60} \n"
-        f"csv-f,csv-g,{m},{m + 60},one,more\n"
-        f"csv-g,csv-g,{m}\n"
-        f"csv-h,csv-g\n"
-        f",csv-g,{m},\n"
-        f"csv-i,,{m},\n"
-        f'csv-j,"csv-g,{m},\n'
-        f"csv-k,csv-g,yesterday,\n"
-        f"csv-l,csv-g,NaN,\n"
-        f"csv-m,csv-g,{m}000,\n"
-        f"csv-n,csv-g,1.7000064e9,{m + 60}\n"
-        f"csv-o,csv-g,{m},true\n"
-        f"csv-p,12.0,{m},\n"
+    d, e, f, k = (mac(f"csv-{letter}") for letter in "defk")
+    bare = f.replace(":", "")
+    rows = (
+        (f"{d},csv-g,{m},{m + 60}", ACCEPTED),
+        (f"{d},csv-g,{m},{m + 60}", REPEAT),
+        (f" {e} , csv-g , {m} , {m + 60} ", ACCEPTED),
+        (f"{e.replace(':', '-').upper()},csv-h,{m},", ACCEPTED),
+        (f"{bare},csv-g,{m},{m + 60}", ACCEPTED),
+        (f"{bare[:4]}.{bare[4:8]}.{bare[8:]},csv-h,{m},", ACCEPTED),
+        (f"{mac('csv-n')},csv-g,1.7000064e9,{m + 60}", ACCEPTED),
+        (f"{mac('csv-o')},csv-g,{m},true", LOGOUT_IGNORED),
+        (f"{mac('csv-p')},12.0,2023-11-15T01:00+01:00,NULL", ACCEPTED),
+        # Other marks than those around a field are characters; an odd number of them is an error.
+        (f'{mac("csv-q")}," csv-g, ""x""",{m},', WRONG),
+        (f'{mac("csv-q")}," csv-g, x ",{m},', ACCEPTED),
+        (f'{d},"csv-g,{m},', MALFORMED),
+        (f"{d},csv-g,{m},{m + 60},one,more", MALFORMED),
+        (f"{d},csv-g,{m}", MALFORMED),
+        (f"{d},csv-g", MALFORMED),
+        (f",csv-g,{m},", MISSING),
+        (f"{k},,{m},", MISSING),
+        (f"{k},NULL,{m},", MISSING),
+        (f'"NULL",csv-g,{m},', MISSING),
+        (f"{k},csv-g,\\N,", MISSING),
+        (f"csv-k,csv-g,{m},", WRONG),
+        (f"{k[:-1]},csv-g,{m},", WRONG),
+        (f"{k.replace(':', '-', 1)},csv-g,{m},", WRONG),
+        (f"\0,csv-g,{m},", WRONG),
+        (f"{k},csv-g,yesterday,", WRONG),
+        (f"{k},csv-g,NaN,", WRONG),
+        (f"{k},2.02E+09,{m},", WRONG),
+        (f"{k},csv-g,{m}000,", BAD_TIME),
     )
-    fates = (
-        ACCEPTED,
-        REPEAT,
-        ACCEPTED,
-        ACCEPTED,
-        ACCEPTED,
-        MISSING,
-        MISSING,
-        MISSING,
-        MALFORMED,
-        WRONG,
-        WRONG,
-        BAD_TIME,
-        ACCEPTED,
-        LOGOUT_IGNORED,
-        ACCEPTED,
-    )
+    rough = "".join(f"{line}\n" for line, _ in rows)
     return Case(
         "csv",
         "CSV by its own header: columns in any order, surplus ones, a byte-order mark, CRLF, "
         "blank lines, no final newline, quotes.",
         files=(
             Landed("gym_logins", "csv_swapped.csv", swapped.encode(), (ACCEPTED,) * 3),
-            Landed("gym_logins", "csv_rough.csv.gz", gzip.compress(rough.encode()), fates),
+            Landed(
+                "gym_logins",
+                "csv_rough.csv.gz",
+                gzip.compress(b"mac_address,gym,login,logout\n" + rough.encode()),
+                tuple(fate for _, fate in rows),
+            ),
         ),
         rows={
             "gym_visits": [
@@ -91,42 +95,72 @@ def _csv() -> Case:
                 _visit("csv-c", "csv-g", 0, 60),
                 _visit("csv-d", "csv-g", 0, 60),
                 _visit("csv-e", "csv-g", 0, 60),
+                _visit("csv-e", "csv-h", 0, None),
                 _visit("csv-f", "csv-g", 0, 60),
-                _visit("csv-g", "csv-g", 0, None),
+                _visit("csv-f", "csv-h", 0, None),
                 _visit("csv-n", "csv-g", 0, 60),
                 _visit("csv-o", "csv-g", 0, None),
                 _visit("csv-p", "12", 0, None),
+                _visit("csv-q", "csv-g, x", 0, None),
             ]
         },
     )
 
 
+def _headers() -> Case:
+    line = f"{mac('head-m')},head-g,{MIDNIGHT},\n"
+    return Case(
+        "head",
+        "A header that names a column twice, or none, makes every line malformed.",
+        files=(
+            Landed(
+                "gym_logins",
+                "head_twice.csv",
+                f"mac_address,gym,login,GYM\n{line}{line}".encode(),
+                (MALFORMED, MALFORMED),
+            ),
+            Landed("gym_logins", "head_none.csv", f"{line}{line}".encode(), (MALFORMED, MALFORMED)),
+        ),
+        rows={"gym_visits": []},
+    )
+
+
 def _ndjson() -> Case:
     m = MIDNIGHT
+
+    def line(letter: str, gym: str = '"5"', more: str = "", login: object = m) -> str:
+        return f'{{"mac_address": "{mac(f"ndj-{letter}")}", "gym": {gym}, "login": {login}{more}}}'
+
     lines = (
-        (f'{{"mac_address": "NDJ-A", "gym": 5, "login": {m}, "logout": {m + 60.5}}}', ACCEPTED),
-        (f'{{"login": "{m}", "gym": 5.0, "mac_address": "ndj-b", "x": [1]}}', ACCEPTED),
-        (f'{{"mac_address": "ndj-c", "gym": "5", "login": {m}, "logout": null}}', ACCEPTED),
-        (f'{{"mac_address": "ndj-d", "gym": "5", "login": {m}, "logout": ""}}', ACCEPTED),
-        (f'{{"mac_address": "ndj-e", "gym": "5", "login": {m}, "logout": []}}', LOGOUT_IGNORED),
-        (f'{{"mac_address": "ndj-f", "gym": "5", "login": {m}, "logout": {m}}}', LOGOUT_IGNORED),
-        (f'{{"mac_address": "ndj-g", "gym": true, "login": {m}}}', WRONG),
-        (f'{{"mac_address": ["ndj-h"], "gym": "5", "login": {m}}}', WRONG),
-        (f'{{"mac_address": "ndj-i", "gym": 5.5, "login": {m}}}', WRONG),
-        ('{"mac_address": "ndj-j", "gym": "5", "login": false}', WRONG),
-        ('{"mac_address": "ndj-k", "gym": "5"}', MISSING),
+        (line("A", "5", f', "logout": {m + 60.5}'), ACCEPTED),
+        (line("b", "5.0", ', "x": [1]', f'"{m}"'), ACCEPTED),
+        (line("c", more=', "logout": null'), ACCEPTED),
+        (line("d", more=', "logout": ""'), ACCEPTED),
+        (line("e", more=', "logout": []'), LOGOUT_IGNORED),
+        (line("f", more=f', "logout": {m}'), LOGOUT_IGNORED),
+        (line("g").upper(), ACCEPTED),
+        (line("h", "5.5"), ACCEPTED),
+        (line("i", "true"), WRONG),
+        (line("i").replace('"mac_address": "', '"mac_address": "x'), WRONG),
+        (line("i", '["5"]'), WRONG),
+        (line("i", login="false"), WRONG),
+        (f'{{"mac_address": "{mac("ndj-i")}", "gym": "5"}}', MISSING),
         (f'{{"mac_address": null, "gym": "5", "login": {m}}}', MISSING),
-        (f'{{"mac_address": "ndj-l", "gym": "5", "login": {m}', MALFORMED),
-        (f'{{"mac_address": "ndj-m", "gym": "5", "login": {m}, "x": NaN}}', MALFORMED),
-        (f'{{"mac_address": "ndj-n", "gym": "5", "gym": "5", "login": {m}}}', MALFORMED),
-        ("[1, 2]", NO_OBJECT),
-        ("null", NO_OBJECT),
-        (f'{{"mac_address": "ndj-o", "gym": "5", "login": {m}}} and more', ACCEPTED),
+        ("{}", MISSING),
+        (line("i")[:-1], MALFORMED),
+        (line("i", more=', "x": NaN'), MALFORMED),
+        (line("i", more=', "gym": "5"'), MALFORMED),
+        (line("i", more=', "Gym": "5"'), MALFORMED),
+        (line("j", more=', "x": 1, "X": 2'), ACCEPTED),
+        ("[1, 2]", MALFORMED),
+        ("null", MALFORMED),
+        (line("i") + " and more", MALFORMED),
+        (line("i") + "] x", MALFORMED),
     )
     text = "\ufeff" + "\r\n\n".join(line for line, _ in lines)
     return Case(
         "ndj",
-        "Lines of JSON have the types of JSON.",
+        "A line of JSON is one object; its keys are found whatever their case.",
         files=(
             Landed(
                 "gym_logins", "ndj_lines.ndjson", text.encode(), tuple(fate for _, fate in lines)
@@ -135,7 +169,8 @@ def _ndjson() -> Case:
         rows={
             "gym_visits": [
                 _visit("ndj-a", "5", 0, 60.5),
-                *(_visit(f"ndj-{letter}", "5", 0, None) for letter in "bcdefo"),
+                *(_visit(f"ndj-{letter}", "5", 0, None) for letter in "bcdefgj"),
+                _visit("ndj-h", "5.5", 0, None),
             ]
         },
     )
@@ -144,8 +179,8 @@ def _ndjson() -> Case:
 def _ndjson_with_csv_in_its_name() -> Case:
     m = MIDNIGHT
     lines = (
-        f'{{"mac_address": "dotcsv-a", "gym": 5.0, "login": {m}}}',
-        f'{{"mac_address": "dotcsv-b", "gym": true, "login": {m}}}',
+        f'{{"mac_address": "{mac("dotcsv-a")}", "gym": 5.0, "login": {m}}}',
+        f'{{"mac_address": "{mac("dotcsv-b")}", "gym": true, "login": {m}}}',
         "null",
     )
     return Case(
@@ -156,7 +191,7 @@ def _ndjson_with_csv_in_its_name() -> Case:
                 "gym_logins",
                 "dotcsv.csv.ndjson",
                 "\n".join(lines).encode(),
-                (ACCEPTED, WRONG, NO_OBJECT),
+                (ACCEPTED, WRONG, MALFORMED),
             ),
         ),
         rows={"gym_visits": [_visit("dotcsv-a", "5", 0, None)]},
@@ -167,14 +202,14 @@ def _registered() -> Case:
     m = MIDNIGHT
     text = (
         "registration_timestamp,mac_address,colour,device_id,user_id\n"
-        f"{m},REG-M,red,reg-d,reg-u\n"
+        f"{m},{mac('REG-M')},red,reg-d,reg-u\n"
         f"{m}.5,,red,reg-e,reg-u\n"
-        f",reg-n,red,reg-e,reg-u\n"
-        f"{m},reg-n,red,,reg-u\n"
-        f"{m},reg-n,red,reg-e,\n"
-        f"then,reg-n,red,reg-e,reg-u\n"
-        f"5,reg-n,red,reg-e,reg-u\n"
-        f"{m + 9}.25,reg-n,red,873001.0,reg-u\n"
+        f",{mac('reg-n')},red,reg-e,reg-u\n"
+        f"{m},{mac('reg-n')},red,,reg-u\n"
+        f"{m},{mac('reg-n')},red,reg-e,\n"
+        f"then,{mac('reg-n')},red,reg-e,reg-u\n"
+        f"5,{mac('reg-n')},red,reg-e,reg-u\n"
+        f"{m + 9}.25,{mac('reg-n')},red,873001.0,reg-u\n"
     )
     return Case(
         "reg",
@@ -198,9 +233,9 @@ def _registered() -> Case:
                 }
                 for kind, identifier in (
                     ("device", "reg-d"),
-                    ("mac", "reg-m"),
+                    ("mac", mac("reg-m")),
                     ("device", "873001"),
-                    ("mac", "reg-n"),
+                    ("mac", mac("reg-n")),
                 )
             ]
         },
@@ -223,11 +258,14 @@ def _envelopes() -> Case:
         (line(value(1, 61)), ACCEPTED),
         (line(value(2, "62.0"), surplus={"a": 1}), ACCEPTED),
         (line(value(2, 62), offset=7), REPEAT),
+        # A payload with a field `value` of its own is a value.
+        (json.dumps({**value(4, 64), "value": 5}), ACCEPTED),
+        ("null", MALFORMED),
         (line(None), rejected("missing_value")),
         (line("  "), rejected("missing_value")),
         (line("{"), MALFORMED),
-        (line([value(3, 63)]), NO_OBJECT),
-        (line("[]"), NO_OBJECT),
+        (line([value(3, 63)]), MALFORMED),
+        (line("[]"), MALFORMED),
         (line({"time": MIDNIGHT, "heartrate": 60}), MISSING),
     )
     users = (
@@ -261,7 +299,7 @@ def _envelopes() -> Case:
         rows={
             "heart_rates": [
                 {"device_id": "sink-d", "measured_at": at(i), "heart_rate_bpm": 60 + i}
-                for i in range(3)
+                for i in (0, 1, 2, 4)
             ],
             "user_profile_history": [
                 {"user_id": "sink-u", "valid_from": at(0), "valid_to": at(30)}
@@ -270,4 +308,4 @@ def _envelopes() -> Case:
     )
 
 
-CASES = (_csv(), _ndjson(), _ndjson_with_csv_in_its_name(), _registered(), _envelopes())
+CASES = (_csv(), _headers(), _ndjson(), _ndjson_with_csv_in_its_name(), _registered(), _envelopes())

@@ -1,18 +1,24 @@
 """Ownership, profiles, visits, sessions and the summaries that follow from them."""
 
+import dataclasses
+import json
+
 from .case import (
     ACCEPTED,
     CONFLICT,
     LOGOUT_IGNORED,
+    MIDNIGHT,
     REPEAT,
     SUPERSEDED,
     Case,
     Fate,
+    Landed,
     Message,
     Row,
     at,
     bpm,
     logins,
+    mac,
     member,
     profile,
     registrations,
@@ -61,28 +67,57 @@ def _profile_changes() -> Case:
 
 
 def _changes_at_one_time() -> Case:
-    def sent(name: str, kafka_ms: int, fate: Fate) -> Message:
-        change = profile("tie-u", 0, sex=name)
-        return Message("user_info", change.value, b"tie-u", kafka_ms, fate)
+    def sent(user: str, name: str | None, kafka_ms: int, fate: Fate) -> Message:
+        change = profile(user, 0, "delete") if name is None else profile(user, 0, sex=name)
+        return dataclasses.replace(change, key=b"tie", timestamp=kafka_ms, fate=fate)
 
+    first, second, third = 1_700_000_000_000, 1_700_000_001_000, 1_700_000_002_000
     return Case(
         "tie",
-        "Of two changes at one time the later first appearance wins; a delete beats all.",
+        "Of changes at one time the one that first appeared last stands, also when it is a delete.",
         (
-            sent("A", 1_700_000_000_000, CONFLICT),
-            sent("B", 1_700_000_001_000, ACCEPTED),
+            sent("tie-u", "A", first, CONFLICT),
+            sent("tie-u", "B", second, ACCEPTED),
             # A again, later: its first appearance stays where it was.
-            sent("A", 1_700_000_002_000, REPEAT),
-            profile("tie-v", 0, "delete"),
-            profile("tie-v", 0, "update", CONFLICT, sex="A"),
+            sent("tie-u", "A", third, REPEAT),
+            sent("tie-v", None, first, CONFLICT),
+            sent("tie-v", "A", second, ACCEPTED),
+            sent("tie-w", "A", first, CONFLICT),
+            sent("tie-w", None, second, ACCEPTED),
         ),
         rows={
             "user_profile_changes": [
                 {"user_id": "tie-u", "changed_at": at(0), "sex": "B"},
-                {"user_id": "tie-v", "changed_at": at(0), "sex": None},
+                {"user_id": "tie-v", "changed_at": at(0), "sex": "A"},
+                {"user_id": "tie-w", "changed_at": at(0), "sex": None},
             ],
-            "user_profiles": [{"user_id": "tie-u", "sex": "B"}],
+            "user_profiles": [
+                {"user_id": "tie-u", "sex": "B"},
+                {"user_id": "tie-v", "sex": "A"},
+            ],
         },
+    )
+
+
+def _changes_without_a_place() -> Case:
+    def landed(offset: int | None, sex: str) -> str:
+        value = {"user_id": "place-u", "update_type": "new", "timestamp": MIDNIGHT, "sex": sex}
+        place = {"partition": 0, "offset": offset, "timestamp": MIDNIGHT * 1000}
+        return json.dumps({"value": value, **(place if offset is not None else {})})
+
+    lines = (landed(None, "Z"), landed(4, "A"), landed(None, "A"), landed(None, "Y"))
+    return Case(
+        "place",
+        "What never had a place in Kafka comes before all that has one.",
+        files=(
+            Landed(
+                "user_info",
+                "place_users.ndjson",
+                "\n".join(lines).encode(),
+                (CONFLICT, ACCEPTED, REPEAT, CONFLICT),
+            ),
+        ),
+        rows={"user_profiles": [{"user_id": "place-u", "sex": "A"}]},
     )
 
 
@@ -102,16 +137,21 @@ def _late_device() -> Case:
             ],
             "gym_visits": [
                 {
-                    "mac_address": "late-m",
+                    "mac_address": mac("late-m"),
                     "gym_id": "late-g",
                     "login_at": at(5),
                     "user_id": "late-u",
                 },
-                {"mac_address": "late-q", "gym_id": "late-g", "login_at": at(5), "user_id": None},
+                {
+                    "mac_address": mac("late-q"),
+                    "gym_id": "late-g",
+                    "login_at": at(5),
+                    "user_id": None,
+                },
             ],
             "gym_summary": [
                 {
-                    "mac_address": "late-m",
+                    "mac_address": mac("late-m"),
                     "gym_id": "late-g",
                     "login_at": at(5),
                     "user_id": "late-u",
@@ -119,7 +159,7 @@ def _late_device() -> Case:
                     "minutes_exercising": 0.0,
                 },
                 {
-                    "mac_address": "late-q",
+                    "mac_address": mac("late-q"),
                     "gym_id": "late-g",
                     "login_at": at(5),
                     "user_id": None,
@@ -135,7 +175,7 @@ def _handed_on() -> Case:
     mac_rows = [
         {
             "kind": kind,
-            "identifier": f"hand-{letter}",
+            "identifier": mac(f"hand-{letter}") if kind == "mac" else f"hand-{letter}",
             "user_id": user,
             "owned_from": start,
             "owned_to": end,
@@ -157,7 +197,7 @@ def _handed_on() -> Case:
         },
         {
             "kind": "mac",
-            "identifier": "hand-n",
+            "identifier": mac("hand-n"),
             "user_id": "hand-b",
             "owned_from": None,
             "owned_to": None,
@@ -437,7 +477,7 @@ def _visits() -> Case:
     new, registered = member("visit")
     return Case(
         "visit",
-        "A logout may come later and be corrected upward; MACs have any case.",
+        "A logout may come later and be corrected upward, within 24 hours of its login.",
         (new,),
         (
             registered,
@@ -453,6 +493,8 @@ def _visits() -> Case:
                 ("visit-m", "visit-d", 3000, "soon"),
                 ("visit-m", "visit-e", 4000, None),
                 ("visit-m", "visit-f", 5000, -50),
+                ("visit-m", "visit-g", 6000, 6000 + DAY),
+                ("visit-m", "visit-h", 7000, 7001 + DAY),
                 fates=(
                     SUPERSEDED,
                     ACCEPTED,
@@ -464,13 +506,15 @@ def _visits() -> Case:
                     LOGOUT_IGNORED,
                     ACCEPTED,
                     LOGOUT_IGNORED,
+                    ACCEPTED,
+                    LOGOUT_IGNORED,
                 ),
             ),
         ),
         rows={
             "gym_summary": [
                 {
-                    "mac_address": "visit-m",
+                    "mac_address": mac("visit-m"),
                     "gym_id": f"visit-{gym}",
                     "login_at": at(login),
                     "logout_at": out,
@@ -486,6 +530,8 @@ def _visits() -> Case:
                     ("d", 3000, None, None),
                     ("e", 4000, None, None),
                     ("f", 5000, None, None),
+                    ("g", 6000, at(6000 + DAY), 1440.0),
+                    ("h", 7000, None, None),
                 )
             ]
         },
@@ -524,7 +570,7 @@ def _sessions_in_visits() -> Case:
         rows={
             "gym_summary": [
                 {
-                    "mac_address": "inside-m",
+                    "mac_address": mac("inside-m"),
                     "gym_id": gym,
                     "login_at": at(login),
                     "sessions": [{"workout_id": "1", "session_id": s} for s in found],
@@ -553,7 +599,7 @@ def _open_visit() -> Case:
         rows={
             "gym_summary": [
                 {
-                    "mac_address": "open-m",
+                    "mac_address": mac("open-m"),
                     "gym_id": "open-g",
                     "login_at": at(79_000),
                     "logout_at": None,
@@ -598,14 +644,14 @@ def _next_login() -> Case:
         rows={
             "gym_summary": [
                 {
-                    "mac_address": "next-m",
+                    "mac_address": mac("next-m"),
                     "gym_id": "next-g",
                     "login_at": at(0),
                     "sessions": [{"workout_id": "1", "session_id": "1"}],
                     "minutes_exercising": 1.0,
                 },
                 {
-                    "mac_address": "next-n",
+                    "mac_address": mac("next-n"),
                     "gym_id": "next-h",
                     "login_at": at(200),
                     "sessions": [{"workout_id": "1", "session_id": "2"}],
@@ -757,6 +803,7 @@ def _occupancy() -> Case:
 CASES = (
     _profile_changes(),
     _changes_at_one_time(),
+    _changes_without_a_place(),
     _late_device(),
     _handed_on(),
     _lowest_reading(),

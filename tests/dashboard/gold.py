@@ -330,7 +330,7 @@ def _health(feed: str, offset: int, chance: random.Random) -> Row:
     scale = {"bpm": 400_000, "workout": 120, "gym_logins": 130}.get(feed, 6)
     accepted = chance.randrange(scale // 2 + 1, scale + 2)
     rejected = chance.randrange(0, max(2, scale // 300))
-    reasons = ["malformed_json", "missing_field", "wrong_type", "heart_rate_out_of_range"]
+    reasons = ["malformed", "missing_field", "wrong_type", "heart_rate_out_of_range"]
     split = [rejected // 4] * 3
     counts = dict(zip(reasons, [*split, rejected - sum(split)], strict=True))
     repeats = chance.randrange(0, max(2, scale // 100))

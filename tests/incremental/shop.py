@@ -47,6 +47,7 @@ class Shop:
 
     folder: Path
     workspace: Workspace
+    orders: int = 0
 
     def make_raw(self) -> None:
         """Make the source anew, without rows."""
@@ -54,14 +55,14 @@ class Shop:
             self.workspace.sql(statement)
         self.workspace.sql(_ORDERS)
 
-    def order(
-        self, key: int, customer: str, city: str, amount: int, day: int, arrived: int = 0
-    ) -> None:
-        """One order of a day in March 2024 arrives."""
+    def order(self, customer: str, city: str, amount: int, day: int, arrived: int = 0) -> int:
+        """One order of a day in March 2024 arrives; its key."""
+        self.orders += 1
         self.workspace.sql(
-            f"insert into raw.orders values ('{key}', '{customer}', '{city}', {amount}, "
+            f"insert into raw.orders values ('{self.orders}', '{customer}', '{city}', {amount}, "
             f"timestamp'2024-03-{day:02} 10:00:00', timestamp'2024-03-{arrived or day:02} 11:00:00')"
         )
+        return self.orders
 
     def restore(self) -> None:
         """The project's files as they are committed, and none beside them."""

@@ -4,24 +4,24 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from .records import FileRecord, KafkaRecord, Record
+from .records import KafkaRecord, Record
 
 MICROS = 1_000_000
 DAY = 86_400 * MICROS
 EARLIEST = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * MICROS
 BLANKS = " \t\n\r\x0b\x0c"
 BOM = "\ufeff"
+_JSON_BLANKS = " \t\n\r"
 
 REASONS = (
     "missing_value",
-    "malformed_json",
-    "not_an_object",
+    "malformed",
     "missing_field",
     "wrong_type",
     "unknown_update_type",
@@ -30,8 +30,18 @@ REASONS = (
     "heart_rate_out_of_range",
 )
 
-_NUMBER_TEXT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
-_WHOLE_TEXT = re.compile(r"([0-9]+)\.0", re.ASCII)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"([0-9]+)\.0+")
+_SPREADSHEET = re.compile(r"[0-9](\.[0-9]+)?[eE][+-][0-9]+")
+_MAC = re.compile(
+    r"[0-9a-f]{12}|[0-9a-f]{2}(:[0-9a-f]{2}){5}|[0-9a-f]{2}(-[0-9a-f]{2}){5}"
+    r"|[0-9a-f]{4}(\.[0-9a-f]{4}){2}"
+)
+_ISO_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?"
+    r" ?(?:Z|([+-])(\d\d)(?::?(\d\d))?)?",
+    re.ASCII,
+)
 _US_DATE = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})", re.ASCII)
 _ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", re.ASCII)
 
@@ -111,120 +121,149 @@ def _no_constants(text: str) -> None:
     raise _Malformed(f"{text} is not JSON")
 
 
+def _number(text: str) -> Number:
+    if len(text) > 1000:
+        raise _Malformed("long number")
+    return Number(text)
+
+
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise _Malformed("repeated key")
+    if any(len(name) > 50_000 for name in found):
+        raise _Malformed("long name")
     return found
 
 
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique_keys,
-    parse_float=Number,
-    parse_int=Number,
+    parse_float=_number,
+    parse_int=_number,
     parse_constant=_no_constants,
 )
-_JSON_BLANKS = " \t\n\r"
 
 
-def first_json_object(value: bytes) -> dict[str, Any]:
-    """The object that a payload begins with; what follows it is not looked at.
+def one_json_object(value: bytes) -> dict[str, Any]:
+    """The object that a payload is.
 
-    Raises Rejected: missing_value, malformed_json or not_an_object.
+    Raises Rejected: missing_value or malformed.
     """
-    # Bytes that are no UTF-8 become lone surrogates, so that only those inside the first value
-    # make it malformed.
-    text = value.decode("utf-8", "surrogateescape").removeprefix(BOM)
-    if not text.strip(BLANKS):
-        raise Rejected("missing_value")
-    start = len(text) - len(text.lstrip(_JSON_BLANKS))
     try:
-        found, end = _DECODER.raw_decode(text, start)
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Rejected("malformed") from None
+    if not trimmed(text):
+        raise Rejected("missing_value")
+    text = text.lstrip(_JSON_BLANKS).removeprefix(BOM).strip(_JSON_BLANKS)
+    try:
+        found, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
-        raise Rejected("malformed_json") from None
-    if not text.isascii() and any("\udc80" <= c <= "\udcff" for c in text[start:end]):
-        raise Rejected("malformed_json")
-    if not isinstance(found, dict):
-        raise Rejected("not_an_object")
+        raise Rejected("malformed") from None
+    if end < len(text) or not isinstance(found, dict) or _depth(found) > 200:
+        raise Rejected("malformed")
     return found
 
 
-def is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip(BLANKS))
+def _depth(value: Any) -> int:
+    deepest, rest = 0, [(value, 1)]
+    while rest:
+        value, depth = rest.pop()
+        if isinstance(value, (dict, list)):
+            deepest = max(deepest, depth)
+            inner = value.values() if isinstance(value, dict) else value
+            rest += [(part, depth + 1) for part in inner]
+    return deepest
 
 
-def as_decimal(value: Any) -> Decimal:
-    """A JSON number, or a number as text. Raises Rejected: wrong_type."""
-    if not isinstance(value, str):
-        raise Rejected("wrong_type")
-    text = value.strip(BLANKS)
-    if not isinstance(value, Number) and not _NUMBER_TEXT.fullmatch(text):
-        raise Rejected("wrong_type")
-    as_double = float(text)
-    if math.isinf(as_double):
-        raise Rejected("wrong_type")
-    if as_double == 0.0:
-        # Also spares us exponents that Decimal cannot hold; no rule tells 1e-999 from 0.
-        return Decimal(0)
-    try:
-        return Decimal(text)
-    except InvalidOperation:  # pragma: no cover - excluded by the two checks above
-        raise Rejected("wrong_type") from None
+def trimmed(text: str) -> str:
+    return text.lstrip(BLANKS).removeprefix(BOM).strip(BLANKS)
 
 
-def _plain(number: Decimal) -> str:
-    """A number as text: no exponent, whole numbers without a fraction, no trailing zeros."""
-    if number == 0:
-        return "0"
-    if number == number.to_integral_value():
-        return format(number.to_integral_value(), "f")
-    return format(number, "f").rstrip("0")
-
-
-def as_id(value: Any) -> str:
-    """Trimmed text, or a whole JSON number. Raises Rejected: wrong_type."""
+def text_of(value: Any) -> str:
+    """A JSON value as a field: trimmed text, empty if it is missing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, Number):
-        if value.isdigit():
-            return str(value)
-        number = as_decimal(value)
-        if number != number.to_integral_value():
-            raise Rejected("wrong_type")
-        return _plain(number)
-    if not isinstance(value, str):
+        return _shortest(value)
+    if isinstance(value, str):
+        return trimmed(_encodable(value))
+    return json.dumps(value)
+
+
+def _shortest(number: str) -> str:
+    """A JSON number as text, without zeros that say nothing."""
+    if "e" in number.lower() or len(number) > 38:
+        return repr(float(number))
+    plain = format(Decimal(number), "f")
+    if "." in plain:
+        plain = plain.rstrip("0").removesuffix(".")
+    return "0" if plain == "-0" else plain
+
+
+def as_id(text: str) -> str:
+    """Raises Rejected: wrong_type."""
+    whole = without_zero_fraction(text)
+    if (
+        text in ("true", "false")
+        or _SPREADSHEET.fullmatch(text)
+        or not 1 <= len(whole) <= 128
+        or any(c < " " or c in '\x7f"\\{}[]' for c in whole)
+    ):
         raise Rejected("wrong_type")
-    text = _encodable(value.strip(BLANKS))
-    whole = _WHOLE_TEXT.fullmatch(text)
+    return whole
+
+
+def without_zero_fraction(text: str) -> str:
+    whole = _WHOLE.fullmatch(text)
     return whole.group(1) if whole else text
 
 
-def as_action(value: Any) -> str:
-    """Trimmed text; a number is text that no rule knows. Raises Rejected: wrong_type."""
-    if not isinstance(value, str):
+def as_mac(text: str) -> str:
+    """Lower-case pairs with colons. Raises Rejected: wrong_type."""
+    if not _MAC.fullmatch(text.lower()):
         raise Rejected("wrong_type")
-    return value.strip(BLANKS)
+    digits = re.sub("[:.-]", "", text.lower())
+    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 
 
-def as_micros(value: Any) -> int:
-    """Seconds to whole microseconds, halves up, exactly. Raises Rejected: wrong_type."""
-    if isinstance(value, str) and len(value) < 20 and value.isascii() and value.isdigit():
-        return int(value) * MICROS
-    return micros_of(as_decimal(value))
+def as_number(text: str) -> float:
+    """Raises Rejected: wrong_type."""
+    if len(text) > 40 or not _NUMBER.fullmatch(text) or math.isinf(float(text)):
+        raise Rejected("wrong_type")
+    return float(text)
 
 
-def micros_of(seconds: Decimal) -> int:
-    return math.floor(Fraction(seconds) * MICROS + Fraction(1, 2))
+def as_micros(text: str) -> int:
+    """Microseconds since the epoch. Raises Rejected: wrong_type."""
+    if len(text) <= 40 and _NUMBER.fullmatch(text):
+        seconds = as_number(text)
+        # Beyond what a timestamp holds, or a product of a double.
+        if abs(seconds) >= 1e11:
+            return 10**17 if seconds > 0 else -(10**17)
+        return math.floor(seconds * 1e6 + 0.5)
+    found = _ISO_TIME.fullmatch(text)
+    if not found:
+        raise Rejected("wrong_type")
+    year, month, day, hour, minute = (int(part) for part in found.groups()[:5])
+    second, fraction, sign, hours, minutes = found.groups()[5:]
+    try:
+        at = datetime(year, month, day, hour, minute, int(second or 0))
+    except ValueError:
+        raise Rejected("wrong_type") from None
+    offset = int(hours or 0) * 60 + int(minutes or 0)
+    if int(minutes or 0) > 59 or offset > 18 * 60:
+        raise Rejected("wrong_type")
+    whole = (at - datetime(1970, 1, 1)) // timedelta(seconds=1)
+    whole -= offset * 60 * (-1 if sign == "-" else 1)
+    return whole * MICROS + int((fraction or "")[:6].ljust(6, "0"))
 
 
-def as_text(value: Any) -> str | None:
-    """An optional field: trimmed text or null; a number is text; another type is null."""
-    if isinstance(value, Number):
-        try:
-            return _plain(as_decimal(value))
-        except Rejected:
-            return None
-    if not isinstance(value, str):
-        return None
-    return _encodable(value.strip(BLANKS)) or None
+def as_text(text: str) -> str | None:
+    """An optional field; an object or a list is null."""
+    return None if text[:1] in ("", "{", "[") else without_zero_fraction(text)
 
 
 def _encodable(text: str) -> str:
@@ -243,11 +282,8 @@ def whole_years(born: date, on: date) -> int:
     return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
-def as_birth_date(value: Any, changed_on: date) -> date | None:
+def as_birth_date(text: str, changed_on: date) -> date | None:
     """Null for a date that cannot be, comes after the change or over 120 years before it."""
-    text = as_text(value)
-    if text is None:
-        return None
     if us := _US_DATE.fullmatch(text):
         month, day, year = (int(part) for part in us.groups())
     elif iso := _ISO_DATE.fullmatch(text):
@@ -267,10 +303,12 @@ def in_range(at: int, ingested_at: int) -> bool:
     return EARLIEST <= at <= ingested_at + DAY
 
 
-def _require(payload: Mapping[str, Any], *fields: str) -> None:
-    for field in fields:
-        if is_missing(payload.get(field)):
-            raise Rejected("missing_field")
+def _fields(payload: Mapping[str, Any], *names: str) -> list[str]:
+    """Raises Rejected: missing_field."""
+    found = [text_of(payload.get(name)) for name in names]
+    if not all(found):
+        raise Rejected("missing_field")
+    return found
 
 
 def _check_time(at: int, ingested_at: int) -> None:
@@ -279,41 +317,32 @@ def _check_time(at: int, ingested_at: int) -> None:
 
 
 def _reading(payload: Mapping[str, Any], ingested_at: int) -> Reading:
-    _require(payload, "device_id", "time", "heartrate")
-    device_id = as_id(payload["device_id"])
-    at = as_micros(payload["time"])
-    rate = payload["heartrate"]
-    bpm: Fraction | int
-    if isinstance(rate, str) and len(rate) < 10 and rate.isascii() and rate.isdigit():
-        bpm = int(rate)
-    else:
-        bpm = Fraction(as_decimal(rate))
-        if bpm.denominator == 1:
-            bpm = bpm.numerator
-    _check_time(at, ingested_at)
-    return Reading(device_id, at, bpm)
+    device_id, time, rate = _fields(payload, "device_id", "time", "heartrate")
+    bpm = Fraction(as_number(rate))
+    event = Reading(
+        as_id(device_id), as_micros(time), bpm.numerator if bpm.denominator == 1 else bpm
+    )
+    _check_time(event.measured_at, ingested_at)
+    return event
 
 
 def _workout_event(payload: Mapping[str, Any], ingested_at: int) -> WorkoutEvent:
-    _require(payload, "user_id", "workout_id", "session_id", "timestamp", "action")
-    event = WorkoutEvent(
-        as_id(payload["user_id"]),
-        as_id(payload["workout_id"]),
-        as_id(payload["session_id"]),
-        as_micros(payload["timestamp"]),
-        as_action(payload["action"]),
+    user_id, workout_id, session_id, at, action = _fields(
+        payload, "user_id", "workout_id", "session_id", "timestamp", "action"
     )
-    if event.action not in ("start", "stop"):
+    event = WorkoutEvent(
+        as_id(user_id), as_id(workout_id), as_id(session_id), as_micros(at), action
+    )
+    if action not in ("start", "stop"):
         raise Rejected("unknown_action")
     _check_time(event.at, ingested_at)
     return event
 
 
 def _profile_change(payload: Mapping[str, Any], ingested_at: int) -> ProfileChange:
-    _require(payload, "user_id", "timestamp", "update_type")
-    user_id = as_id(payload["user_id"])
-    at = as_micros(payload["timestamp"])
-    update_type = as_action(payload["update_type"])
+    named, timestamp, update_type = _fields(payload, "user_id", "timestamp", "update_type")
+    user_id = as_id(named)
+    at = as_micros(timestamp)
     if update_type not in ("new", "update", "delete"):
         raise Rejected("unknown_update_type")
     _check_time(at, ingested_at)
@@ -322,63 +351,77 @@ def _profile_change(payload: Mapping[str, Any], ingested_at: int) -> ProfileChan
     address = payload.get("address")
     if not isinstance(address, dict):
         address = {}
+
+    def optional(fields: Mapping[str, Any], name: str) -> str | None:
+        return as_text(text_of(fields.get(name)))
+
     return ProfileChange(
         user_id,
         at,
         update_type,
-        date_of_birth=as_birth_date(payload.get("dob"), utc_date(at)),
-        sex=as_text(payload.get("sex")),
-        gender=as_text(payload.get("gender")),
-        first_name=as_text(payload.get("first_name")),
-        last_name=as_text(payload.get("last_name")),
-        street_address=as_text(address.get("street_address")),
-        city=as_text(address.get("city")),
-        state=as_text(address.get("state")),
-        zip_code=as_text(address.get("zip")),
+        date_of_birth=as_birth_date(text_of(payload.get("dob")), utc_date(at)),
+        sex=optional(payload, "sex"),
+        gender=optional(payload, "gender"),
+        first_name=optional(payload, "first_name"),
+        last_name=optional(payload, "last_name"),
+        street_address=optional(address, "street_address"),
+        city=optional(address, "city"),
+        state=optional(address, "state"),
+        zip_code=optional(address, "zip"),
     )
+
+
+def key_text(key: bytes) -> str:
+    """A record's key as text; of a JSON string what is in it. Raises Rejected: wrong_type."""
+    try:
+        text = trimmed(key.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise Rejected("wrong_type") from None
+    if text.startswith('"'):
+        try:
+            return text_of(json.loads(text))
+        except ValueError:
+            pass
+    return text
 
 
 def _tombstone(record: KafkaRecord) -> ProfileChange:
     if record.key is None or record.timestamp is None:
         raise Rejected("missing_field")
-    try:
-        key = record.key.decode("utf-8").removeprefix(BOM)
-    except UnicodeDecodeError:
-        raise Rejected("wrong_type") from None
-    if is_missing(key):
+    key = key_text(record.key)
+    if not key:
         raise Rejected("missing_field")
+    user_id = as_id(key)
     _check_time(record.timestamp, record.ingested_at)
-    return ProfileChange(as_id(key), record.timestamp, "delete")
+    return ProfileChange(user_id, record.timestamp, "delete")
 
 
-def _registration(payload: Mapping[str, Any], ingested_at: int) -> Registration:
-    _require(payload, "user_id", "device_id", "mac_address", "registration_timestamp")
-    event = Registration(
-        as_id(payload["user_id"]),
-        as_id(payload["device_id"]),
-        as_id(payload["mac_address"]).lower(),
-        as_micros(payload["registration_timestamp"]),
+def _registration(columns: Mapping[str, str | None], ingested_at: int) -> Registration:
+    user_id, device_id, mac_address, at = _fields(
+        columns, "user_id", "device_id", "mac_address", "registration_timestamp"
     )
+    event = Registration(as_id(user_id), as_id(device_id), as_mac(mac_address), as_micros(at))
     _check_time(event.at, ingested_at)
     return event
 
 
-def _login(payload: Mapping[str, Any], ingested_at: int) -> tuple[Login, bool]:
-    _require(payload, "mac_address", "gym", "login")
-    mac_address = as_id(payload["mac_address"]).lower()
-    gym_id = as_id(payload["gym"])
-    login_at = as_micros(payload["login"])
-    _check_time(login_at, ingested_at)
-    given = payload.get("logout")
-    if is_missing(given):
-        return Login(mac_address, gym_id, login_at, None), False
+def _login(
+    columns: Mapping[str, str | None], ingested_at: int, max_visit_hours: float
+) -> tuple[Login, bool]:
+    mac_address, gym, login = _fields(columns, "mac_address", "gym", "login")
+    open_visit = Login(as_mac(mac_address), as_id(gym), as_micros(login), None)
+    _check_time(open_visit.login_at, ingested_at)
+    given = text_of(columns.get("logout"))
+    if not given:
+        return open_visit, False
     try:
-        logout_at: int | None = as_micros(given)
+        logout_at = as_micros(given)
     except Rejected:
-        logout_at = None
-    if logout_at is None or not in_range(logout_at, ingested_at) or logout_at <= login_at:
-        return Login(mac_address, gym_id, login_at, None), True
-    return Login(mac_address, gym_id, login_at, logout_at), False
+        return open_visit, True
+    longest = round(max_visit_hours * 3600 * MICROS)
+    if not in_range(logout_at, ingested_at) or not 0 < logout_at - open_visit.login_at <= longest:
+        return open_visit, True
+    return replace(open_visit, logout_at=logout_at), False
 
 
 _KAFKA_READERS: Mapping[str, Callable[[Mapping[str, Any], int], Event]] = {
@@ -388,7 +431,7 @@ _KAFKA_READERS: Mapping[str, Callable[[Mapping[str, Any], int], Event]] = {
 }
 
 
-def decode(record: Record, max_bpm: int = 220) -> tuple[Event, bool]:
+def decode(record: Record, max_bpm: int = 220, max_visit_hours: float = 24) -> tuple[Event, bool]:
     """The typed event, and whether its logout was ignored.
 
     Raises Rejected with the first reason that applies.
@@ -398,22 +441,13 @@ def decode(record: Record, max_bpm: int = 220) -> tuple[Event, bool]:
             if record.feed == "user_info":
                 return _tombstone(record), False
             raise Rejected("missing_value")
-        payload = first_json_object(record.value)
+        payload = one_json_object(record.value)
         event = _KAFKA_READERS[record.feed](payload, record.ingested_at)
         if isinstance(event, Reading) and not 30 <= event.bpm <= max_bpm:
             raise Rejected("heart_rate_out_of_range")
         return event, False
-    return _decode_file(record)
-
-
-def _decode_file(record: FileRecord) -> tuple[Event, bool]:
-    fields: Mapping[str, Any]
-    if record.is_json:
-        fields = first_json_object(record.raw.encode("utf-8", "surrogateescape"))
-    elif record.columns is None:
-        raise Rejected("malformed_json")
-    else:
-        fields = record.columns
+    if record.columns is None:
+        raise Rejected("malformed" if trimmed(record.raw) else "missing_value")
     if record.feed == "registered_users":
-        return _registration(fields, record.ingested_at), False
-    return _login(fields, record.ingested_at)
+        return _registration(record.columns, record.ingested_at), False
+    return _login(record.columns, record.ingested_at, max_visit_hours)

@@ -1,7 +1,6 @@
 """Records from files (as `replay` and `land` take them) and from rows of bronze."""
 
 import base64
-import csv
 import gzip
 import json
 import re
@@ -10,11 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .decode import BOM
+from .decode import BOM, Rejected, one_json_object, text_of, trimmed
 from .records import FILE_COLUMNS, KAFKA_FEEDS, FileRecord, KafkaRecord, Record
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
+#: A landed line with all of these is a payload, never an envelope.
+REQUIRED = {
+    "user_info": {"user_id", "update_type", "timestamp"},
+    "bpm": {"device_id", "time", "heartrate"},
+    "workout": {"user_id", "workout_id", "session_id", "timestamp", "action"},
+}
 _JSON_SUFFIXES = (".json", ".ndjson", ".jsonl")
 
 
@@ -139,21 +144,17 @@ def from_landed_envelopes(
             continue
         place: dict[str, Any] = {}
         key: bytes | None = None
-        value: bytes | None
-        try:
+        value: bytes | None = line.encode("utf-8", "surrogateescape")
+        if _is_envelope(feed, line):
             members = _members(line)
-        except ValueError:
-            value = line.encode("utf-8", "surrogateescape")
-        else:
             key, value = _bytes(members.get("key")), _bytes(members.get("value"))
             for name in ("topic", "partition", "offset", "timestamp"):
                 place[name] = json.loads(members.get(name, "null"))
-        timestamp = place.get("timestamp")
         yield KafkaRecord(
             feed=feed,
             key=key,
             value=value,
-            timestamp=None if timestamp is None else int(timestamp) * 1000,
+            timestamp=_kafka_micros(place.get("timestamp")),
             ingested_at=micros(ingested_at),
             topic=place.get("topic"),
             partition=place.get("partition"),
@@ -163,6 +164,22 @@ def from_landed_envelopes(
         )
 
 
+def _is_envelope(feed: str, line: str) -> bool:
+    """Whether a line is an object with a `value` that is no payload itself."""
+    try:
+        fields = one_json_object(line.encode("utf-8", "surrogateescape"))
+    except Rejected:
+        return False
+    return "value" in fields and not REQUIRED[feed] <= fields.keys()
+
+
+def _kafka_micros(at: int | float | None) -> int | None:
+    """An envelope's time: seconds, milliseconds or microseconds, told by its size."""
+    if at is None:
+        return None
+    return int(at * (1_000_000 if at < 10**11 else 1000 if at < 10**14 else 1))
+
+
 def from_landed(feed: str, path: Path, *, ingested_at: datetime | int | str) -> Iterator[Record]:
     """The records of a file that `land` takes for a feed."""
     if feed in KAFKA_FEEDS:
@@ -170,7 +187,8 @@ def from_landed(feed: str, path: Path, *, ingested_at: datetime | int | str) -> 
     elif is_json_file(path):
         for number, line in enumerate(lines_of(read_text(path)), 1):
             if line.strip():
-                yield _file_record(feed, path, number, line, None, True, micros(ingested_at))
+                columns = _json_columns(feed, line)
+                yield _file_record(feed, path, number, line, columns, micros(ingested_at))
     else:
         yield from _from_csv(feed, path, micros(ingested_at))
 
@@ -181,14 +199,12 @@ def _file_record(
     number: int,
     raw: str,
     columns: Mapping[str, str | None] | None,
-    is_json: bool,
     ingested_at: int,
 ) -> FileRecord:
     return FileRecord(
         feed=feed,
         raw=raw,
         columns=columns,
-        is_json=is_json,
         ingested_at=ingested_at,
         source_file=str(path),
         record_number=number,
@@ -196,13 +212,39 @@ def _file_record(
     )
 
 
-def split_csv(line: str) -> list[str] | None:
-    """The fields of one CSV line; None when it cannot be split (a quote without its end…)."""
+def _json_columns(feed: str, line: str) -> dict[str, str | None] | None:
+    """The columns of a JSON line, whatever their case; None for a malformed one."""
     try:
-        rows = list(csv.reader([line], strict=True))
-    except csv.Error:
+        fields = one_json_object(line.encode("utf-8", "surrogateescape"))
+    except Rejected:
         return None
-    return rows[0] if rows else []
+    columns: dict[str, str | None] = dict.fromkeys(FILE_COLUMNS[feed], "")
+    read = [name.lower() for name in fields if name.lower() in columns]
+    if len(set(read)) < len(read):
+        return None
+    return columns | {
+        name.lower(): text_of(value) for name, value in fields.items() if name.lower() in columns
+    }
+
+
+def split_csv(line: str) -> list[str] | None:
+    """The fields of one CSV line; None if it has an odd number of quotation marks."""
+    if line.count('"') % 2:
+        return None
+    fields, marks = [""], 0
+    for character in line:
+        marks += character == '"'
+        if character == "," and marks % 2 == 0:
+            fields.append("")
+        else:
+            fields[-1] += character
+    return [_unquoted(trimmed(field)) for field in fields]
+
+
+def _unquoted(field: str) -> str:
+    if len(field) > 1 and field[0] == field[-1] == '"':
+        return field[1:-1].replace('""', '"')
+    return field
 
 
 def _from_csv(feed: str, path: Path, ingested_at: int) -> Iterator[FileRecord]:
@@ -212,21 +254,22 @@ def _from_csv(feed: str, path: Path, ingested_at: int) -> Iterator[FileRecord]:
             continue
         fields = split_csv(line)
         if header is None:
-            header = [name.strip().lower() for name in fields or []]
-            continue
+            header = [trimmed(name).lower() for name in fields or []]
+            read = [name for name in header if name in FILE_COLUMNS[feed]]
+            if read:
+                continue
         columns: dict[str, str | None] | None = None
-        if fields is not None:
-            given = dict(zip(header, fields, strict=False))
-            columns = {name: given.get(name, "") for name in FILE_COLUMNS[feed]}
-        yield _file_record(feed, path, number, line, columns, False, ingested_at)
+        if read and len(set(read)) == len(read) and fields and len(fields) == len(header):
+            given = dict(zip(header, fields, strict=True))
+            columns = {
+                name: "" if given.get(name, "") in ("NULL", r"\N") else given.get(name, "")
+                for name in FILE_COLUMNS[feed]
+            }
+        yield _file_record(feed, path, number, line, columns, ingested_at)
 
 
 def from_bronze_rows(feed: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
-    """Records from rows of bronze.<feed> (the SQL connector's, or `lakehouse sql --format json`).
-
-    Whether a file row was CSV or JSON is told by its file's name; a row without one (JDBC) is
-    JSON.
-    """
+    """Records from rows of bronze.<feed> (by the SQL connector or `lakehouse sql`)."""
     for row in rows:
         common: dict[str, Any] = {
             "feed": feed,
@@ -253,7 +296,6 @@ def from_bronze_rows(feed: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[R
         yield FileRecord(
             raw=row["raw"] or "",
             columns=columns if is_split else None,
-            is_json=row.get("source_file") is None or is_json_file(row["source_file"]),
             **common,
         )
 

@@ -44,14 +44,13 @@ class KafkaRecord:
 class FileRecord:
     """One row of bronze.registered_users or bronze.gym_logins.
 
-    `columns` holds the text of a CSV line by source column, or None when the line could not be
-    split. For a JSON line (`is_json`) only `raw` counts.
+    `columns` holds the text of a line by source column, empty where it is missing, or None for a
+    line that is malformed.
     """
 
     feed: str
     raw: str
     columns: Mapping[str, str | None] | None
-    is_json: bool
     ingested_at: int
     source_file: str | None = None
     record_number: int | None = None

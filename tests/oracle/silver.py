@@ -4,6 +4,7 @@ Every function takes whole collections of events and returns rows (or the indexe
 needs), whatever the order of its input.
 """
 
+import json
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -101,18 +102,22 @@ class Ownership:
         return rows
 
 
-def _as_text(change: ProfileChange) -> tuple[str, ...]:
-    values = (change.update_type, *(getattr(change, field) for field in PROFILE_FIELDS))
-    return tuple("" if value is None else str(value) for value in values)
+def _json_text(change: ProfileChange) -> str:
+    values = {name: getattr(change, name) for name in ("update_type", *PROFILE_FIELDS)}
+    known = {name: str(value) for name, value in values.items() if value is not None}
+    return json.dumps(known, ensure_ascii=False, separators=(",", ":"))
 
 
 def winning_changes(
-    first_seen: Mapping[ProfileChange, Position],
+    first_seen: Mapping[ProfileChange, Position | None],
 ) -> dict[tuple[str, int], ProfileChange]:
-    """The change that stands per (user, time): a delete, else the later first appearance."""
-    best: dict[tuple[str, int], tuple[tuple[bool, Position, tuple[str, ...]], ProfileChange]] = {}
+    """The change that stands per (user, time): the later first appearance.
+
+    One that never had a place in Kafka comes before all that have; then the JSON text decides.
+    """
+    best: dict[tuple[str, int], tuple[tuple[Any, ...], ProfileChange]] = {}
     for change, position in first_seen.items():
-        rank = (change.update_type == "delete", position, _as_text(change))
+        rank = (position is not None, position or (), _json_text(change))
         key = (change.user_id, change.changed_at)
         if key not in best or best[key][0] < rank:
             best[key] = (rank, change)

@@ -26,6 +26,7 @@ def compute(
     as_of_date: date | str | None = None,
     max_session_hours: float = 3,
     open_visit_hours: float = 24,
+    max_visit_hours: float = 24,
     hr_max: str = "fox",
     erased: Collection[str] = (),
     late_hours: float = 1,
@@ -39,14 +40,14 @@ def compute(
     if hr_max not in gold.HRMAX:
         raise ValueError(f"hr_max is {hr_max!r}; choose one of {sorted(gold.HRMAX)}")
     ordered = sorted(records, key=bronze_order)
-    decoded = [_decoded(record, max_heart_rate_bpm) for record in ordered]
+    decoded = [_decoded(record, max_heart_rate_bpm, max_visit_hours) for record in ordered]
     if erased:
         decoded = _without(decoded, frozenset(erased))
     readings: list[Reading] = []
     events: list[WorkoutEvent] = []
     registrations: list[Registration] = []
     logins: list[Login] = []
-    first_seen: dict[ProfileChange, silver.Position] = {}
+    first_seen: dict[ProfileChange, silver.Position | None] = {}
     for item in decoded:
         match item.event:
             case None:
@@ -60,8 +61,8 @@ def compute(
             case Login() as event:
                 logins.append(event)
             case ProfileChange() as event:
-                position = _position(item.record)
-                first_seen[event] = min(first_seen.get(event, position), position)
+                positions = (first_seen.get(event), _position(item.record))
+                first_seen[event] = min((p for p in positions if p is not None), default=None)
 
     ownership = silver.Ownership(registrations)
     changes = silver.winning_changes(first_seen)
@@ -124,24 +125,22 @@ def compute(
     }
 
 
-def _decoded(record: Record, max_bpm: int) -> Decoded:
+def _decoded(record: Record, max_bpm: int, max_visit_hours: float) -> Decoded:
     if record.is_erased:
         return Decoded(record, None, None, is_erased=True)
     try:
-        event, is_logout_ignored = decode(record, max_bpm)
+        event, is_logout_ignored = decode(record, max_bpm, max_visit_hours)
     except Rejected as rejected:
         return Decoded(record, None, rejected.reason)
     return Decoded(record, event, None, is_logout_ignored)
 
 
-def _position(record: Record) -> silver.Position:
-    """(Kafka timestamp, partition, offset); what an envelope file leaves out comes first."""
+def _position(record: Record) -> silver.Position | None:
+    """(Kafka timestamp, partition, offset); None without all three."""
     assert isinstance(record, KafkaRecord)
-    return (
-        -1 if record.timestamp is None else record.timestamp,
-        -1 if record.partition is None else record.partition,
-        -1 if record.offset is None else record.offset,
-    )
+    if record.timestamp is None or record.partition is None or record.offset is None:
+        return None
+    return record.timestamp, record.partition, record.offset
 
 
 def _without(decoded: list[Decoded], erased: frozenset[str]) -> list[Decoded]:

@@ -6,7 +6,7 @@ undoes.
 
 from __future__ import annotations
 
-from tests.worlds.world import EPOCH, Entry, Records
+from tests.worlds.world import EPOCH, Entry, Records, mac_of
 
 _WORLD = 900
 _W = f"w{_WORLD}-"
@@ -27,11 +27,11 @@ GONE = {
     "silver.user_profiles": f"user_id = '{_W}u3'",
     "silver.user_bins": f"user_id = '{_W}u3'",
     "silver.heart_rates": f"user_id = '{_W}u1' and measured_at = {_at(4000)}",
-    "silver.gym_visits": f"mac_address = '{_W}m2' and logout_at is null",
+    "silver.gym_visits": f"mac_address = '{mac_of(_WORLD, 2)}' and logout_at is null",
     "silver.workout_sessions": f"user_id = '{_W}u1' and status = 'orphan_stop'",
     "silver.workout_heart_rates": f"user_id = '{_W}u1' and started_at = {_at(600)}",
     "gold.workout_bpm_summary": f"user_id = '{_W}u1' and started_at = {_at(600)}",
-    "gold.gym_summary": f"mac_address = '{_W}m2' and minutes_in_gym is null",
+    "gold.gym_summary": f"mac_address = '{mac_of(_WORLD, 2)}' and minutes_in_gym is null",
     "gold.hourly_heart_rates": f"user_id = '{_W}u1' and hour_at = {_at(3600)}",
     "gold.daily_heart_rates": f"user_id = '{_W}u1' and date = '2026-03-04'",
     "gold.member_profiles": f"user_id = '{_W}u1' and date = '2026-03-04'",
@@ -45,8 +45,12 @@ class _Made(Records):
         super().__init__(number)
         self.made = first
 
-    def registration(self, user: str, device: str, mac: str, at: int) -> Entry:
-        columns = {"user_id": _W + user, "device_id": _W + device, "mac_address": _W + mac}
+    def registration(self, user: str, device: str, mac: int, at: int) -> Entry:
+        columns = {
+            "user_id": _W + user,
+            "device_id": _W + device,
+            "mac_address": mac_of(_WORLD, mac),
+        }
         time = {"registration_timestamp": str(_T + at)}
         return self.row("registered_users", {**columns, **time})
 
@@ -64,8 +68,8 @@ class _Made(Records):
         payload = {"device_id": _W + device, "time": _T + at, "heartrate": rate}
         return self.message("bpm", _W + device, payload, _T + at)
 
-    def login(self, mac: str, gym: str, at: int, logout: int | None) -> Entry:
-        columns = {"mac_address": _W + mac, "gym": _W + gym, "login": str(_T + at)}
+    def login(self, mac: int, gym: str, at: int, logout: int | None) -> Entry:
+        columns = {"mac_address": mac_of(_WORLD, mac), "gym": _W + gym, "login": str(_T + at)}
         end = {"logout": "" if logout is None else str(_T + logout)}
         return self.row("gym_logins", {**columns, **end})
 
@@ -74,9 +78,9 @@ def before() -> list[Entry]:
     """What is there first."""
     make = _Made(_WORLD)
     return [
-        make.registration("u1", "d1", "m1", -3600),
-        make.registration("u2", "d1", "m2", 7200),
-        make.registration("u1", "d2", "m4", -3600),
+        make.registration("u1", "d1", 1, -3600),
+        make.registration("u2", "d1", 2, 7200),
+        make.registration("u1", "d2", 4, -3600),
         make.change("u1", "new", -1000, "Reno"),
         make.change("u1", "update", 100, "Ames"),
         make.change("u2", "new", -1000),
@@ -89,8 +93,8 @@ def before() -> list[Entry]:
         make.reading("d1", 4000, 100),
         make.reading("d1", 4010, 101),
         make.reading("d2", 2 * 86_400, 60),
-        make.login("m1", "g1", 500, 1500),
-        make.login("m2", "g2", 7300, None),
+        make.login(1, "g1", 500, 1500),
+        make.login(2, "g2", 7300, None),
     ]
 
 
@@ -99,17 +103,17 @@ def after() -> list[Entry]:
     make = _Made(_WORLD, first=100)
     return [
         # d1 went to its next owner earlier: one interval less, an hour less for the former one.
-        make.registration("u2", "d1", "m3", 3600),
+        make.registration("u2", "d1", 3, 3600),
         # d2 had a next owner, before its only reading.
-        make.registration("u2", "d2", "m5", 0),
+        make.registration("u2", "d2", 5, 0),
         # The city changed earlier: the later change changes nothing.
         make.change("u1", "update", 50, "Ames"),
-        # A delete beats what else there is of that instant.
+        # A delete that appeared later than what else there is of that instant.
         make.change("u3", "delete", -1000),
         # Of two starts the first is left open; a stop finds its start.
         make.event(1, "start", 900),
         make.event(2, "start", 4400),
         # The lower reading of an instant stands.
         make.reading("d1", 800, 85),
-        make.login("m2", "g2", 7300, 8000),
+        make.login(2, "g2", 7300, 8000),
     ]

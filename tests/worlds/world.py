@@ -51,6 +51,12 @@ class Entry:
         return replace(self, columns=columns)
 
 
+def mac_of(number: int, index: int) -> str:
+    """A MAC address of world `number`, in lower case."""
+    digits = f"aa{number:08x}{index:02x}"
+    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+
+
 def world(number: int, seed: int) -> list[Entry]:
     """The records of world `number`, the same for the same number and seed."""
     return _World(number, random.Random(f"{seed}/{number}")).entries()
@@ -144,7 +150,7 @@ class _World(Records):
         prefix = f"w{number}-"
         self.users = [f"{prefix}u{i}" for i in range(rng.randint(2, 3))]
         self.devices = [f"{prefix}d{i}" for i in range(rng.randint(2, 3))]
-        self.macs = [f"{prefix}:m{i}" for i in range(rng.randint(2, 3))]
+        self.macs = [mac_of(number, i) for i in range(rng.randint(2, 3))]
         self.gyms = [f"{prefix}g{i}" for i in range(2)]
         # Few instants, so that records meet in time; some near midnight and full hours.
         start = EPOCH + rng.randrange(_DAYS) * 86_400
@@ -294,7 +300,7 @@ class _World(Records):
 
     def _plain_rows(self, feed: str) -> list[Row]:
         at = int(self._time())
-        mac = f"w{self.number}-:m9"
+        mac = mac_of(self.number, 9)
         if feed == "registered_users":
             ids = {"user_id": str(self._number(0)), "device_id": str(self._number(1))}
             return [{**ids, "mac_address": mac, "registration_timestamp": str(at)}]
