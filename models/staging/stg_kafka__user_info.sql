@@ -54,6 +54,7 @@ typed as (
 
     select
         *,
+        if(is_tombstone, key_text, named_field) as spelled_id,
         if(is_tombstone, key_field, named_field) as user_id_field,
         if(is_tombstone and not is_key_text, null, {{ as_id('user_id_field') }}) as user_id,
         if(is_tombstone, 'delete', update_type_field) as update_type,
@@ -64,7 +65,7 @@ typed as (
 
 {{ keep_out(
     source('bronze', 'user_info'), 'typed', 'user',
-    named='user_id', field='user_id_field', key='key_field', text='value_text'
+    named='user_id', field='spelled_id', key='key_field', text='value_text'
 ) }},
 
 judged as (
