@@ -72,7 +72,7 @@
 {% macro split_words(text) -%}
     array_distinct(concat(
         transform(
-            split(coalesce({{ text }}, ''), '[^\\w.:@-]+'), part -> regexp_replace(part, '^:+|:+$', '')
+            split(coalesce({{ text }}, ''), '[^\\w.:@-]+'), part -> trim(both ':' from part)
         ),
         split(coalesce({{ text }}, ''), '[^\\w.@-]+')
     ))

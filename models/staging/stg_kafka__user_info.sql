@@ -16,6 +16,7 @@ with bronze as (
         -- A tombstone is a delete of the user in its key, at Kafka's time.
         value is null as is_tombstone,
         is_valid_utf8(cast(key as string)) as is_key_text,
+        {{ trimmed('cast(key as string)') }} as key_text,
         {{ key_field(trimmed('cast(key as string)')) }} as key_field,
         cast(value as string) as value_text,
         {{ json_document('cast(value as string)') }} as document
@@ -28,6 +29,7 @@ fields as (
     select
         *,
         if(is_tombstone, key_field, {{ json_field('document', 'user_id') }}) as user_id_field,
+        if(is_tombstone, key_text, {{ json_field('document', 'user_id') }}) as spelled_id,
         {{ json_field('document', 'update_type') }} as update_type_field,
         {{ json_field('document', 'timestamp') }} as timestamp_field,
         {{ json_field('document', 'dob') }} as dob_field,
@@ -60,7 +62,7 @@ named_ids as (
     select
         record_key,
         ingested_at,
-        explode({{ ids_of('user', 'user_id', 'user_id_field', 'value_text', key='key_field') }}) as id
+        explode({{ ids_of('user', 'user_id', 'spelled_id', 'value_text', key='key_field') }}) as id
     from typed
 
 ),
@@ -108,7 +110,6 @@ judged as (
             when {{ is_out_of_range('changed_at', 'ingested_at') }} then 'timestamp_out_of_range'
         end as reject_reason,
         reject_reason is null and erased_at is null as is_valid,
-        -- A delete tells nothing of a profile.
         is_valid and update_type <> 'delete' as is_image
     from kept_out
 
