@@ -17,6 +17,7 @@ _EPOCH = datetime(1970, 1, 1)
 _END = int((datetime(9999, 12, 31) - _EPOCH).total_seconds()) * SECOND + _DAY
 # Transitions of time zones lie on quarters of an hour.
 _QUARTER = 900 * SECOND
+_MOST_MINUTES = 100_000
 # Clocks that go back by less are readings out of order, not the end of daylight saving.
 _STEP_BACK = 60 * SECOND
 
@@ -52,35 +53,43 @@ class Times:
         self._zone = zone
         self._times = array("q")
         self._local = array("q")  # places in `_times` that still are wall clock
-        self._days: dict[str, int] = {}
+        self._minutes: dict[tuple[str, str, str], tuple[int, bool]] = {}
 
     def add(self, text: str) -> None:
         """Take the next time. Raises ValueError if it is none, or not within 1970 to 9999."""
-        found = _ISO.fullmatch(text) or _MONTH_FIRST.fullmatch(text)
-        if not found:
-            raise ValueError(f"the time {text[:40]!r} is of no known form")
-        parts = found.groupdict()
-        try:
-            time = self._day(parts) + _of_day(parts)
-        except ValueError:
-            raise ValueError(f"there is no time {text[:40]!r}") from None
-        zone, margin = parts.get("zone"), 0
-        if zone:
-            time -= _offset(zone)
-        elif self._zone:
-            margin = _DAY
+        hour, _, rest = text.partition(":")
+        minute, _, rest = rest.partition(":")
+        second = rest[:2]
+        if second.isascii() and second.isdigit() and second < "60":
+            # Patterns are slow: they are asked once a minute of the data.
+            key = hour, minute, rest[2:]
+            if key not in self._minutes:
+                if len(self._minutes) > _MOST_MINUTES:
+                    self._minutes.clear()
+                self._minutes[key] = self._parsed(f"{hour}:{minute}:00{rest[2:]}", text)
+            time, is_local = self._minutes[key]
+            time += int(second) * SECOND
+        else:
+            time, is_local = self._parsed(text, text)
+        if is_local:
             self._local.append(len(self._times))
-        if not margin <= time < _END - margin:
-            raise ValueError(f"the time {text[:40]!r} lies outside of 1970 to 9999")
         self._times.append(time)
 
-    def _day(self, parts: dict[str, str]) -> int:
-        year, month, day = parts["year"], parts["month"], parts["day"]
-        key = f"{year}-{month}-{day}"
-        if key not in self._days:
-            found = date(int(year) + (2000 if len(year) == 2 else 0), int(month), int(day))
-            self._days[key] = (found - _EPOCH.date()).days * _DAY
-        return self._days[key]
+    def _parsed(self, text: str, shown: str) -> tuple[int, bool]:
+        """Microseconds since 1970, and whether they are of the wall clock of `zone`."""
+        found = _ISO.fullmatch(text) or _MONTH_FIRST.fullmatch(text)
+        if not found:
+            raise ValueError(f"the time {shown[:40]!r} is of no known form")
+        parts = found.groupdict()
+        try:
+            time = _day(parts) + _of_day(parts) - _offset(parts.get("zone"))
+        except ValueError:
+            raise ValueError(f"there is no time {shown[:40]!r}") from None
+        is_local = self._zone is not None and not parts.get("zone")
+        margin = _DAY if is_local else 0
+        if not margin <= time < _END - margin:
+            raise ValueError(f"the time {shown[:40]!r} lies outside of 1970 to 9999")
+        return time, is_local
 
     def utc(self) -> Sequence[int]:
         """All of them. Of an hour that comes twice the second is told by the clock going back."""
@@ -93,6 +102,12 @@ class Times:
                 self._times[at] = instant
             self._local = array("q")
         return self._times
+
+
+def _day(parts: dict[str, str]) -> int:
+    year = int(parts["year"]) + (2000 if len(parts["year"]) == 2 else 0)
+    day = date(year, int(parts["month"]), int(parts["day"]))
+    return (day - _EPOCH.date()).days * _DAY
 
 
 def _of_day(parts: dict[str, str | None]) -> int:
@@ -108,8 +123,8 @@ def _of_day(parts: dict[str, str | None]) -> int:
     return (hour * 3600 + minute * 60 + second) * SECOND + int(part)
 
 
-def _offset(zone: str) -> int:
-    if zone == "Z":
+def _offset(zone: str | None) -> int:
+    if zone is None or zone == "Z":
         return 0
     digits = zone[1:].replace(":", "").ljust(4, "0")
     hours, minutes = int(digits[:2]), int(digits[2:])
