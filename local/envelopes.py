@@ -27,6 +27,9 @@ _WHITESPACE = " \t\n\r"
 _MOST_LINE_BYTES = 64 << 20
 
 
+Header = tuple[str, bytes | None]
+
+
 class Envelope(NamedTuple):
     """One Kafka record. A value of None is a tombstone; `timestamp` is in ms, None for now."""
 
@@ -34,7 +37,7 @@ class Envelope(NamedTuple):
     key: str | None
     value: str | None
     timestamp: int | None = None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
+    headers: tuple[Header, ...] = ()
 
 
 class Nested(Envelope):
@@ -198,7 +201,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
-def _headers(value: object) -> tuple[tuple[str, bytes | None], ...]:
+def _headers(value: object) -> tuple[Header, ...]:
     """Headers from `[{"key": …, "value": …}]`, `{name: value}` or kcat's `[name, value, …]`.
 
     A value is text or a number, both as they are spelled, or null; in a map also a list of them.
@@ -216,7 +219,7 @@ def _headers(value: object) -> tuple[tuple[str, bytes | None], ...]:
         pairs = list(zip(value[::2], value[1::2], strict=True))
     elif value is not None:
         raise EnvelopeError(_NO_HEADERS)
-    headers = []
+    headers: list[Header] = []
     for name, text in pairs:
         if not (isinstance(name, str) and isinstance(text, str | None)):
             raise EnvelopeError(_NO_HEADERS)

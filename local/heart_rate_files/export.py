@@ -80,12 +80,13 @@ class Export:
 
     def _of(self, path: Path) -> Iterator[HeartRates]:
         if path.is_dir():
-            for folder, folders, names in os.walk(path):
-                folders.sort()
-                for name in sorted(names):
-                    inner = Path(folder, name)
-                    if inner.is_file():
-                        yield from self._of_file(inner, found=True)
+            with _readable(str(path)):
+                for folder, folders, names in os.walk(path, onerror=_fail):
+                    folders.sort()
+                    for name in sorted(names):
+                        inner = Path(folder, name)
+                        if inner.is_file():
+                            yield from self._of_file(inner, found=True)
         else:
             yield from self._of_file(path, found=False)
 
@@ -103,7 +104,8 @@ class Export:
             if len(members) > MOST_ZIP_FILES:
                 raise InputFileError(f"{path}: more than {MOST_ZIP_FILES:,} files in one zip.")
             for member in sorted(members, key=lambda m: m.filename):
-                name = f"{path}/{member.filename}"
+                shown = "".join(c if c.isprintable() else "?" for c in member.filename)
+                name = f"{path}/{shown}"
                 with _readable(name), archive.open(member) as packed:
                     file = _unzipped(_bounded(packed, name, left), name, left)
                     if rates := self._one(file, name, found=True):
@@ -140,6 +142,10 @@ def _opened(path: Path) -> Iterator[io.BufferedReader]:
 def _unzipped(file: io.BufferedReader, name: str, left: list[int]) -> io.BufferedReader:
     plain = unzipped(file)
     return file if plain is file else _bounded(plain, name, left)
+
+
+def _fail(error: OSError) -> None:
+    raise error
 
 
 @contextmanager

@@ -173,7 +173,12 @@ def test_records_of_kcat_are_published_as_they_were(workspace: Workspace, tmp_pa
     ],
 )  # fmt: skip
 def test_nothing_of_a_refused_file_is_sent(
-    workspace: Workspace, tmp_path: Path, name: str, content: str, arguments: tuple[str, ...], what: str
+    workspace: Workspace,
+    tmp_path: Path,
+    name: str,
+    content: str,
+    arguments: tuple[str, ...],
+    what: str,
 ) -> None:
     before = ends(workspace)
     good = "Time,Value\n2016-04-12 07:21:00,97\n" if arguments else to_line(EVENTS[0]) + "\n"
