@@ -9,18 +9,25 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from local.home import WorkspaceError
 
-# 10^11 ms is March 1973 and 10^11 s the year 5138: below it a number can only be seconds.
-_LEAST_MILLISECONDS = 100_000_000_000
+# Below 10^11 a time is in seconds (until the year 5138), below 10^14 in ms, above in µs.
+_LEAST_MILLISECONDS = 10**11
+_LEAST_MICROSECONDS = 10**14
+_YEAR_10000_MS = 253_402_300_800_000
 _WHITESPACE = " \t\n\r"
+# Eight times the largest record that the local broker takes: escaped text may need six.
+_MOST_LINE_BYTES = 64 << 20
+
+
+Header = tuple[str, bytes | None]
 
 
 class Envelope(NamedTuple):
@@ -30,7 +37,7 @@ class Envelope(NamedTuple):
     key: str | None
     value: str | None
     timestamp: int | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[Header, ...] = ()
 
 
 class Nested(Envelope):
@@ -45,32 +52,35 @@ class InputFileError(WorkspaceError):
     """A file that cannot be used, named with its line where there is one."""
 
 
-def open_bytes(path: Path) -> IO[bytes]:
-    """Open a file, plain or gzip, told by its first bytes and not by its name."""
-    file = path.open("rb")
+class _Lines(Protocol):
+    def readline(self, limit: int, /) -> bytes: ...
+
+
+def unzipped(file: io.BufferedReader) -> io.BufferedReader:
+    """The content of a file, plain or gzip, told by its first bytes and not by its name."""
     if file.peek(2)[:2] == b"\x1f\x8b":
         return io.BufferedReader(gzip.GzipFile(fileobj=file))
     return file
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+def lines_of(file: _Lines, name: str) -> Iterator[tuple[int, str]]:
     """Lines that are not blank, with their numbers from 1, without line ends and mark.
 
-    Raises InputFileError on a missing or broken file and on a line that is not UTF-8.
+    Raises InputFileError on a broken file and on a line that is too long or not UTF-8.
     """
     number = 0
     try:
-        with open_bytes(path) as file:
-            for number, line in enumerate(file, start=1):
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                if text.strip():
-                    yield number, text
+        while line := file.readline(_MOST_LINE_BYTES):
+            number += 1
+            if len(line) == _MOST_LINE_BYTES:
+                raise InputFileError(f"{name}:{number}: the line is longer than any record may be.")
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            if text.strip():
+                yield number, text
     except UnicodeDecodeError:
-        raise InputFileError(f"{path}:{number}: the line is not UTF-8 text.") from None
-    except FileNotFoundError:
-        raise InputFileError(f"{path}: there is no such file.") from None
-    except (EOFError, OSError) as error:
-        raise InputFileError(f"{path}: cannot be read after line {number}: {error}.") from error
+        raise InputFileError(f"{name}:{number}: the line is not UTF-8 text.") from None
+    except (EOFError, OSError, zlib.error) as error:
+        raise InputFileError(f"{name}: cannot be read after line {number}: {error}.") from error
 
 
 def to_line(envelope: Envelope) -> str:
@@ -83,7 +93,8 @@ def to_line(envelope: Envelope) -> str:
     }
     if envelope.headers:
         fields["headers"] = [
-            {"key": name, "value": value.decode()} for name, value in envelope.headers
+            {"key": name, "value": None if value is None else value.decode()}
+            for name, value in envelope.headers
         ]
     if isinstance(envelope, Nested):
         del fields["value"]
@@ -98,9 +109,8 @@ def from_line(line: str, topics: Iterable[str]) -> Envelope:
     Raises EnvelopeError if it is no envelope or its topic is none of `topics`.
     """
     if not line.lstrip(_WHITESPACE).startswith("{"):
-        raise EnvelopeError("not a JSON object")
+        raise EnvelopeError("not a JSON object; exports of heart rates need --device ID")
     try:
-        # A list of pairs shows repeated names, which a dict would hide.
         pairs = _PAIRS.decode(line)
     except (ValueError, RecursionError) as error:
         raise EnvelopeError(f"not a JSON object ({error})") from None
@@ -110,77 +120,121 @@ def from_line(line: str, topics: Iterable[str]) -> Envelope:
     known = tuple(topics)
     topic = fields.get("topic")
     if not isinstance(topic, str) or topic not in known:
-        raise EnvelopeError(f"the topic is {topic!r} and not one of {', '.join(known)}")
-    if "value" not in fields:
+        raise EnvelopeError(f"the topic is {_shown(topic)} and not one of {', '.join(known)}")
+    named = "value" if "value" in fields or "payload" not in fields else "payload"
+    if named not in fields:
         raise EnvelopeError("no value (a tombstone has the value null)")
-    key, value = fields.get("key"), fields["value"]
-    if isinstance(key, list | bool):
-        raise EnvelopeError("the key is neither text, number nor null")
+    key, value = fields.get("key"), fields[named]
     if not (isinstance(key, str | None) and isinstance(value, str | None)):
         raw = _raw_members(line)
         key = key if isinstance(key, str | None) else raw["key"]
-        value = value if isinstance(value, str | None) else raw["value"]
-    envelope = Envelope(
-        topic, key, value, _milliseconds(fields.get("timestamp")), _headers(fields.get("headers"))
-    )
+        value = value if isinstance(value, str | None) else raw[named]
+    if "ts" in fields and "timestamp" not in fields:  # kcat's, always in ms
+        timestamp = None if fields.get("tstype") == "unknown" else _kcat_milliseconds(fields["ts"])
+    else:
+        timestamp = _milliseconds(fields.get("timestamp"))
     try:
         (key or "").encode()
         (value or "").encode()
+        return Envelope(topic, key, value, timestamp, _headers(fields.get("headers")))
     except UnicodeEncodeError:
-        raise EnvelopeError("key or value holds half of a surrogate pair") from None
-    return envelope
+        raise EnvelopeError("key, value or headers hold half of a surrogate pair") from None
 
 
 def read_file(path: Path, topics: Iterable[str]) -> Iterator[Envelope]:
     """Envelopes of one file in its order. Raises InputFileError, which names file and line."""
-    for number, line in numbered_lines(path):
-        try:
-            yield from_line(line, topics)
-        except EnvelopeError as error:
-            raise InputFileError(f"{path}:{number}: {error}.") from None
+    try:
+        with path.open("rb") as file:
+            for number, line in lines_of(unzipped(file), str(path)):
+                try:
+                    yield from_line(line, topics)
+                except EnvelopeError as error:
+                    raise InputFileError(f"{path}:{number}: {error}.") from None
+    except FileNotFoundError:
+        raise InputFileError(f"{path}: there is no such file.") from None
+    except OSError as error:
+        raise InputFileError(f"{path}: cannot be read: {error}.") from None
 
 
 def _milliseconds(value: object) -> int | None:
-    """Kafka's timestamp in ms from ms, seconds (also as text) or ISO 8601 (UTC unless it says)."""
+    """Kafka's timestamp in ms from s, ms or µs (also as text) or ISO 8601 (UTC unless it says)."""
     if value is None:
         return None
-    if isinstance(value, str):
-        text = value.strip()
-        if re.fullmatch(r"\d+(\.\d*)?", text):
-            value = float(text) if "." in text else int(text)
-        else:
-            try:
-                moment = datetime.fromisoformat(text)
-            except ValueError:
-                raise EnvelopeError(f"the timestamp is {value!r}: no number, no ISO time") from None
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return _positive(round(moment.timestamp() * 1000))
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise EnvelopeError(f"the timestamp is {value!r}: no number, no ISO time")
-    return _positive(round(value if abs(value) >= _LEAST_MILLISECONDS else value * 1000))
+    number = _seconds_of_iso(value)
+    if number is not None:
+        return _bounded(number * 1000, value)
+    number = _float(value)
+    if number < _LEAST_MILLISECONDS:
+        return _bounded(number * 1000, value)
+    return _bounded(number if number < _LEAST_MICROSECONDS else number / 1000, value)
 
 
-def _positive(milliseconds: int) -> int:
-    if not 0 <= milliseconds < 2**63:
-        raise EnvelopeError(f"the timestamp {milliseconds} ms is outside of what Kafka takes")
-    return milliseconds
+def _kcat_milliseconds(value: object) -> int:
+    return _bounded(_float(value), value)
 
 
-def _headers(value: object) -> tuple[tuple[str, bytes], ...]:
-    """Headers from `[{"key": …, "value": …}]`; the values are text."""
-    if value is None:
-        return ()
-    headers = []
-    for item in value if isinstance(value, list) else [value]:
-        header: Mapping[str, object] = dict(item) if isinstance(item, list) else {}
-        name, text = header.get("key"), header.get("value")
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise EnvelopeError('the headers are not a list of {"key": text, "value": text}')
-        headers.append((name, text.encode()))
+def _float(value: object) -> float:
+    # The pattern keeps out what Python's float takes besides: "nan", "1_000", other digits.
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return float(value)
+    raise EnvelopeError(f"the timestamp is {_shown(value)}: no number, no ISO time")
+
+
+def _seconds_of_iso(value: object) -> float | None:
+    try:
+        moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    if moment is None or _NUMBER.fullmatch(str(value).strip()):  # 20240301 is a number here
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _bounded(milliseconds: float, value: object) -> int:
+    if not 0 <= milliseconds < _YEAR_10000_MS:
+        raise EnvelopeError(f"the timestamp {_shown(value)} lies outside of 1970 to 9999")
+    return round(milliseconds)
+
+
+def _shown(value: object) -> str:
+    text = str(value) if _NUMBER.fullmatch(str(value)) else repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def _headers(value: object) -> tuple[Header, ...]:
+    """Headers from `[{"key": …, "value": …}]`, `{name: value}` or kcat's `[name, value, …]`.
+
+    A value is text or a number, both as they are spelled, or null; in a map also a list of them.
+    """
+    pairs: list[tuple[object, object]] = []
+    if isinstance(value, tuple):  # a JSON object
+        for name, held in value:
+            pairs += [(name, each) for each in held] if isinstance(held, list) else [(name, held)]
+    elif isinstance(value, list) and all(isinstance(item, tuple) for item in value):
+        fields = [dict(item) for item in value]
+        if not all({"key", "value"} <= item.keys() for item in fields):
+            raise EnvelopeError(_NO_HEADERS)
+        pairs = [(item["key"], item["value"]) for item in fields]
+    elif isinstance(value, list) and len(value) % 2 == 0:
+        pairs = list(zip(value[::2], value[1::2], strict=True))
+    elif value is not None:
+        raise EnvelopeError(_NO_HEADERS)
+    headers: list[Header] = []
+    for name, text in pairs:
+        if not (isinstance(name, str) and isinstance(text, str | None)):
+            raise EnvelopeError(_NO_HEADERS)
+        name.encode()
+        headers.append((name, None if text is None else text.encode()))
     return tuple(headers)
 
 
-_PAIRS = json.JSONDecoder(object_pairs_hook=list)
+_NO_HEADERS = (
+    'the headers are neither a list of {"key": text, "value": text}, nor a map of names to texts, '
+    "nor a list of names and texts in turn"
+)
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+# Objects become tuples of pairs, which show repeated names; numbers keep their spelling.
+_PAIRS = json.JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str)
 
 
 def _raw_members(text: str) -> dict[str, str]:

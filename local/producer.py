@@ -16,9 +16,11 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.codec import has_lz4
 from kafka.errors import KafkaError
 from kafka.partitioner.default import murmur2
+from kafka.record import memory_records
+from kafka.record.default_records import DefaultRecordBatchBuilder
 from kafka.serializer import Serializer
 
-from local.envelopes import Envelope
+from local.envelopes import Envelope, Header
 from local.home import WorkspaceError
 
 # Unacknowledged events held in memory: the client itself sets no bound.
@@ -31,6 +33,27 @@ _ACKNOWLEDGED_WITHIN_SECONDS = 120
 
 # Stands for a null key or value: the client's own check refuses an event with both null.
 _NULL = object()
+
+
+class _NullHeader(bytes):
+    """Stands for a null header: the client can write one, but its producer refuses to take it."""
+
+
+_NULL_HEADER = _NullHeader()
+
+
+class _Builder(DefaultRecordBatchBuilder):  # type: ignore[misc]
+    """The client's writer of batches, which gets the nulls that the producer did not see."""
+
+    def append(
+        self, offset: int, timestamp: int, key: object, value: object, headers: list[Header]
+    ) -> object:
+        if headers:
+            headers = [(name, None if text is _NULL_HEADER else text) for name, text in headers]
+        return super().append(offset, timestamp, key, value, headers)
+
+
+memory_records.DefaultRecordBatchBuilder = _Builder
 
 
 class PublishError(WorkspaceError):
@@ -158,7 +181,7 @@ class Publisher:
                         topic,
                         _NULL if value is None else value,
                         _NULL if key is None else key,
-                        list(headers) if headers else None,
+                        _without_nulls(headers) if headers else None,
                         partition,
                         timestamp,
                     )
@@ -210,6 +233,10 @@ class Publisher:
             f"{error}); {total} events were acknowledged.",
             total,
         )
+
+
+def _without_nulls(headers: Iterable[Header]) -> list[Header]:
+    return [(name, _NULL_HEADER if text is None else text) for name, text in headers]
 
 
 class _Encoder(Serializer):  # type: ignore[misc]

@@ -8,25 +8,39 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local.envelopes import Envelope, read_file
 from local.home import TOPICS, Home, WorkspaceError
 from local.progress import progress_bar
 from local.workspace import require_own
 
+if TYPE_CHECKING:
+    from local.heart_rate_files import Export
+
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser of `lakehouse`."""
     parser = subparsers.add_parser(
         "replay",
-        help="publish recorded events to the topics that they name",
-        description="Publishes NDJSON envelopes (topic, key, value, timestamp, headers), plain or "
-        "gzip. All files are checked before the first event is sent. With --device, files of real "
-        "heart rates (Fitabase CSV, Google Takeout JSON) are published as readings of a device.",
+        help="publish recorded events, or a wearer's export of heart rates",
+        description="Publishes NDJSON envelopes (topic, key, value, timestamp, headers) or what "
+        "kcat -J writes, plain or gzip. With --device, exports of real heart rates (Google "
+        "Takeout, Fitbit Web API, Google Health API, Fitabase; files, folders, zips) are published "
+        "as readings of a device. All is checked before the first event is sent.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument(
         "--device", metavar="ID", help="the files hold heart rates: publish them as readings of it"
+    )
+    parser.add_argument(
+        "--time-zone",
+        metavar="ZONE",
+        help="IANA name of the zone of times in exports that name none (Fitabase, Web API): "
+        "UTC unless told",
+    )
+    parser.add_argument(
+        "--wearer", metavar="ID", help="of a file of several people only this one's readings"
     )
     add_broker_options(parser)
     parser.set_defaults(run=run)
@@ -48,13 +62,18 @@ def run(args: argparse.Namespace) -> int:
     from local.producer import Publisher, PublishError
 
     home = Home.from_environment()
+    if args.device is None and (args.time_zone or args.wearer):
+        raise WorkspaceError("--time-zone and --wearer are for heart rates: give --device ID, too.")
     for path in args.files:
         # Files are read twice: to check them, and to send.
-        if path.exists() and not path.is_file():
+        if path.is_dir() and args.device is None:
+            raise WorkspaceError(f"{path} is a folder: exports of heart rates need --device ID.")
+        if path.exists() and not path.is_file() and not path.is_dir():
             raise WorkspaceError(f"{path} is no regular file: write its content to one first.")
     if not args.bootstrap:
         require_own(home, "kafka")
-    counts = Counter(event.topic for event in _events(args.files, args.device))
+    source = Recordings(args.files) if args.device is None else _heart_rates(args)
+    counts = Counter(event.topic for event in source.events())
     started = time.monotonic()
     with (
         progress_bar(counts.total(), "events", "replay") as bar,
@@ -65,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
             on_acknowledged=bar.update,
         ) as publisher,
     ):
-        publisher.send(_events(args.files, args.device))
+        publisher.send(source.events())
         acknowledged = publisher.flush()
     if acknowledged != counts.total():
         raise PublishError(
@@ -73,19 +92,62 @@ def run(args: argparse.Namespace) -> int:
             f"{acknowledged} sent and acknowledged.",
             acknowledged,
         )
-    print(report(acknowledged, counts, time.monotonic() - started))
+    print("\n".join([report(acknowledged, counts, time.monotonic() - started), *source.notes()]))
     return 0
 
 
-def heart_rate_events(path: Path, device: str) -> Iterator[Envelope]:
-    """Readings of a real file as events of one device, stamped with their own time."""
-    from local.heart_rate_files import read_heart_rates
+class Recordings:
+    """Events of files of envelopes."""
 
-    readings = read_heart_rates(path)
-    name = json.dumps(device)
-    for second, bpm in zip(readings.times_s.tolist(), readings.bpm.tolist(), strict=True):
-        value = f'{{"device_id":{name},"time":{second},"heartrate":{bpm}}}'
-        yield Envelope("bpm", device, value, second * 1000)
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._files = list(files)
+
+    def events(self) -> Iterator[Envelope]:
+        """In the order of the files, anew at each call. Raises InputFileError."""
+        for path in self._files:
+            yield from read_file(path, TOPICS)
+
+    def notes(self) -> list[str]:
+        """Lines about what was not sent."""
+        return []
+
+
+class DeviceReadings:
+    """Readings of real heart rates as events of one device, stamped with their own time."""
+
+    def __init__(self, export: Export, device: str) -> None:
+        self._export, self._device = export, device
+
+    def events(self) -> Iterator[Envelope]:
+        """As `Recordings.events`; sends nothing of a file that is wrong."""
+        name = json.dumps(self._device)
+        for rates in self._export.read():
+            for time_us, bpm in zip(rates.times_us, rates.bpm_texts, strict=True):
+                second, part = divmod(time_us, 1_000_000)
+                fraction = f".{part:06d}".rstrip("0") if part else ""
+                value = f'{{"device_id":{name},"time":{second}{fraction},"heartrate":{bpm}}}'
+                yield Envelope("bpm", self._device, value, time_us // 1000)
+
+    def notes(self) -> list[str]:
+        """As `Recordings.notes`."""
+        export = self._export
+        notes = [f"passed over, without a reading: {name}" for name in export.empty]
+        if export.others:
+            notes.append(f"passed over, files of other things: {export.others:,}")
+        if export.not_worn:
+            notes.append(f"left out, readings of confidence 0 (not worn): {export.not_worn:,}")
+        return notes
+
+
+def _heart_rates(args: argparse.Namespace) -> DeviceReadings:
+    from local.heart_rate_files import Export
+    from local.heart_rate_files.clock import zone_of
+
+    device = args.device.strip()
+    if not device or not device.isprintable():
+        raise WorkspaceError("--device takes the id of a device, in printable characters.")
+    zone = zone_of(args.time_zone) if args.time_zone else None
+    return DeviceReadings(Export(args.files, zone, args.wearer), device)
 
 
 def report(acknowledged: int, counts: Counter[str], seconds: float) -> str:
@@ -96,8 +158,3 @@ def report(acknowledged: int, counts: Counter[str], seconds: float) -> str:
         f"{acknowledged:,} events acknowledged ({topics or 'none'}) "
         f"in {seconds:.1f} s, {rate:,.0f} a second"
     )
-
-
-def _events(files: Iterable[Path], device: str | None) -> Iterator[Envelope]:
-    for path in files:
-        yield from read_file(path, TOPICS) if device is None else heart_rate_events(path, device)

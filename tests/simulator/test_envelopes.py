@@ -63,6 +63,10 @@ def test_value_of_any_kind(written: str, kept: str | None, before: bool) -> None
         ('"2025-03-03T11:06:40Z"', 1741000000000),
         ('"2025-03-03T12:06:40.250+01:00"', 1741000000250),
         ('"2025-03-03 11:06:40"', 1741000000000),
+        ("1741000000123000", 1741000000123),
+        ("1.741e9", 1741000000000),
+        ("99999999999999", 99999999999999),
+        ('"9999-12-31T23:59:59.999Z"', 253402300799999),
         ("0", 0),
         ("null", None),
     ],
@@ -75,8 +79,44 @@ def test_timestamps(written: str, milliseconds: int | None) -> None:
 def test_keys_and_headers() -> None:
     assert parse('{"topic":"bpm","value":"x"}').key is None
     assert parse('{"topic":"bpm","value":"x","key":12474.0}').key == "12474.0"
-    line = '{"topic":"bpm","value":"x","headers":[{"key":"a","value":"é"},{"key":"a","value":""}]}'
-    assert parse(line).headers == (("a", "é".encode()), ("a", b""))
+    assert parse('{"topic":"bpm","value":"x","key":{"id": 1.0}}').key == '{"id": 1.0}'
+    assert parse('{"topic":"bpm","value":"x","key":[true]}').key == "[true]"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '[{"key":"a","value":"é"},{"key":"a","value":null},{"key":"n","value":7.10}]',
+        '["a","é","a",null,"n",7.10]',  # kcat -J
+        '{"a":["é",null],"n":[7.10]}',  # kcat -J with a map
+        '{"a":"é","a":null,"n":7.10}',
+    ],
+)
+def test_headers(written: str) -> None:
+    event = parse(f'{{"topic":"bpm","value":"x","headers":{written}}}')
+    assert event.headers == (("a", "é".encode()), ("a", None), ("n", b"7.10"))
+
+
+@pytest.mark.parametrize("written", ["null", "[]", "{}"])
+def test_no_headers(written: str) -> None:
+    assert parse(f'{{"topic":"bpm","value":"x","headers":{written}}}').headers == ()
+
+
+def test_records_of_kcat() -> None:
+    record = (
+        '{"topic":"bpm","partition":0,"offset":7,"tstype":"create","ts":1709287200123,'
+        '"broker":1,"headers":["trace","a1"],"key":"d","payload":"{\\"a\\": 1}"}'
+    )
+    expected = Envelope("bpm", "d", '{"a": 1}', 1709287200123, (("trace", b"a1"),))
+    assert parse(record) == expected
+    # Its times are milliseconds, also those of 1970; 0 of an unknown kind is none.
+    assert parse(record.replace("1709287200123", "5000")).timestamp == 5000
+    assert parse(record.replace("create", "unknown")).timestamp is None
+    tombstone = parse('{"topic":"bpm","ts":5,"key":null,"payload":null}')
+    assert tombstone == Envelope("bpm", None, None, 5)
+    assert parse('{"topic":"bpm","ts":5,"payload":{"id" : 1.0}}').value == '{"id" : 1.0}'
+    with pytest.raises(EnvelopeError, match="1709287200000000 lies outside of 1970 to 9999"):
+        parse(record.replace("1709287200123", "1709287200000000"))
 
 
 def test_kafka_connects_fields_are_ignored() -> None:
@@ -100,15 +140,29 @@ def test_kafka_connects_fields_are_ignored() -> None:
         ('{"topic":["bpm"],"value":"x"}', "topic"),
         ('{"topic":"bpm"}', "no value"),
         ('{"topic":"bpm","value":"x","value":"y"}', "twice"),
-        ('{"topic":"bpm","value":"x","key":{"id":1}}', "key"),
-        ('{"topic":"bpm","value":"x","key":true}', "key"),
         ('{"topic":"bpm","value":"x","timestamp":"today"}', "timestamp"),
         ('{"topic":"bpm","value":"x","timestamp":true}', "timestamp"),
         ('{"topic":"bpm","value":"x","timestamp":NaN}', "timestamp"),
-        ('{"topic":"bpm","value":"x","timestamp":-5}', "timestamp"),
+        ('{"topic":"bpm","value":"x","timestamp":-5}', "timestamp -5 lies outside of 1970"),
+        ('{"topic":"bpm","value":"x","timestamp":1709287200000000000}', "outside of 1970 to 9999"),
+        ('{"topic":"bpm","value":"x","timestamp":9223372036854775807}', "outside of 1970 to 9999"),
+        ('{"topic":"bpm","value":"x","timestamp":"1969-12-31T23:59:59Z"}', "outside of 1970"),
+        ('{"topic":"bpm","value":"x","timestamp":1e999}', "1e999 lies outside of 1970"),
+        ('{"topic":"bpm","value":"x","timestamp":' + "9" * 1_000_000 + "}", "9… lies outside"),
+        ('{"topic":"bpm","value":"x","timestamp":"' + "9" * 1_000_000 + '"}', "9… lies outside"),
+        ('{"topic":"bpm","value":"x","timestamp":"٣"}', "no ISO time"),
+        ('{"topic":"bpm","value":"x","timestamp":{}}', "no ISO time"),
         ('{"topic":"bpm","value":"x","headers":[{"key":"a"}]}', "headers"),
         ('{"topic":"bpm","value":"x","headers":"a"}', "headers"),
+        ('{"topic":"bpm","value":"x","headers":["a"]}', "headers"),
+        ('{"topic":"bpm","value":"x","headers":[null,"a"]}', "headers"),
+        ('{"topic":"bpm","value":"x","headers":{"a":{"b":1}}}', "headers"),
+        ('{"topic":"bpm","value":"x","headers":{"a":true}}', "headers"),
+        ('{"topic":"bpm","value":"x","headers":{"a":"\\ud800"}}', "surrogate"),
+        ('{"topic":"bpm","value":"x","headers":{"\\ud800":"a"}}', "surrogate"),
         ('{"topic":"bpm","value":"\\ud800"}', "surrogate"),
+        ('{"topic":"bpm","payload":[],"key":"\\udc00"}', "surrogate"),
+        ("Id,Time,Value", "heart rates need --device"),
     ],
 )
 def test_lines_that_are_no_envelopes(line: str, what: str) -> None:
@@ -122,7 +176,7 @@ def test_lines_that_are_no_envelopes(line: str, what: str) -> None:
         Envelope("bpm", "1", '{"a":"é\\n"}', 5000000000000),
         Envelope("user_info", "1", None, 5000000000000),
         Envelope("user_info", None, "", None),
-        Envelope("workout", "k", "v", 5000000000000, (("h", b"1"),)),
+        Envelope("workout", "k", "v", 5000000000000, (("h", b"1"), ("h", None))),
         Nested("bpm", "1", '{"id": 1.0, "s":"}"}', 5000000000000),
     ],
 )
@@ -148,9 +202,17 @@ def test_files_with_marks_blanks_and_gzip(tmp_path: Path) -> None:
         (b'{"topic":"bpm","value":"1"}\n\n{"topic":"x","value":"1"}\n', "a.json:3:"),
         (b'{"topic":"bpm","value":"1"}\n\xff\xfe\n', "a.json:2: the line is not UTF-8"),
         (gzip.compress(b'{"topic":"bpm","value":"1"}\n' * 99)[:-9], "a.json: cannot be read"),
+        (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xff\xff", "a.json: cannot be read"),
+        (
+            b'{"topic":"bpm","value":"1"}\n{"topic":"bpm","value":"' + b"x" * 1000,
+            "a.json:2: .*long",
+        ),
     ],
 )
-def test_faults_name_file_and_line(tmp_path: Path, content: bytes, where: str) -> None:
+def test_faults_name_file_and_line(
+    tmp_path: Path, content: bytes, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.envelopes._MOST_LINE_BYTES", 1000)
     path = tmp_path / "a.json"
     path.write_bytes(content)
     with pytest.raises(InputFileError, match=where):

@@ -71,7 +71,8 @@ EVENTS = [
     Envelope("user_info", "é", None, 1_400_000_000_001),
     Envelope("user_info", None, None, 1_400_000_000_002),
     Envelope("workout", None, "", 1_400_000_000_003),
-    Envelope("workout", "", "  ", 1_400_000_000_004, (("h", b"v"), ("h", b""))),
+    Envelope("workout", "", "  ", 1_400_000_000_004, (("h", b"v"), ("h", b""), ("h", None))),
+    Envelope("bpm", '{"device_id":"1"}', "{}", 1_400_000_000_005),
     Envelope("bpm", "2", "x" * 900_000, 4_100_000_000_000),
     Nested("bpm", "3", '{ "device_id" : 12474.0 }', 0),
 ]
@@ -145,11 +146,58 @@ def test_files_written_by_out_replay_to_the_same_events(
     assert Counter(published_since(workspace, before)) == expected
 
 
-def test_replay_of_real_heart_rates(workspace: Workspace) -> None:
+def test_records_of_kcat_are_published_as_they_were(workspace: Workspace, tmp_path: Path) -> None:
+    before = ends(workspace)
+    (tmp_path / "kcat.ndjson").write_text(
+        '{"topic":"bpm","partition":0,"offset":0,"tstype":"create","ts":1709287200000,"broker":1,'
+        '"headers":["trace","a1","none",null],"key":"d","payload":"{\\"device_id\\":\\"d\\"}"}\n'
+        '{"topic":"bpm","key":{"id" : 1},"value":null,"timestamp":1709287200,"headers":{"n":7}}\n'
+    )
+    workspace.run("replay", tmp_path / "kcat.ndjson")
+    headers = (("trace", b"a1"), ("none", None))
+    assert Counter(published_since(workspace, before)) == Counter(
+        [
+            Envelope("bpm", "d", '{"device_id":"d"}', 1709287200000, headers),
+            Envelope("bpm", '{"id" : 1}', None, 1709287200000, (("n", b"7"),)),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "arguments", "what"),
+    [
+        ("a.json", '{"topic":"bpm","value":"x","timestamp":1709287200000000000}\n', (),
+         r"a\.json:2: the timestamp 1709287200000000000 lies outside of 1970 to 9999"),
+        ("a.csv", "2016-04-12 07:21:05,Infinity\n", ("--device", "d"),
+         r"a\.csv:3: no reading \(the heart rate is no finite number\)"),
+    ],
+)  # fmt: skip
+def test_nothing_of_a_refused_file_is_sent(
+    workspace: Workspace,
+    tmp_path: Path,
+    name: str,
+    content: str,
+    arguments: tuple[str, ...],
+    what: str,
+) -> None:
+    before = ends(workspace)
+    good = "Time,Value\n2016-04-12 07:21:00,97\n" if arguments else to_line(EVENTS[0]) + "\n"
+    (tmp_path / name).write_text(good + content)
+    done = workspace.run("replay", *arguments, tmp_path / name, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert re.search(what, line)
+    assert ends(workspace) == before
+
+
+def test_replay_of_real_heart_rates(workspace: Workspace, tmp_path: Path) -> None:
     before = ends(workspace)
     sample = Path("samples/heartrate_seconds_2016-04-26.csv.gz")
-    done = workspace.run("replay", "--device", "900001", sample)
+    empty = tmp_path / "heart_rate_2016-04-27.csv"
+    empty.write_text("timestamp,beats per minute\n")
+    done = workspace.run("replay", "--device", "900001", sample, empty)
     assert acknowledged(done.stdout) == 5586
+    assert done.stdout.splitlines()[1:] == [f"passed over, without a reading: {empty}"]
     got = published_since(workspace, before)
     assert len(got) == 5586
     assert {(e.topic, e.key) for e in got} == {("bpm", "900001")}
