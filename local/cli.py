@@ -34,6 +34,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. A fault the user can mend is one line on stderr."""
+    os.umask(0o077)  # whatever a command writes may hold personal data
     arguments = sys.argv[1:] if argv is None else list(argv)
     # The module of the command that is asked for, and no other, is imported: `up` and `sql` are
     # called often.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from local import processes
+from local import kafka, processes
 from local.home import Home
 from tests.support import Workspace
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(900)
 def publish(home: Home, value: bytes) -> None:
     from kafka import KafkaProducer
 
-    producer = KafkaProducer(bootstrap_servers=home.kafka_bootstrap, acks="all")
+    producer = KafkaProducer(**kafka.client_options(home), acks="all")
     producer.send("bpm", value=value, key=b"device", partition=0).get(timeout=30)
     producer.close()
 
@@ -25,7 +25,7 @@ def published(home: Home) -> list[bytes]:
     from kafka import KafkaConsumer, TopicPartition
 
     partition = TopicPartition("bpm", 0)
-    consumer = KafkaConsumer(bootstrap_servers=home.kafka_bootstrap)
+    consumer = KafkaConsumer(**kafka.client_options(home))
     consumer.assign([partition])
     consumer.seek_to_beginning(partition)
     end = consumer.end_offsets([partition])[partition]

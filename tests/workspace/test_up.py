@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from local import spark
+from local import kafka, spark
 from local import workspace as workspaces
 from tests.support import Workspace
 
@@ -14,7 +14,7 @@ from tests.support import Workspace
 def test_the_workspace_has_topics_schemas_and_bronze(workspace: Workspace) -> None:
     from kafka import KafkaAdminClient
 
-    admin = KafkaAdminClient(bootstrap_servers=workspace.home.kafka_bootstrap)
+    admin = KafkaAdminClient(**kafka.client_options(workspace.home))
     try:
         described = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
     finally:
@@ -57,4 +57,4 @@ def test_spark_connect_wants_the_token(workspace: Workspace) -> None:
     from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 
     with pytest.raises(SparkConnectGrpcException, match="UNAUTHENTICATED"):
-        spark.connect(replace(workspace.home, token="wrong")).sql("select 1").collect()
+        spark.connect(replace(workspace.home, given_token="wrong")).sql("select 1").collect()
