@@ -52,7 +52,7 @@ def server() -> Iterator[EndpointServer]:
 
 
 def request(
-    server: EndpointServer, method: str, path: str, body: bytes = b"", **headers: str
+    server: EndpointServer, method: str, path: str, body: bytes = b"", /, **headers: str
 ) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
     connection.request(method, path, body=body or None, headers=headers)
