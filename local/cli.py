@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import local.commands
 from local.home import WorkspaceError
+from local.visible import visible
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except WorkspaceError as error:
-        print(f"lakehouse: {error}", file=sys.stderr)
+        print(visible(f"lakehouse: {error}", keep="\n"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("lakehouse: interrupted", file=sys.stderr)
