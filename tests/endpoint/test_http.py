@@ -19,6 +19,7 @@ from thrift.Thrift import TMessageType, TType
 from thrift.transport.TTransport import TMemoryBuffer
 
 from local.endpoint.http import EndpointServer
+from local.endpoint.service import Service as RealService
 from local.endpoint.thrift_api import t
 
 TOKEN = "right-token"
@@ -215,6 +216,22 @@ def test_few_strangers_are_kept_and_none_keeps_the_owner_out(server: EndpointSer
         assert connection.sock is mine
         assert [raw.recv(1) for raw in strangers[:10]] == [b""] * 10
         connect(server, TOKEN).close()
+
+
+def test_a_session_holds_so_many_statements_and_no_more() -> None:
+    class Busy:
+        last_used = 0.0
+
+        def operations(self) -> list[None]:
+            return [None] * 100
+
+    nothing: Any = None
+    service = RealService(nothing, nothing, nothing, nothing)
+    service._sessions[b"1"] = Busy()  # type: ignore[assignment]
+    handle = t.TSessionHandle(t.THandleIdentifier(b"1", b"2"))
+    answer = service.ExecuteStatement(t.TExecuteStatementReq(handle, statement="select 1"))
+    assert answer.status.statusCode == t.TStatusCode.ERROR_STATUS
+    assert "100 open statements: read or close" in answer.status.errorMessage
 
 
 @pytest.mark.parametrize(("elements", "taken"), [(100_000, True), (100_001, False)])

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from local import processes
+from ingestion.config import jaas_options
+from local import kafka, processes
 from local.cli import main
 from local.dbt_token import VARIABLE
 from local.home import CHECKOUT, Home, WorkspaceError
@@ -110,6 +111,23 @@ def test_files_of_a_part_are_for_its_owner_only(tmp_path: Path) -> None:
         os.umask(before)
         processes.stop(home, "kafka")
     assert stat.S_IMODE((home.run / "written").stat().st_mode) == 0o600
+
+
+def test_files_of_a_command_are_for_its_owner_only(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ("simulate", "--users", "1", "--out", str(out))
+    subprocess.run([sys.executable, "-m", "local.cli", *arguments], check=True, umask=0o022)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in out.iterdir()} == {0o600}
+    assert stat.S_IMODE(out.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("token", ['a"b', "a\\b", "a'b;c=d e", '\\"'])
+def test_kafka_is_told_any_token(tmp_path: Path, token: str) -> None:
+    settings = kafka.client_settings(Home(tmp_path, 4000, token))
+    assert jaas_options(settings["sasl.jaas.config"]) == {
+        "username": "lakehouse",
+        "password": token,
+    }
 
 
 def read_by_python(home: Home, code: str, **variables: str) -> str:
