@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -42,8 +43,10 @@ def test_kill_9_of_each_part_beside_another_workspace(
 ) -> None:
     neighbour = workspace.pids()
     space = fresh_workspace()
+    # A token of the user's own, with all that logins, URLs and files of settings write otherwise.
+    home = replace(space.home, given_token="""it's "a" \\ to;ken=% #! ok""")
+    space = replace(space, home=home)
     space.run("up")
-    home = space.home
     publish(home, b"kept")
     space.sql("create table gold.kept as select 42 as answer, cast('2020-01-01' as date) as day")
     before = space.pids()
