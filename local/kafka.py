@@ -62,7 +62,7 @@ def client_options(home: Home) -> dict[str, Any]:
 
 
 def client_file(home: Home) -> Path:
-    """Kafka's own programs take it by `--command-config`; there once the broker has started."""
+    """The same as a file, for Kafka's own programs; there once the broker has been started."""
     return home.run / "kafka-client.properties"
 
 
