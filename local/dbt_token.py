@@ -2,7 +2,7 @@
 
 `dbt_token.pth`, in the virtual environment, has each Python there import this module. It waits for
 the import of dbt, by whatever program, and sets the variable then: no other process carries the
-secret. dbt keeps variables with this prefix out of its logs. (ADR 19)
+secret. dbt keeps variables with this prefix out of its logs. (ADR 21)
 """
 
 from __future__ import annotations
