@@ -1,10 +1,11 @@
 """What somebody writes by hand to bring a topic into a Delta table: confluent-kafka and deltalake.
 
-    python -m bench.hand_written BOOTSTRAP TOPIC TABLE FROM TO
+    python -m bench.hand_written TOPIC TABLE FROM TO < CLIENT
 
-FROM and TO are offsets by partition as JSON. Batches of 500,000 records (smaller ones take
-longer), each one commit of the table; offsets are committed behind it, so a crash in between
-repeats a batch. No headers, no schema changes, no second writer, no restarts, no metrics.
+CLIENT, librdkafka's options for the broker, FROM and TO, offsets by partition, are JSON. Batches of
+500,000 records (smaller ones take longer), each one commit of the table; offsets are committed
+behind it, so a crash in between repeats a batch. No headers, no schema changes, no second writer,
+no restarts, no metrics.
 """
 
 from __future__ import annotations
@@ -34,17 +35,19 @@ _SCHEMA = pa.schema(
 
 
 def main() -> None:
-    bootstrap, topic, table, first, last = sys.argv[1:]
-    consume(bootstrap, topic, table, _offsets(first), _offsets(last))
+    topic, table, first, last = sys.argv[1:]
+    consume(json.load(sys.stdin), topic, table, _offsets(first), _offsets(last))
 
 
 def consume(
-    bootstrap: str, topic: str, table: str, first: Mapping[int, int], last: Mapping[int, int]
+    client: Mapping[str, str],
+    topic: str,
+    table: str,
+    first: Mapping[int, int],
+    last: Mapping[int, int],
 ) -> None:
     """Append the records in [first, last) of each partition to a Delta table."""
-    consumer = Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": "hand-written", "enable.auto.commit": False}
-    )
+    consumer = Consumer({**client, "group.id": "hand-written", "enable.auto.commit": False})
     left = sum(last.values()) - sum(first.values())
     try:
         consumer.assign([TopicPartition(topic, p, offset) for p, offset in first.items()])

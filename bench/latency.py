@@ -21,6 +21,7 @@ from bench import data, workspaces
 from bench.memory import PeakMemory
 from bench.results import Unequal, store
 from ingestion import broker
+from local import kafka
 from local.commands.ingest import config_of
 from local.home import CHECKOUT, Home
 from tests.support import Workspace, until
@@ -113,7 +114,7 @@ def produce(home: Home, rate: int, seconds: float) -> int:
     Raises Unequal if the producer falls behind: records stamped late would look fast.
     """
     producer = KafkaProducer(
-        bootstrap_servers=home.kafka_bootstrap, acks="all", linger_ms=20, batch_size=1 << 18
+        **kafka.client_options(home), acks="all", linger_ms=20, batch_size=1 << 18
     )
     total = int(rate * seconds)
     try:

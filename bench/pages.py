@@ -45,7 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         for tab, text in texts.items():
             path = Path(folder) / f"{tab}.html"
-            page.write(path, text, private=True)
+            page.write(path, text)
             seconds = [_seconds(browser, path, tab) for _ in range(args.repeats)]
             print(
                 f"{tab}: {path.stat().st_size / 1e6:.1f} MB, ready after "

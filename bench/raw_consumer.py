@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from bench.results import Unequal
-from local import jars
+from local import jars, kafka
 from local.home import Home
 from local.java import find_java
 
@@ -25,6 +25,7 @@ def run(home: Home, topic: str, records: int) -> float:
     command = [
         *(str(find_java().path), "-Xmx512m", "-cp", os.pathsep.join(map(str, class_path))),
         *(_MAIN_CLASS, "--bootstrap-server", home.kafka_bootstrap, "--topic", topic),
+        *("--consumer.config", str(kafka.client_file(home))),
         *("--messages", str(records), "--hide-header", "--timeout", "60000"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

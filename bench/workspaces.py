@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import SparkSession
 
 from ingestion import sessions
-from local import dbt
+from local import dbt, kafka
+from local.home import Home
 from tests.support import Workspace, running
 
 T = TypeVar("T")
@@ -52,6 +53,14 @@ def opened(java_options: Callable[[Path], str] = lambda _: "") -> Iterator[Works
         root = Path(folder)
         with running(root, java_options(root)) as space:
             yield space
+
+
+def librdkafka(home: Home) -> dict[str, str]:
+    """The options with which its clients reach the broker."""
+    given = kafka.client_settings(home)
+    same = ("bootstrap.servers", "security.protocol", "sasl.mechanism")
+    login = {"sasl.username": kafka.USER, "sasl.password": home.token}
+    return {name: given[name] for name in same} | login
 
 
 def connect(space: Workspace) -> AbstractContextManager[SparkSession]:

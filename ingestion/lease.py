@@ -30,6 +30,9 @@ from ingestion.feeds import IngestionError
 
 log = logging.getLogger(__name__)
 
+_MOST_BYTES = 1 << 16
+_MOST_SECONDS = 86_400.0
+
 
 class LeaseHeld(IngestionError):
     """Another process ingests this feed."""
@@ -54,12 +57,33 @@ class Record:
 
 
 def read(path: Path) -> Record | None:
-    """The record of a lease file, or None if there is none that can be read."""
+    """The record of a lease file, or None if there is none, or it says what no owner wrote.
+
+    Such a file counts as no lease, so that it cannot get in the way of the others.
+    """
     try:
-        content = json.loads(path.read_text())
-        return Record(**{**content, "sessions": tuple(content["sessions"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        if not path.is_file():  # a pipe would be read for ever
+            return None
+        with path.open("rb") as file:
+            content = json.loads(file.read(_MOST_BYTES))
+        record = Record(**{**content, "sessions": tuple(content["sessions"])})
+        sound = _is_sound(record)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+    return record if sound else None
+
+
+def _is_sound(record: Record) -> bool:
+    """Raises ValueError, TypeError or AttributeError where types are wrong altogether."""
+    for session in record.sessions:
+        uuid.UUID(session)
+    return (
+        all(text.isprintable() for text in (record.feed, record.host, record.since))
+        and all(type(number) is int for number in (record.pid, record.beat))
+        and type(record.revoked) is bool
+        and 0 < record.seconds <= _MOST_SECONDS
+        and len(record.sessions) > 0
+    )
 
 
 def write(path: Path, record: Record) -> None:
@@ -94,10 +118,21 @@ class Lease:
 
     @classmethod
     def acquire(cls, folder: Path, feed: str, seconds: float) -> Lease:
-        """Take the lease of a feed. Raises LeaseHeld if its owner lives.
+        """Take the lease of a feed.
 
+        Raises LeaseHeld if its owner lives, IngestionError if its files cannot be written.
         `seconds`: for how long this owner's heartbeat may stand still.
         """
+        try:
+            return cls._acquire(folder, feed, seconds)
+        except OSError as error:
+            raise IngestionError(
+                f"Feed {feed}: its lease {error.filename2 or error.filename} cannot be written "
+                f"({error.strerror}): mend or remove that file."
+            ) from error
+
+    @classmethod
+    def _acquire(cls, folder: Path, feed: str, seconds: float) -> Lease:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{feed}.json"
         lock = os.open(folder / f"{feed}.lock", os.O_RDWR | os.O_CREAT, 0o600)

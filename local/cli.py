@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import local.commands
 from local.home import WorkspaceError
+from local.visible import visible
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -34,6 +35,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. A fault the user can mend is one line on stderr."""
+    os.umask(0o077)  # whatever a command writes may hold personal data
     arguments = sys.argv[1:] if argv is None else list(argv)
     # The module of the command that is asked for, and no other, is imported: `up` and `sql` are
     # called often.
@@ -43,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except WorkspaceError as error:
-        print(f"lakehouse: {error}", file=sys.stderr)
+        print(visible(f"lakehouse: {error}", keep="\n"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("lakehouse: interrupted", file=sys.stderr)

@@ -1,7 +1,8 @@
-"""Where a workspace lives: folders, ports and the token, all from two environment variables.
+"""Where a workspace lives: folders and ports, from two environment variables, and its token.
 
-`Home.from_environment()` is the only place that decides them, and it decides the same for the
-same environment: nothing is remembered between processes. `profiles.yml` repeats the port rule.
+`Home.from_environment()` is the only place that decides them, and it decides the same for the same
+environment: nothing is remembered between processes but the token, a file of the home.
+`profiles.yml` repeats the port rule; `local/dbt_token.py` tells how dbt comes by the token.
 """
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
+import stat
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -20,7 +25,6 @@ TOPICS = ("user_info", "bpm", "workout")
 FILE_FEEDS = ("registered_users", "gym_logins")
 
 DEFAULT_PORT = 15440
-DEFAULT_TOKEN = "lakehouse-local"  # noqa: S105 - known to all; the loopback is what guards
 PORTS_PER_HOME = 8
 
 # The checkout: this file is <checkout>/local/home.py, also in an editable install.
@@ -39,17 +43,21 @@ def base_port_of(home: str) -> int:
 
 @dataclass(frozen=True)
 class Home:
-    """Folders (absolute paths), ports and token of one workspace."""
+    """Folders (absolute paths), ports and token of one workspace.
+
+    `given_token`, if not empty, stands for the home's own.
+    """
 
     root: Path
     base_port: int
-    token: str = field(default=DEFAULT_TOKEN, repr=False)
+    given_token: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Home:
         """Read LAKEHOUSE_HOME, LAKEHOUSE_PORT and LAKEHOUSE_TOKEN.
 
-        Raises WorkspaceError if the port is no number or leaves no room for 8 ports.
+        Raises WorkspaceError if the port is no number or leaves no room for 8 ports, or the token
+        does not fit into a header.
         """
         env = os.environ if environment is None else environment
         named = env.get("LAKEHOUSE_HOME", "")
@@ -64,8 +72,31 @@ class Home:
             port = int(given)
         else:
             port = base_port_of(named) if named else DEFAULT_PORT
-        token = env.get("LAKEHOUSE_TOKEN", "") or DEFAULT_TOKEN
-        return cls(root=root.resolve(), base_port=port, token=token)
+        token = env.get("LAKEHOUSE_TOKEN", "")
+        if not re.fullmatch(r"(?:[!-~](?:[ -~]*[!-~])?)?", token):
+            raise WorkspaceError(
+                "LAKEHOUSE_TOKEN may hold printable ASCII only and no blank at an end: unset it, "
+                "and the workspace's own is taken."
+            )
+        return cls(root=root.resolve(), base_port=port, given_token=token)
+
+    @property
+    def token(self) -> str:
+        """The secret of this home: who has it may do here what its owner may.
+
+        Made by the first `lakehouse up`. Raises WorkspaceError before that.
+        """
+        if self.given_token:
+            return self.given_token
+        try:
+            found = self.token_file.read_text().strip()
+        except (OSError, ValueError):
+            found = ""
+        if not found:
+            raise WorkspaceError(
+                f"The workspace in {self.root} has no token yet: run `lakehouse up`."
+            )
+        return found
 
     # Ports, all on the loopback.
 
@@ -115,7 +146,12 @@ class Home:
         """
         return f"sc://localhost:{self.connect_port}/;token={quote(self.token, safe='')}"
 
-    # Folders.
+    # Files and folders.
+
+    @property
+    def token_file(self) -> Path:
+        """The token, for its owner's eyes only."""
+        return self.root / "token"
 
     @property
     def landing(self) -> Path:
@@ -161,9 +197,9 @@ class Home:
         return self.root / "tmp"
 
     def create(self) -> None:
-        """Make the folders, readable by their owner only since they hold personal data.
+        """Make folders and token, for their owner only: they hold personal data.
 
-        Raises WorkspaceError if they cannot be made.
+        Raises WorkspaceError if they cannot be made, or the folder is not the user's own.
         """
         try:
             self._create()
@@ -175,6 +211,13 @@ class Home:
 
     def _create(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = self.root.stat()
+        if found.st_uid != os.getuid() or found.st_mode & stat.S_ISVTX:
+            # Nobody may be shut out of a folder that all use, /tmp say.
+            raise WorkspaceError(
+                f"{self.root} belongs to others too: set LAKEHOUSE_HOME to a folder of your own."
+            )
+        self.root.chmod(0o700)
         folders = [
             self.checkpoints,
             self.leases,
@@ -188,11 +231,27 @@ class Home:
         ]
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
+        self._create_token()
+
+    def _create_token(self) -> None:
+        """Whole or not at all, and once, also by two commands at once."""
+        with suppress(FileNotFoundError):
+            self.token_file.chmod(0o600)
+            if self.token_file.read_bytes().strip():
+                return
+            self.token_file.unlink()
+        handle, fresh = tempfile.mkstemp(prefix=".token-", dir=self.root)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+        with suppress(FileExistsError):
+            os.link(fresh, self.token_file)
+        Path(fresh).unlink()
 
     def environment(self) -> dict[str, str]:
-        """Variables that lead another process to this workspace."""
+        """Variables that lead another process to this workspace; it reads the home's own token."""
+        given = {"LAKEHOUSE_TOKEN": self.given_token} if self.given_token else {}
         return {
             "LAKEHOUSE_HOME": str(self.root),
             "LAKEHOUSE_PORT": str(self.base_port),
-            "LAKEHOUSE_TOKEN": self.token,
+            **given,
         }

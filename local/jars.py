@@ -3,6 +3,9 @@
 They are resolved once, by the Ivy that PySpark ships, into a cache that all checkouts of a user
 share: `$LAKEHOUSE_CACHE`, else `$XDG_CACHE_HOME/fitbit-lakehouse`, else `~/.cache/...`. A company
 mirror goes into the file that LAKEHOUSE_IVY_SETTINGS names (Ivy's own settings format).
+
+`jars.lock` has the SHA-256 of each, as `sha256sum --check` reads them: what a repository delivers
+is taken only if it is the same. `python -m local.jars lock` writes it anew, for other revisions.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +48,7 @@ KAFKA_MODULES = (
     ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3"),
 )
 
+LOCK = Path(__file__).with_name("jars.lock")
 _MARKER = "complete.json"
 
 
@@ -71,21 +75,22 @@ def pyspark_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Folder for the jars of these revisions; another revision gets another folder."""
+    """Folder for these very jars; others get another folder."""
     given = os.environ.get("LAKEHOUSE_CACHE")
     if given:
         base = Path(given).expanduser()
     else:
         xdg = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         base = Path(xdg).expanduser() / "fitbit-lakehouse"
-    key = hashlib.sha256(repr((SPARK_MODULES, KAFKA_MODULES)).encode()).hexdigest()[:12]
+    key = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
     return base.resolve() / f"jars-{key}"
 
 
 def resolve(java: Java | None = None) -> Jars:
     """Return the jars, fetching them first if this user does not have them whole.
 
-    Safe to call from several processes at once. Raises WorkspaceError if they cannot be fetched.
+    Safe to call from several processes at once. Raises WorkspaceError if they cannot be fetched or
+    are not those of `jars.lock`.
     """
     folder = cache_folder()
     if not _is_whole(folder):
@@ -96,12 +101,18 @@ def resolve(java: Java | None = None) -> Jars:
     return Jars(spark=folder / "spark", kafka=folder / "kafka")
 
 
+def locked() -> dict[str, str]:
+    """SHA-256 by `<class path>/<file name>`."""
+    lines = (line.split("  ", 1) for line in LOCK.read_text().splitlines())
+    return {name: digest for digest, name in lines}
+
+
 def _is_whole(folder: Path) -> bool:
-    """Whether every jar named by the marker is there in its full length."""
+    """Whether every jar is there in the full length that was checked."""
     try:
         sizes = json.loads((folder / _MARKER).read_text())
-        return bool(sizes) and all((folder / n).stat().st_size == s for n, s in sizes.items())
-    except (OSError, ValueError, AttributeError):
+        return all((folder / name).stat().st_size == sizes[name] for name in locked())
+    except (OSError, ValueError, TypeError, KeyError):
         return False
 
 
@@ -114,11 +125,45 @@ def _lock(path: Path) -> Iterator[None]:
 
 def _fetch(folder: Path, java: Java) -> None:
     """Resolve into a temporary neighbour and rename it, so that a half is never seen."""
+    print("Fetching the jars of Delta and Kafka (60 MB, once a user) ...", file=sys.stderr)
+    with _retrieved(folder.parent, java) as jars:
+        found, wanted = _digests(jars), locked()
+        wrong = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))
+        if wrong:
+            raise WorkspaceError(
+                f"{', '.join(wrong)}: what was fetched is not what {LOCK.name} says; nothing of it "
+                "is kept. Ask who keeps the repository that it came from."
+            )
+        sizes = {name: (jars / name).stat().st_size for name in found}
+        (jars / _MARKER).write_text(json.dumps(sizes, indent=1))
+        if folder.exists():
+            shutil.rmtree(folder)
+        jars.rename(folder)
+
+
+def lock(java: Java | None = None) -> None:
+    """Write `jars.lock` from what the repositories deliver today. Raises WorkspaceError."""
+    cache = cache_folder().parent
+    cache.mkdir(parents=True, exist_ok=True)
+    with _retrieved(cache, java or find_java()) as jars:
+        lines = (f"{digest}  {name}\n" for name, digest in _digests(jars).items())
+        LOCK.write_text("".join(lines))
+
+
+def _digests(jars: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(jars)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(jars.rglob("*.jar"))
+    }
+
+
+@contextmanager
+def _retrieved(near: Path, java: Java) -> Iterator[Path]:
+    """A folder, for the length of the block, with a folder of jars for each class path."""
     ivy = next(iter((pyspark_folder() / "jars").glob("ivy-*.jar")), None)
     if ivy is None:
         raise WorkspaceError("This PySpark has no Ivy jar: run `make install` again.")
-    print("Fetching the jars of Delta and Kafka (60 MB, once a user) ...", file=sys.stderr)
-    work = Path(tempfile.mkdtemp(prefix="fetch-", dir=folder.parent))
+    work = Path(tempfile.mkdtemp(prefix="fetch-", dir=near))
     try:
         (work / "ivy.xml").write_text(_ivy_file())
         command = [
@@ -137,18 +182,13 @@ def _fetch(folder: Path, java: Java) -> None:
             command += ["-settings", settings]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            log = folder.parent / "fetch.log"
+            log = near / "fetch.log"
             log.write_text(done.stdout + done.stderr)
             raise WorkspaceError(
                 f"The jars could not be fetched (details in {log}): check the network, or name "
                 "an Ivy settings file with your mirror in LAKEHOUSE_IVY_SETTINGS, and try again."
             )
-        jars = work / "jars"
-        sizes = {str(p.relative_to(jars)): p.stat().st_size for p in sorted(jars.rglob("*.jar"))}
-        (jars / _MARKER).write_text(json.dumps(sizes, indent=1))
-        if folder.exists():
-            shutil.rmtree(folder)
-        jars.rename(folder)
+        yield work / "jars"
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -185,10 +225,13 @@ def _proxy_options() -> list[str]:
     return options
 
 
-def main() -> int:
-    """`python -m local.jars`, for `make install`: fetch what is missing."""
+def main(arguments: Sequence[str]) -> int:
+    """`python -m local.jars`, for `make install`: fetch what is missing; with `lock`, lock."""
     try:
-        resolve()
+        if list(arguments) == ["lock"]:
+            lock()
+        else:
+            resolve()
     except WorkspaceError as error:
         print(f"lakehouse: {error}", file=sys.stderr)
         return 1
@@ -196,4 +239,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,7 @@
-"""The Kafka broker: one JVM in KRaft mode, which keeps everything it was ever given."""
+"""The Kafka broker: one JVM in KRaft mode, which keeps everything it was ever given.
+
+Clients sign in by SASL PLAIN, as `lakehouse` with the home's token.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import os
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
+from pathlib import Path
+from typing import Any
 
 from local import class_archive
 from local.home import TOPICS, Home, WorkspaceError
@@ -16,6 +21,8 @@ from local.processes import Command
 PARTITIONS = 2
 HEAP = "512m"
 LARGEST_MESSAGE_BYTES = 8 * 1024 * 1024
+USER = "lakehouse"
+_PROTOCOL, _MECHANISM = "SASL_PLAINTEXT", "PLAIN"
 
 _LOGGING = """rootLogger.level = warn
 rootLogger.appenderRef.file.ref = file
@@ -33,18 +40,60 @@ appender.file.strategy.max = 3
 """
 
 
+def client_settings(home: Home) -> dict[str, str]:
+    """What a client of Kafka's own (Java) needs. Raises WorkspaceError before the first `up`."""
+    return {
+        "bootstrap.servers": home.kafka_bootstrap,
+        "security.protocol": _PROTOCOL,
+        "sasl.mechanism": _MECHANISM,
+        "sasl.jaas.config": f"{_login(home)};",
+    }
+
+
+def client_options(home: Home) -> dict[str, Any]:
+    """The same for kafka-python."""
+    return {
+        "bootstrap_servers": home.kafka_bootstrap,
+        "security_protocol": _PROTOCOL,
+        "sasl_mechanism": _MECHANISM,
+        "sasl_plain_username": USER,
+        "sasl_plain_password": home.token,
+    }
+
+
+def client_file(home: Home) -> Path:
+    """The same as a file, for Kafka's own programs; there once the broker has been started."""
+    return home.run / "kafka-client.properties"
+
+
+def _login(home: Home) -> str:
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    return f'{module} required username="{USER}" password="{_quoted(home.token)}"'
+
+
 def settings(home: Home) -> dict[str, str]:
     """The broker's configuration."""
     largest = str(LARGEST_MESSAGE_BYTES)
+    # Who reaches the controller's port could delete topics there: both ports ask who it is.
+    login = f'{_login(home)} user_{USER}="{_quoted(home.token)}";'
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@127.0.0.1:{home.controller_port}",
         "controller.listener.names": "CONTROLLER",
         "listeners": (
-            f"PLAINTEXT://127.0.0.1:{home.kafka_port},CONTROLLER://127.0.0.1:{home.controller_port}"
+            f"BROKER://127.0.0.1:{home.kafka_port},CONTROLLER://127.0.0.1:{home.controller_port}"
         ),
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{home.kafka_port}",
+        "advertised.listeners": f"BROKER://127.0.0.1:{home.kafka_port}",
+        "listener.security.protocol.map": f"BROKER:{_PROTOCOL},CONTROLLER:{_PROTOCOL}",
+        "inter.broker.listener.name": "BROKER",
+        "sasl.enabled.mechanisms": _MECHANISM,
+        "sasl.mechanism.inter.broker.protocol": _MECHANISM,
+        "sasl.mechanism.controller.protocol": _MECHANISM,
+        **{
+            f"listener.name.{listener}.plain.sasl.jaas.config": login
+            for listener in ("broker", "controller")
+        },
         "log.dirs": str(home.kafka),
         "auto.create.topics.enable": "false",
         # Replayed records are months old: by the default they would expire at once, or, with a
@@ -83,8 +132,8 @@ def prepare(home: Home, java: Java, jars: Jars) -> None:
     """
     (home.run / "kafka-log4j2.properties").write_text(_LOGGING.format(folder=home.logs))
     configuration = home.run / "kafka.properties"
-    lines = (f"{key}={_escaped(value)}\n" for key, value in settings(home).items())
-    configuration.write_text("".join(lines))
+    _write(configuration, settings(home))
+    _write(client_file(home), client_settings(home))
     # The formatter writes meta.properties last: with it, the storage is whole.
     if (home.kafka / "meta.properties").exists():
         return
@@ -137,7 +186,7 @@ def answers(home: Home, timeout: float = 3.0) -> bool:
 
     try:
         client = KafkaAdminClient(
-            bootstrap_servers=home.kafka_bootstrap,
+            **client_options(home),
             request_timeout_ms=int(timeout * 1000),
             bootstrap_timeout_ms=int(timeout * 1000),
         )
@@ -158,7 +207,7 @@ def create_topics(home: Home) -> None:
     from kafka.admin import NewTopic
     from kafka.errors import TopicAlreadyExistsError
 
-    client = KafkaAdminClient(bootstrap_servers=home.kafka_bootstrap)
+    client = KafkaAdminClient(**client_options(home))
     try:
         missing = sorted(set(TOPICS) - set(client.list_topics()))
         if missing:
@@ -171,6 +220,18 @@ def create_topics(home: Home) -> None:
 
 def _class_path(jars: Jars) -> str:
     return os.pathsep.join(str(jar) for jar in jars.kafka_jars())
+
+
+def _write(path: Path, properties: dict[str, str]) -> None:
+    """They hold the password."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{key}={_escaped(value)}\n" for key, value in properties.items()))
+
+
+def _quoted(value: str) -> str:
+    """A value between double quotes in a JAAS configuration."""
+    return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _escaped(value: str) -> str:

@@ -103,6 +103,7 @@ def start(home: Home, command: Command, settings: str = "") -> Running:
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=0o077,
         )
     # Reaped when it ends while this command still waits for it; else init does so.
     _children[child.pid] = child

@@ -7,7 +7,7 @@ import logging
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -90,13 +90,14 @@ class Publisher:
     """A producer for many events; use it as a context manager.
 
     `acknowledged` counts the events that the broker confirmed; `on_acknowledged`, if given, is
-    called with each increment. Raises WorkspaceError if no broker answers, the broker is not on
-    the loopback (`allow_remote` lifts that) or a topic is missing.
+    called with each increment. `client`: kafka-python's options that lead to the broker, as
+    `local.kafka.client_options` gives them. Raises WorkspaceError if no broker answers, the broker
+    is not on the loopback (`allow_remote` lifts that) or a topic is missing.
     """
 
     def __init__(
         self,
-        bootstrap: str,
+        client: Mapping[str, Any],
         topics: Iterable[str],
         *,
         allow_remote: bool = False,
@@ -104,7 +105,9 @@ class Publisher:
     ) -> None:
         # Faults reach the user as one sentence; the client's log would bury it.
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
+        bootstrap = str(client["bootstrap_servers"])
         servers = [part.strip() for part in bootstrap.split(",") if part.strip()]
+        client = {**client, "bootstrap_servers": servers}
         if not allow_remote:
             require_loopback(host_of(server) for server in servers)
         self.acknowledged = 0
@@ -112,9 +115,9 @@ class Publisher:
         self._pending: deque[Any] = deque()
         self._partitions: dict[tuple[str, str | None], int] = {}
         try:
-            self._check_cluster(servers, tuple(topics), allow_remote)
+            self._check_cluster(client, tuple(topics), allow_remote)
             self._producer = KafkaProducer(
-                bootstrap_servers=servers,
+                **client,
                 bootstrap_timeout_ms=10_000,
                 acks="all",
                 enable_idempotence=True,
@@ -135,8 +138,10 @@ class Publisher:
             ) from error
 
     @staticmethod
-    def _check_cluster(servers: list[str], topics: tuple[str, ...], allow_remote: bool) -> None:
-        admin = KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=10_000)
+    def _check_cluster(
+        client: Mapping[str, Any], topics: tuple[str, ...], allow_remote: bool
+    ) -> None:
+        admin = KafkaAdminClient(**client, bootstrap_timeout_ms=10_000)
         try:
             # A forwarded local port can lead to a broker that announces itself elsewhere.
             if not allow_remote:

@@ -120,6 +120,9 @@ def settings(home: Home) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
+        # Spark's ports for other executors: there are none here, and nobody else knows the secret,
+        # which each start draws anew.
+        "spark.authenticate": "true",
         "spark.local.dir": str(home.temporary),
         "spark.driver.maxResultSize": "1g",
         # Spark Connect.

@@ -32,6 +32,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         pytest.MonkeyPatch.context() as patch,
     ):
         # Code under test that reads the environment finds this workspace, never the user's own.
+        patch.delenv("LAKEHOUSE_TOKEN", raising=False)
         for name, value in space.home.environment().items():
             patch.setenv(name, value)
         yield space

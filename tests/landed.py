@@ -15,7 +15,9 @@ import pytest
 from kafka import KafkaProducer
 from kafka.serializer import Serializer
 
+from local import kafka
 from local.dbt import WITHOUT_UNIT_TESTS
+from local.home import Home
 from tests.cases.case import Case
 from tests.cases.catalog import CASES
 from tests.oracle import compare, compute
@@ -67,10 +69,10 @@ class _Bytes(Serializer):  # type: ignore[misc]
         return unwrapped
 
 
-def publish(bootstrap: str, cases: tuple[Case, ...]) -> None:
+def publish(home: Home, cases: tuple[Case, ...]) -> None:
     """Send the cases' messages, bytes and nulls as they are stated."""
     producer = KafkaProducer(
-        bootstrap_servers=bootstrap,
+        **kafka.client_options(home),
         acks="all",
         key_serializer=_Bytes(),
         value_serializer=_Bytes(),
@@ -121,7 +123,7 @@ def landed_cases(
     assert landed_example.records
     space = example_workspace
     folder = tmp_path_factory.mktemp("cases")
-    publish(space.home.kafka_bootstrap, CASES)
+    publish(space.home, CASES)
     for feed in FEEDS:
         paths: list[Path] = []
         for case in CASES:

@@ -68,7 +68,9 @@ class Workspace:
     def environment(self) -> dict[str, str]:
         """Of subprocesses: this process's, led to this workspace, without what dbt would read."""
         inherited = {
-            k: v for k, v in os.environ.items() if not k.startswith(("DBT_", "LAKEHOUSE_P"))
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("DBT_", "LAKEHOUSE_P", "LAKEHOUSE_T"))
         }
         # Java takes the last of two: what a developer asks for wins.
         options = f"{self.java_options} {inherited.get('LAKEHOUSE_JAVA_OPTIONS', '')}".strip()

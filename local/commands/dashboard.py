@@ -20,8 +20,9 @@ def register(subparsers: Subparsers) -> None:
         "dashboard",
         help="write the dashboard as one HTML file",
         description="Runs the SQL of dashboards/fitbit.lvdash.json on the SQL endpoint and writes "
-        "one HTML file that needs no server and no network. Single members' heart rates go to a "
-        "file of their own, FILE with the ending .members.html, readable by its owner only.",
+        "one HTML file that needs no server and no network. It shows no group of fewer than 5 "
+        "members, but its rows are of single ones: personal data, readable by its owner only. "
+        "Heart rates through a member's day go to a file of their own, .members.html at its end.",
     )
     parser.add_argument(
         "--out",
@@ -91,7 +92,7 @@ def write(home: Home, out: Path, members: list[str]) -> list[Path]:
     try:
         if chosen is not None:
             text = member_pages.render(chosen, cache=cache, written_at=now)
-            page.write(beside, text, private=True)
+            page.write(beside, text)
         text = render.render(
             definition,
             tables,

@@ -1,4 +1,4 @@
-"""`lakehouse env`: shell exports that lead other programs to this workspace."""
+"""`lakehouse env`: shell exports that lead other programs to this workspace, secrets among them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING
 
+from local import kafka
 from local.home import Home
 
 if TYPE_CHECKING:
@@ -20,6 +21,15 @@ def register(subparsers: Subparsers) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
-    for name, value in Home.from_environment().environment().items():
+    home = Home.from_environment()
+    variables = {
+        **home.environment(),
+        "LAKEHOUSE_TOKEN": home.token,
+        "LAKEHOUSE_KAFKA_BOOTSTRAP": home.kafka_bootstrap,
+        "LAKEHOUSE_KAFKA_USER": kafka.USER,
+        "LAKEHOUSE_KAFKA_PASSWORD": home.token,
+        "LAKEHOUSE_KAFKA_PROPERTIES": str(kafka.client_file(home)),
+    }
+    for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
     return 0

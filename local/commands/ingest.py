@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ingestion import cli
 from ingestion.config import Config, load
 from ingestion.feeds import IngestionError
+from local import kafka
 from local.home import Home
 from local.workspace import require_own
 
@@ -52,5 +53,5 @@ def config_of(home: Home) -> Config:
         leases=str(home.leases),
         spark_remote=home.connect_url,
         metrics_port=home.metrics_port,
-        kafka={"bootstrap.servers": home.kafka_bootstrap},
+        kafka=kafka.client_settings(home),
     )

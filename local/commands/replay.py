@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local import kafka
 from local.envelopes import Envelope, read_file
 from local.home import TOPICS, Home, WorkspaceError
 from local.progress import progress_bar
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     with (
         progress_bar(counts.total(), "events", "replay") as bar,
         Publisher(
-            args.bootstrap or home.kafka_bootstrap,
+            {"bootstrap_servers": args.bootstrap} if args.bootstrap else kafka.client_options(home),
             counts.keys(),
             allow_remote=args.allow_remote,
             on_acknowledged=bar.update,

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from local.home import Home, WorkspaceError
+from local.visible import visible
 from local.warehouse import connection
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def query(home: Home, statement: str, form: str) -> int:
             cursor.execute(statement)
             write_rows(cursor, form)
     except Error as error:
-        print(f"lakehouse: {error}", file=sys.stderr)
+        print(visible(f"lakehouse: {error}", keep="\n"), file=sys.stderr)
         return 1
     return 0
 
@@ -123,7 +124,8 @@ def _json(names: Sequence[str], rows: Iterator[list[Any]]) -> None:
     out.write("[")
     for number, row in enumerate(rows):
         out.write(",\n " if number else "\n ")
-        out.write(_encode(encoder, dict(zip(names, map(plain, row), strict=True))))
+        line = _encode(encoder, dict(zip(names, map(plain, row), strict=True)))
+        out.write(visible(line))
     out.write("\n]\n" if names else "]\n")
 
 
@@ -150,14 +152,17 @@ def _text(value: Any) -> str:
 
 
 def _csv(names: Sequence[str], rows: Iterator[list[Any]]) -> None:
+    # A program wants the values as they are.
+    shown = visible if sys.stdout.isatty() else str
     writer = csv.writer(sys.stdout, lineterminator="\n")
     if names:
-        writer.writerow(names)
+        writer.writerow(map(shown, names))
     for row in rows:
-        writer.writerow(map(_text, row))
+        writer.writerow(shown(_text(value)) for value in row)
 
 
 def _table(names: Sequence[str], rows: Iterator[list[Any]]) -> None:
+    names = [visible(name) for name in names]
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [
         max([len(name), *(len(row[place]) for row in cells)]) for place, name in enumerate(names)
@@ -171,5 +176,5 @@ def _table(names: Sequence[str], rows: Iterator[list[Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
-    text = "null" if value is None else _text(value).replace("\n", " ")
+    text = "null" if value is None else visible(_text(value))
     return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"

@@ -83,11 +83,11 @@ def assemble(
     return re.sub(r"%([A-Z]+)%", lambda match: parts[match.group(1)], asset("page.html"))
 
 
-def write(path: Path, text: str, *, private: bool = False) -> None:
-    """Write a file whole or not at all; a private one is readable by its owner only."""
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all, for its owner only: each page holds personal data."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o644)
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     fresh.replace(path)

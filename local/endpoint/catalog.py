@@ -340,7 +340,7 @@ class Catalog:
 
     # information_schema
 
-    def information(self, view: View, only: Only) -> str:
+    def information(self, view: View) -> str:
         """A sub-query that stands for a view. Raises SparkError for an unknown view."""
         names = _VIEWS.get(view.name)
         if names is None:
@@ -350,7 +350,7 @@ class Catalog:
                 "TABLE_OR_VIEW_NOT_FOUND",
                 "42P01",
             )
-        rows = list(self._information_rows(view.name, only))
+        rows = list(self._information_rows(view.name, view.only))
         alias = f" AS {identifier(view.alias)}" if view.alias else ""
         return f"({_values(names, rows)}){alias}"
 

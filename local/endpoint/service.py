@@ -31,6 +31,7 @@ EXECUTE_SECONDS = 0.5
 POLL_SECONDS = 0.25
 _MAX_ROWS = 10_000
 _MAX_SESSIONS = 200
+_MAX_STATEMENTS = 100  # of a session, that run or have a result to be read
 
 _STATES = {
     State.RUNNING: t.TOperationState.RUNNING_STATE,
@@ -140,6 +141,9 @@ class Service:
         session = self._session(request)
         if session is None:
             return t.TExecuteStatementResp(_invalid("session"))
+        if len(session.operations()) >= _MAX_STATEMENTS:
+            text = f"There are {_MAX_STATEMENTS} open statements: read or close their results."
+            return t.TExecuteStatementResp(_failed(SparkError(text)))
         try:
             arguments = parameters.arguments(request.parameters)
         except SparkError as error:

@@ -163,9 +163,7 @@ class Session:
                 self._record(translation.effects)
                 return result
             translation = result
-        views = {
-            view: self.catalog.information(view, translation.only) for view in translation.views
-        }
+        views = {view: self.catalog.information(view) for view in translation.views}
         text = translation.text(
             lambda part: views[part] if isinstance(part, View) else self._columns_of(part)
         )

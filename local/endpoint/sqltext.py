@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
-      | (?P<comment>--[^\n]*|/\*.*?\*/)
+      | (?P<comment>--(?:\\\n|[^\r\n])*|/\*.*?\*/)
       | (?P<string>[rR](?:'[^']*'|"[^"]*")|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
       | (?P<quoted>`(?:[^`]|``)*`)
       | (?P<word>\w+)
+      | (?P<open>/\*|['"`])
       | (?P<sign>.)""",
     re.DOTALL | re.VERBOSE,
 )
@@ -23,7 +25,8 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of a statement; `kind` is space, comment, string, quoted, word or sign."""
+    """A piece of a statement; `kind` is space, comment, string, quoted, word, sign, or open: the
+    beginning of one of those that has no end."""
 
     kind: str
     text: str
@@ -47,6 +50,9 @@ class Token:
         if self.kind == "quoted":
             return self.text[1:-1].replace("``", "`")
         return self.text
+
+
+_NOTHING = Token("space", "")
 
 
 def tokenize(sql: str) -> list[Token]:
@@ -82,10 +88,31 @@ def split_name(text: str) -> list[str]:
     return Cursor(tokenize(text)).name() or [text]
 
 
-def without_literals(sql: str, limit: int = 2000) -> str:
-    """The shape of a statement: no comment, `?` for every literal and number, at most `limit`."""
-    pieces = []
-    for token in tokenize(sql):
+# What may stand right before a literal; any other word there tells of a quote too many.
+_PREFIXES = frozenset(
+    ("X", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "TIMESTAMP_NTZ", "INTERVAL", "VARIANT")
+)
+
+
+def without_literals(sql: str, limit: int = 2000, *, broken: bool = False) -> str:
+    """The shape of a statement: no comment, `?` for every literal and number, at most `limit`.
+
+    Where a statement is broken nobody knows what was meant for a literal: it ends with `…` before
+    the first quotation mark or comment. The caller may know that it is, or it is seen here.
+    """
+    pieces: list[str] = []
+    tokens = tokenize(sql)
+    broken = broken or _has_a_quote_too_many(tokens)
+    setting = Cursor(tokens).accept("SET")
+    for before, token in pairwise((_NOTHING, *tokens)):
+        if broken and token.kind in ("string", "quoted", "comment", "open"):
+            if before.kind == "word":
+                pieces.pop()  # the first half of a value, maybe
+            pieces.append("…")
+            break
+        if token.text == "=" and setting:
+            pieces.append("= ?")  # it needs no quotation marks
+            break
         if token.kind == "comment":
             continue
         if token.kind == "string" or (token.kind == "word" and token.text[0].isdigit()):
@@ -93,6 +120,21 @@ def without_literals(sql: str, limit: int = 2000) -> str:
         else:
             pieces.append(" " if token.kind == "space" else token.text)
     return "".join(pieces).strip()[:limit]
+
+
+def _has_a_quote_too_many(tokens: list[Token]) -> bool:
+    """A literal, name or comment without an end, or a word that touches a literal."""
+    for before, token in pairwise((_NOTHING, *tokens)):
+        nested = token.text.startswith("/*") and "/*" in token.text[2:]  # as Spark reads them
+        kinds = (before.kind, token.kind)
+        if (
+            token.kind == "open"
+            or (token.kind == "comment" and nested)
+            or kinds == ("string", "word")
+            or (kinds == ("word", "string") and before.upper not in _PREFIXES)
+        ):
+            return True
+    return False
 
 
 class Cursor:

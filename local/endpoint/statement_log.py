@@ -1,7 +1,8 @@
 """One JSON line a statement in `logs/statements.jsonl`.
 
-Literals, numbers and comments are left out, since they may be personal data; with
-LAKEHOUSE_LOG_SQL=1 the whole text is written. Messages of errors never are.
+Literals, numbers and comments are left out, since they may be personal data, and of SQL that does
+not parse all from its first quotation mark on; with LAKEHOUSE_LOG_SQL=1 the whole text is written.
+Messages of errors never are.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import IO, Any
 
 from local.endpoint.sqltext import without_literals
 
+_SYNTAX_ERROR = "42601"
 _LIMIT = 20_000_000  # bytes; then the file becomes `.1`, and that of before goes
 
 
@@ -60,7 +62,8 @@ class StatementLog:
         if rules:
             line["rules"] = list(rules)
         if sql is not None:
-            line["sql"] = sql if self._with_sql else without_literals(sql)
+            broken = sqlstate == _SYNTAX_ERROR
+            line["sql"] = sql if self._with_sql else without_literals(sql, broken=broken)
         with self._lock:
             if self._handle.closed:
                 return

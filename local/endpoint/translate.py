@@ -12,7 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from local.endpoint.governance import KeyConstraint
-from local.endpoint.sqltext import Cursor, Token, identifier, quote, split_name, tokenize
+from local.endpoint.sqltext import (
+    Cursor,
+    Token,
+    identifier,
+    quote,
+    split_name,
+    tokenize,
+    unquote,
+)
 
 SPARK_CATALOG = "spark_catalog"
 # Names under which clients know the one catalog: Unity-style, and of the old metastore.
@@ -26,23 +34,8 @@ Name = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class View:
-    """A view of information_schema that stands in a statement; with an alias of its own."""
-
-    name: str
-    alias: str = ""
-
-
-@dataclass(frozen=True)
-class ColumnsOf:
-    """The columns of a table, in its order, separated by commas. `table` is SQL."""
-
-    table: str
-
-
-@dataclass(frozen=True)
 class Only:
-    """What can matter to a query of information_schema; None is all."""
+    """What can matter of a view of information_schema; None is all."""
 
     schemas: frozenset[str] | None = None
     tables: frozenset[str] | None = None
@@ -50,6 +43,25 @@ class Only:
 
     def wants(self, column: str) -> bool:
         return self.columns is None or column in self.columns
+
+
+@dataclass(frozen=True)
+class View:
+    """A view of information_schema that stands in a statement; with an alias of its own.
+
+    `only` is what can matter of it there.
+    """
+
+    name: str
+    alias: str = ""
+    only: Only = field(default_factory=Only)
+
+
+@dataclass(frozen=True)
+class ColumnsOf:
+    """The columns of a table, in its order, separated by commas. `table` is SQL."""
+
+    table: str
 
 
 # Effects: what is recorded once Spark has run the statement (or at once, if there is no text).
@@ -182,7 +194,6 @@ class Translation:
 
     parts: tuple[str | View | ColumnsOf, ...]
     rules: tuple[str, ...] = ()
-    only: Only = field(default_factory=Only)
     effects: tuple[Effect, ...] = ()
     answer: Answer | None = None
     # Error conditions of Spark that mean "it is so already".
@@ -218,7 +229,7 @@ def translate(sql: str) -> Translation:
             return replace(translation, rules=(*rules, rule.name))
     parts = _information_schema(tokens)
     if any(isinstance(part, View) for part in parts):
-        return Translation(tuple(parts), (*rules, "information-schema"), _only(tokens))
+        return Translation(tuple(parts), (*rules, "information-schema"))
     return Translation(tuple(parts), tuple(rules))
 
 
@@ -304,53 +315,148 @@ def _information_schema(tokens: list[Token]) -> list[str | View]:
             cursor.take()
             continue
         folded = [part.lower() for part in name]
-        if len(name) < 2 or folded[-2] != "information_schema":
+        if "information_schema" not in folded[:-1] or folded[0] not in (
+            *("system", SPARK_CATALOG, "information_schema"),
+        ):
             continue
-        if len(name) == 3 and folded[0] not in ("system", SPARK_CATALOG):
+        view, *column = name[folded.index("information_schema") + 1 :]
+        parts.append(cursor.text(done, start))
+        done = cursor.previous_end
+        if column:  # of a view that stands under its own name
+            parts.append(identifier(view.lower(), *column))
             continue
         after = cursor.peek()
         aliased = after is not None and (
             after.kind == "quoted" or (after.kind == "word" and after.upper not in _AFTER_RELATION)
         )
-        parts.append(cursor.text(done, start))
-        parts.append(View(folded[-1], "" if aliased else folded[-1]))
-        done = cursor.previous_end
+        alias = "" if aliased else view.lower()
+        parts.append(View(view.lower(), alias, _only(tokens, start)))
     parts.append(cursor.text(done))
     return parts
 
 
 _SCHEMA_COLUMNS = ("TABLE_SCHEMA", "SCHEMA_NAME", "CONSTRAINT_SCHEMA")
-
-
-def _only(tokens: list[Token]) -> Only:
-    """Read what the conditions restrict; everything, unless they are plainly conjunctions."""
-    words = [token for token in tokens if token.significant]
-    upper = [token.upper for token in words]
-    named = frozenset(token.name.lower() for token in words if token.is_name)
-    columns = None if "*" in upper else named
-    if "WHERE" not in upper or {"NOT", "CASE", "!", "<"} & set(upper):
-        return Only(columns=columns)
-    schemas: list[str] = []
-    tables: list[str] = []
-    for at in range(upper.index("WHERE"), len(words) - 2):
-        if upper[at + 1] != "=" or words[at + 2].kind != "string":
-            continue
-        qualified = upper[at - 1] == "." and at >= 3
-        before = upper[at - 3] if qualified else upper[at - 1]
-        if before not in ("WHERE", "AND", "OR", "("):
-            continue
-        value = words[at + 2].text[1:-1].lower()
-        if upper[at] in _SCHEMA_COLUMNS:
-            schemas.append(value)
-        elif upper[at] == "TABLE_NAME":
-            tables.append(value)
-    branches = upper.count("OR") + 1
-    # With OR, a condition restricts only if every branch has one of its kind.
-    return Only(
-        frozenset(schemas) if schemas and (branches == 1 or len(schemas) == branches) else None,
-        frozenset(tables) if tables and (branches == 1 or len(tables) == branches) else None,
-        columns,
+_SET_OPERATORS = frozenset(("UNION", "EXCEPT", "INTERSECT", "MINUS", ";"))
+# What ends a condition.
+_AFTER_CONDITION = frozenset(
+    (
+        *("AND", "OR", ")", ";", "GROUP", "HAVING", "ORDER", "SORT", "DISTRIBUTE", "CLUSTER"),
+        *("WINDOW", "LIMIT", "OFFSET"),
     )
+)
+
+# Names of schemas and tables that conditions leave over; None is all.
+_Left = tuple[frozenset[str] | None, frozenset[str] | None]
+_ALL: _Left = (None, None)
+
+
+def _only(tokens: list[Token], at: int) -> Only:
+    """What the conditions leave over of the view whose name stands at this index.
+
+    Everything, unless it is the one relation of its SELECT and they are plain: those of other
+    branches of a UNION, of other sides of a join and of sub-queries are about other rows.
+    """
+    upper = {token.upper for token in tokens}
+    if {"*", "NATURAL", "IDENTIFIER", "TABLE"} & upper:
+        columns = None
+    else:
+        columns = frozenset(token.name.lower() for token in tokens if token.is_name)
+    query = Cursor(_query_around(tokens, at))
+    if not query.accept("SELECT"):
+        return Only()
+    while (token := query.peek()) is not None and token.upper != "FROM":
+        if token.text == "(":
+            query.skip_group()
+        else:
+            query.take()
+    query.accept("FROM")
+    name = query.name() or [""]
+    query.accept("AS")
+    alias = query.name() if (token := query.peek()) and token.upper not in _AFTER_RELATION else None
+    if not query.accept("WHERE"):
+        return Only(columns=columns)
+    words = [token for token in query.tokens[query.index :] if token.significant]
+    if {"CASE", "BETWEEN", "|", ">"} & {token.upper for token in words}:
+        return Only(columns=columns)
+    try:
+        (schemas, tables), _ = _either(words, 0, (alias or name)[-1].lower())
+    except RecursionError:  # parentheses in parentheses: Spark may have a word to say about it
+        return Only(columns=columns)
+    return Only(schemas, tables, columns)
+
+
+def _query_around(tokens: list[Token], at: int) -> list[Token]:
+    """The tokens of the innermost SELECT that this index is part of."""
+
+    def end(steps: range, opening: str, closing: str) -> int:
+        depth = 0
+        for index in steps:
+            text = tokens[index].upper
+            if depth == 0 and (text == closing or text in _SET_OPERATORS):
+                return index
+            depth += (text == opening) - (text == closing)
+        return steps.stop
+
+    first = end(range(at - 1, -1, -1), ")", "(") + 1
+    query = tokens[first : end(range(at, len(tokens)), "(", ")")]
+    words = [token for token in query if token.significant]
+    return words[1:] if words[0].upper in ("ALL", "DISTINCT") else words
+
+
+def _either(words: list[Token], at: int, relation: str) -> tuple[_Left, int]:
+    """What conditions with OR leave over, and the index after them."""
+    found, at = _each(words, at, relation)
+    while at < len(words) and words[at].upper == "OR":
+        other, at = _each(words, at + 1, relation)
+        schemas, tables = (
+            None if a is None or b is None else a | b for a, b in zip(found, other, strict=True)
+        )
+        found = schemas, tables
+    return found, at
+
+
+def _each(words: list[Token], at: int, relation: str) -> tuple[_Left, int]:
+    """The same with AND."""
+    found = _ALL
+    while True:
+        other, at = _condition(words, at, relation)
+        schemas, tables = (
+            b if a is None else a if b is None else a & b for a, b in zip(found, other, strict=True)
+        )
+        found = schemas, tables
+        if at >= len(words) or words[at].upper != "AND":
+            return found, at
+        at += 1
+
+
+def _condition(words: list[Token], start: int, relation: str) -> tuple[_Left, int]:
+    """The same of one condition; what is not understood leaves over all."""
+
+    def upper(at: int) -> str:
+        return words[at].upper if at < len(words) else ";"
+
+    if upper(start) == "(" and upper(start + 1) not in ("SELECT", "WITH", "FROM", "VALUES"):
+        found, at = _either(words, start + 1, relation)
+        if upper(at) == ")" and upper(at + 1) in _AFTER_CONDITION:
+            return found, at + 1
+    at = start
+    if upper(at + 1) == "." and words[at].name.lower() == relation:
+        at += 2
+    if (
+        upper(at + 1) == "="
+        and at + 2 < len(words)
+        and words[at + 2].kind == "string"
+        and upper(at + 3) in _AFTER_CONDITION
+    ):
+        value = frozenset([unquote(words[at + 2].text).lower()])
+        column = words[at].name.upper()
+        schemas = value if column in _SCHEMA_COLUMNS else None
+        return (schemas, value if column == "TABLE_NAME" else None), at + 3
+    at, depth = start, 0
+    while at < len(words) and (depth or upper(at) not in _AFTER_CONDITION):
+        depth += (upper(at) == "(") - (upper(at) == ")")
+        at += 1
+    return _ALL, at
 
 
 # Helpers of the rules

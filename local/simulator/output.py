@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from local import kafka
 from local.envelopes import to_line
 from local.home import TOPICS, Home, WorkspaceError
 from local.landing import land_bytes
@@ -22,6 +23,8 @@ from local.simulator.stream import Simulation, Tally
 from local.workspace import require_own
 
 Progress = Callable[[int], object]
+Broker = Mapping[str, Any]
+"""Options of kafka-python that lead to it."""
 
 _LINES_A_FILE = 500_000
 
@@ -38,7 +41,7 @@ def publish(
     """Publish the topics and land the files. Raises PublishError and WorkspaceError."""
     if not bootstrap:
         require_own(home, "kafka")
-    broker = bootstrap or home.kafka_bootstrap
+    broker = {"bootstrap_servers": bootstrap} if bootstrap else kafka.client_options(home)
     tally = Tally()
     if processes == 1:
         _publish_part(simulation, broker, allow_remote, 0, 1, tally, progress)
@@ -51,7 +54,7 @@ def publish(
 
 def _publish_part(
     simulation: Simulation,
-    broker: str,
+    broker: Broker,
     allow_remote: bool,
     part: int,
     parts: int,
@@ -69,7 +72,7 @@ def _publish_part(
 
 
 def _worker(
-    pipe: Connection, settings: Settings, broker: str, allow_remote: bool, part: int, parts: int
+    pipe: Connection, settings: Settings, broker: Broker, allow_remote: bool, part: int, parts: int
 ) -> None:
     """A process with its own producer; reports counts, then its tally or its fault."""
     tally = Tally()
@@ -88,7 +91,7 @@ def _worker(
 
 def _publish_parts(
     settings: Settings,
-    broker: str,
+    broker: Broker,
     allow_remote: bool,
     processes: int,
     tally: Tally,
@@ -116,7 +119,7 @@ def _publish_parts(
 
 @contextmanager
 def _workers(
-    settings: Settings, broker: str, allow_remote: bool, count: int
+    settings: Settings, broker: Broker, allow_remote: bool, count: int
 ) -> Iterator[list[Connection]]:
     """Processes that publish one part each; none of them outlives the block."""
     context = multiprocessing.get_context("spawn")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.dashboard import render
+from local.dashboard import page, render
 from local.dashboard.definition import Definition
 from local.jars import cache_folder
 from tests.dashboard.browser import chromium
@@ -32,7 +32,7 @@ def definition() -> Definition:
 def _written(folder: Path, definition: Definition, gold: Gold) -> Written:
     path = folder / "fitbit.html"
     tables = render.read(definition, gold)
-    path.write_text(render.render(definition, tables, cache=cache_folder()), encoding="utf-8")
+    page.write(path, render.render(definition, tables, cache=cache_folder()))
     return Written(path, gold)
 
 

@@ -28,7 +28,7 @@ def hundred_members(gold: Gold, tmp_path_factory: pytest.TempPathFactory) -> Wri
     ids = list(gold.query("select user_id from member_activity").column("user_id"))
     path = tmp_path_factory.mktemp("members") / "fitbit.members.html"
     text = members.render(members.read(gold, ids), cache=cache_folder())
-    page.write(path, text, private=True)
+    page.write(path, text)
     return Written(path, gold)
 
 

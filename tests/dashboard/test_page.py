@@ -248,6 +248,14 @@ def test_the_members_page_only_points_to_the_members_file(browser: Any, hundred:
         assert page.locator("#page-member-day svg").count() == 0
 
 
+def test_the_file_says_that_it_is_personal_and_is_its_owners_alone(
+    browser: Any, hundred: Written
+) -> None:
+    with opened(browser, hundred.path, tab=TABS[0]) as page:
+        assert page.locator("footer").inner_text().count("Personal data: ") == 1
+    assert hundred.path.stat().st_mode & 0o077 == 0
+
+
 def test_no_id_of_a_member_is_in_the_file(hundred: Written) -> None:
     text = hundred.path.read_text(encoding="utf-8")
     ids = hundred.gold.query("select user_id from member_activity").column("user_id")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from local import kafka
 from tests.deploy import bundle
 from tests.deploy.bundle import Bundle
 from tests.deploy.conftest import start_task
@@ -35,12 +36,12 @@ def test_the_wheel_fills_bronze(filled: Workspace, job_python: Path, root: Path)
         "FITBIT_INGEST_LANDING": str(home.landing),
         "FITBIT_INGEST_CHECKPOINTS": str(home.checkpoints),
         "FITBIT_INGEST_LEASES": str(home.leases),
-        "FITBIT_INGEST_KAFKA_BOOTSTRAP_SERVERS": home.kafka_bootstrap,
-        "FITBIT_INGEST_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
+        **{
+            f"FITBIT_INGEST_KAFKA_{name.upper().replace('.', '_')}": value
+            for name, value in kafka.client_settings(home).items()
+        },
     }
-    # The workspace's broker asks for no password.
-    given = {n for n in cluster["spark_env_vars"] if "_SASL_" not in n}
-    assert given == set(here)
+    assert set(cluster["spark_env_vars"]) == set(here)
     before = rows(filled)
     done = start_task(
         job_python,

@@ -339,6 +339,51 @@ def test_information_schema_agrees_with_the_calls(client: Client, schema: str, t
     assert {r["table_name"] for r in listed} == {r["TABLE_NAME"] for r in called}
 
 
+def test_information_schema_in_unions_joins_and_subqueries(
+    client: Client, schema: str, table: str
+) -> None:
+    views = "system.information_schema"
+    here = f"table_schema = '{schema}'"
+    tables = client.rows(f"SELECT table_schema, table_name FROM {views}.tables")
+    columns = client.rows(f"SELECT table_schema, table_name FROM {views}.columns")
+    own = [row for row in columns if row == {"table_schema": schema, "table_name": "sample"}]
+    assert len(own) == 5
+    assert 0 < len(own) < len(columns)
+
+    def count(sql: str) -> int:
+        (row,) = client.rows(f"SELECT count(1) AS n FROM ({sql})")
+        return int(row["n"])
+
+    assert count(
+        f"SELECT table_name FROM {views}.columns WHERE {here} AND table_name = 'sample'"
+        f" UNION ALL SELECT table_name FROM {views}.tables"
+    ) == len(own) + len(tables)
+    assert count(
+        f"SELECT t.table_name FROM {views}.tables AS t JOIN {views}.columns AS c"
+        f" ON c.table_name = t.table_name WHERE t.{here} AND t.table_name = 'sample'"
+    ) == sum(row["table_name"] == "sample" for row in columns)
+    assert count(
+        f"SELECT t.table_name FROM {views}.tables t LEFT JOIN {views}.columns c"
+        f" ON c.{here} AND c.table_name = 'sample' AND t.table_name = c.table_name AND t.{here}"
+    ) == len(tables) - 1 + len(own)
+    assert count(
+        f"SELECT table_name FROM {views}.columns WHERE table_name IN"
+        f" (SELECT table_name FROM {views}.tables WHERE {here} AND table_name = 'sample')"
+    ) == sum(row["table_name"] == "sample" for row in columns)
+    (joined,) = client.rows(
+        "SELECT count(DISTINCT system.information_schema.columns.column_name) AS n"
+        f" FROM {views}.tables JOIN {views}.columns USING (table_schema, table_name)"
+        f" WHERE {here} AND information_schema.tables.table_name = 'sample'"
+    )
+    assert joined == {"n": 5}
+    (whole,) = [
+        row
+        for row in client.rows(f"TABLE {views}.tables")
+        if (row["table_schema"], row["table_name"]) == (schema, "sample")
+    ]
+    assert whole["comment"] == "a sample: one"
+
+
 # Governance
 
 

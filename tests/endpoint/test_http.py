@@ -8,13 +8,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from databricks import sql
 from databricks.sql.exc import RequestError
+from thrift.protocol.TBinaryProtocol import TBinaryProtocol
+from thrift.Thrift import TMessageType, TType
+from thrift.transport.TTransport import TMemoryBuffer
 
 from local.endpoint.http import EndpointServer
+from local.endpoint.service import Service as RealService
 from local.endpoint.thrift_api import t
 
 TOKEN = "right-token"
@@ -48,7 +53,7 @@ def server() -> Iterator[EndpointServer]:
 
 
 def request(
-    server: EndpointServer, method: str, path: str, body: bytes = b"", **headers: str
+    server: EndpointServer, method: str, path: str, body: bytes = b"", /, **headers: str
 ) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
     connection.request(method, path, body=body or None, headers=headers)
@@ -138,10 +143,113 @@ def test_a_connection_is_kept_for_the_next_request(server: EndpointServer) -> No
 def test_a_request_that_is_too_large_is_refused(server: EndpointServer) -> None:
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as raw:
         raw.sendall(
-            b"POST /sql/1.0/warehouses/local HTTP/1.1\r\nHost: x\r\n"
+            b"POST /sql/1.0/warehouses/local HTTP/1.1\r\nHost: localhost\r\n"
             b"Authorization: Bearer right-token\r\nContent-Length: 99999999999\r\n\r\n"
         )
         assert raw.recv(64).startswith(b"HTTP/1.1 413 ")
+
+
+FOREIGN = [
+    {"Host": "evil.example"},
+    {"Host": "localhost.evil.example:15440"},
+    {"Host": ""},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://localhost:8000"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_web_pages_are_refused(server: EndpointServer, headers: dict[str, str]) -> None:
+    assert request(server, "GET", "/health", **headers).status == 403
+    given = {"Authorization": f"Bearer {TOKEN}", **headers}
+    assert request(server, "POST", "/sql/1.0/warehouses/local", b"x", **given).status == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:15440", "[::1]:15440"])
+def test_its_own_names_are_known(server: EndpointServer, host: str) -> None:
+    assert request(server, "GET", "/health", Host=host).status == 200
+
+
+def opened(server: EndpointServer) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.server_port), timeout=30)
+
+
+@pytest.mark.parametrize("length", ["-1", "1_000", "+5", "x", "9" * 30])
+def test_an_odd_length_is_refused(server: EndpointServer, length: str) -> None:
+    with opened(server) as raw:
+        raw.sendall(
+            b"POST /sql/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer right-token\r\n"
+            b"Content-Length: " + length.encode() + b"\r\n\r\n"
+        )
+        assert raw.recv(64).startswith(b"HTTP/1.1 411 ")
+
+
+def test_little_is_read_of_a_stranger(server: EndpointServer) -> None:
+    with opened(server) as raw:
+        raw.sendall(b"POST /sql/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
+        # Answered though not a byte of the body has come; then the connection ends.
+        answer = raw.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"Connection: close" in answer
+    with opened(server) as raw:
+        raw.sendall(b"GET /health HTTP/1.1\r\nX: " + b"x" * (33 << 10))
+        assert raw.recv(64).startswith(b"HTTP/1.1 431 ")
+
+
+def test_few_strangers_are_kept_and_none_keeps_the_owner_out(server: EndpointServer) -> None:
+    with ExitStack() as held:
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+        held.callback(connection.close)
+
+        def ask() -> int:
+            given = {"Authorization": f"Bearer {TOKEN}"}
+            connection.request("POST", "/elsewhere", b"x", given)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+
+        assert ask() == 404
+        mine = connection.sock
+        strangers = [held.enter_context(opened(server)) for _ in range(80)]
+        assert ask() == 404
+        assert connection.sock is mine
+        assert [raw.recv(1) for raw in strangers[:10]] == [b""] * 10
+        connect(server, TOKEN).close()
+
+
+def test_a_session_holds_so_many_statements_and_no_more() -> None:
+    class Busy:
+        last_used = 0.0
+
+        def operations(self) -> list[None]:
+            return [None] * 100
+
+    nothing: Any = None
+    service = RealService(nothing, nothing, nothing, nothing)
+    service._sessions[b"1"] = Busy()  # type: ignore[assignment]
+    handle = t.TSessionHandle(t.THandleIdentifier(b"1", b"2"))
+    answer = service.ExecuteStatement(t.TExecuteStatementReq(handle, statement="select 1"))
+    assert answer.status.statusCode == t.TStatusCode.ERROR_STATUS
+    assert "100 open statements: read or close" in answer.status.errorMessage
+
+
+@pytest.mark.parametrize(("elements", "taken"), [(100_000, True), (100_001, False)])
+def test_lists_are_bounded(server: EndpointServer, elements: int, taken: bool) -> None:
+    """An empty struct is one byte of a request, and some hundred as an object."""
+    message = TMemoryBuffer()
+    protocol = TBinaryProtocol(message)
+    protocol.writeMessageBegin("OpenSession", TMessageType.CALL, 1)
+    protocol.writeFieldBegin("req", TType.STRUCT, 1)
+    protocol.writeFieldBegin("unknown", TType.LIST, 9999)
+    protocol.writeListBegin(TType.STRUCT, elements)
+    body = message.getvalue() + bytes(elements + 2)
+    given = {"Authorization": f"Bearer {TOKEN}"}
+    if taken:
+        assert request(server, "POST", "/sql/1.0/warehouses/local", body, **given).status == 200
+    else:
+        with pytest.raises((http.client.HTTPException, ConnectionError)):
+            request(server, "POST", "/sql/1.0/warehouses/local", body, **given)
 
 
 def test_a_taken_port_is_an_error(server: EndpointServer) -> None:

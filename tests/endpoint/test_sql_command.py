@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from local.commands.sql import query
 from tests.support import Workspace, free_base_port
 
 EVERYTHING = (
@@ -55,6 +57,37 @@ def test_table(workspace: Workspace) -> None:
         "-  ---------  ----",
         "1  null       text",
     ]
+
+
+ODD = "CONCAT('a', DECODE(X'1b5d303b781b5b386807c29b7fe280ae0a09', 'UTF-8'))"
+SHOWN = r"a\u001b]0;x\u001b[8h\u0007\u009b\u007f\u202e\n\t"
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_control_characters_of_data_do_nothing(workspace: Workspace, form: str) -> None:
+    done = workspace.run("sql", f"SELECT {ODD} AS s, 1 AS `\x1b[2J`", "--format", form)
+    assert SHOWN in done.stdout
+    assert r"\u001b[2J" in done.stdout
+    assert [c for c in done.stdout if ord(c) < 32 and c != "\n"] == []
+    if form == "json":
+        assert json.loads(done.stdout)[0]["s"].startswith("a\x1b]0;x\x1b[8h\x07")
+
+
+def test_csv_is_true_to_the_values_but_at_a_terminal(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    piped = workspace.run("sql", "SELECT 'a\x1b[8hb' AS s", "--format", "csv")
+    assert piped.stdout == "s\na\x1b[8hb\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert query(workspace.home, "SELECT 'a\x1b[8hb' AS s", "csv") == 0
+    assert capsys.readouterr().out == "s\na\\u001b[8hb\n"
+
+
+def test_control_characters_of_data_do_nothing_in_errors(workspace: Workspace) -> None:
+    done = workspace.run("sql", "SELECT CAST('\x1b[8h' AS INT)", check=False)
+    assert done.returncode == 1
+    assert r"'\u001b[8h'" in done.stderr
+    assert "\x1b" not in done.stderr
 
 
 def test_no_rows_and_no_columns(workspace: Workspace) -> None:

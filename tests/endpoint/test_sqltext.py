@@ -74,3 +74,43 @@ def test_cursor_reads_names_lists_and_groups() -> None:
 def test_the_shape_of_a_statement_has_no_values() -> None:
     sql = "/* user 7 */ select name, 42 from t where id = 'ann' and x > 1.5 -- secret"
     assert without_literals(sql) == "select name, ? from t where id = ? and x > ?.?"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select x from t where name = 'O'Brien'",
+        "select x from t where name = 'O'Brien' or name = 'D'Brien'",
+        "select x from t where name = 'it's Brien and x = 1",
+        "select x from t where name = 'Brien",
+        'select x from t where name = "Brien',
+        "select x from t where name = `Brien",
+        "select x from t where name = `Brien' and y = 'a`b'",
+        "select x from t where name = /* of Brien",
+        "select x from t where name = /* a /* b */ Brien */ 'b'",
+        "select x from t where name = Brien'",
+        "select x from t where name = 'a' 'b'Brien",
+    ],
+)
+def test_the_shape_of_broken_sql_ends_before_what_may_be_a_value(sql: str) -> None:
+    shape = without_literals(sql)
+    assert shape.startswith("select x from t where name =")
+    assert shape.endswith("…")
+    assert "Brien" not in shape + without_literals(sql, broken=True)
+
+
+@pytest.mark.parametrize(
+    ("sql", "shape"),
+    [
+        ("select x'00ff', DATE'2024-01-01', r'a\\', 'a' 'b'", "select x?, DATE?, ?, ? ?"),
+        ("select 1 -- a \\\nBrien\n, 2", "select ? \n, ?".replace("\n", " ")),
+        ("select 1 -- a\r, b", "select ?  , b"),
+        ("SET spark.hadoop.key = Brien", "SET spark.hadoop.key = ?"),
+    ],
+)
+def test_the_shape_of_sql_that_reads_oddly(sql: str, shape: str) -> None:
+    assert without_literals(sql) == shape
+
+
+def test_what_the_caller_knows_to_be_broken() -> None:
+    assert without_literals("select 1 frm `t` where a = 'b'", broken=True) == "select ? frm …"

@@ -18,7 +18,6 @@ from local.endpoint.translate import (
     DroppedColumns,
     DroppedSchema,
     Nothing,
-    Only,
     Renamed,
     Replaced,
     SetMask,
@@ -98,50 +97,114 @@ def test_what_is_no_catalog_stays(sql: str) -> None:
 def test_views_of_information_schema_are_cut_out() -> None:
     translation = translate(
         "SELECT kcu.column_name FROM `lakehouse`.information_schema.key_column_usage kcu\n"
-        "JOIN system.information_schema.tables ON true WHERE table_schema = 'Gold'"
+        "JOIN system.information_schema.tables ON system.information_schema.tables.table_name = 'a'"
     )
-    assert translation.views == [View("key_column_usage"), View("tables", "tables")]
-    assert translation.only.schemas == frozenset({"gold"})
-    assert translation.only.tables is None
-    assert translation.only.wants("column_name")
-    assert not translation.only.wants("comment")
+    assert [(view.name, view.alias) for view in translation.views] == [
+        ("key_column_usage", ""),
+        ("tables", "tables"),
+    ]
     rendered = translation.text(lambda part: f"<{part.name}>" if isinstance(part, View) else "?")
     assert rendered == (
         "SELECT kcu.column_name FROM <key_column_usage> kcu\n"
-        "JOIN <tables> ON true WHERE table_schema = 'Gold'"
+        "JOIN <tables> ON `tables`.`table_name` = 'a'"
     )
 
 
 A, B = "table_schema = 'a'", "table_name = 'b'"
+TABLES, COLUMNS = (f"system.information_schema.{view}" for view in ("tables", "columns"))
+Left = tuple[set[str] | None, set[str] | None]
+ALL: Left = (None, None)
+ONLY_A: Left = ({"a"}, None)
+ONLY_B: Left = (None, {"b"})
 
 
 @pytest.mark.parametrize(
     ("condition", "only"),
     [
         (f"{A} AND {B}", ({"a"}, {"b"})),
-        (f"t.{A} and t.{B}", ({"a"}, {"b"})),
+        (f"t.{A} and t.{B};", ({"a"}, {"b"})),
         (f"(({A} AND {B}) OR (table_schema = 'c' AND table_name = 'd'))", ({"a", "c"}, {"b", "d"})),
         (f"{A} OR table_schema = 'c'", ({"a", "c"}, None)),
+        (f"{A} AND ({B} OR comment IS NULL)", ({"a"}, None)),
+        (f"NOT x AND {A} GROUP BY x", ({"a"}, None)),
+        (f"{A} AND table_schema = 'c'", (set(), None)),
+        (f"x IN (SELECT y FROM z WHERE {B}) AND {A}", ({"a"}, None)),
         # These restrict nothing, or not what they seem to.
-        (f"{A} OR table_type = 'VIEW'", (None, None)),
-        (f"{A} OR {B}", (None, None)),
-        (f"NOT ({A})", (None, None)),
-        ("table_schema <> 'a'", (None, None)),
-        (f"CASE WHEN {A} THEN true ELSE false END", (None, None)),
-        (f"{A} AND ({B} OR comment IS NULL)", (None, None)),
-        ("table_schema LIKE 'a%'", (None, None)),
+        (f"{A} OR table_type = 'VIEW'", ALL),
+        (f"{A} OR {B}", ALL),
+        (f"NOT ({A})", ALL),
+        (f"NOT {A}", ALL),
+        ("table_schema <> 'a'", ALL),
+        (f"CASE WHEN x AND {A} AND y THEN true ELSE false END", ALL),
+        ("table_schema LIKE 'a%'", ALL),
+        (f"(SELECT x = 1 AND {A} FROM z)", ALL),
+        (f"EXISTS (SELECT 1 FROM z WHERE x AND {A})", ALL),
+        (f"{A} || 'b'", ALL),
+        (f"{A} 'b'", ALL),
+        (f"{A} = false", ALL),
+        (f"coalesce(x AND {A}, true)", ALL),
+        (f"x BETWEEN y AND {A}", ALL),
+        (f"other.{A}", ALL),
+        (f"x GROUP BY x HAVING y AND {A}", ALL),
+        ("(" * 5000 + A, ALL),
+    ],
+    ids=lambda value: str(value)[:80],
+)
+def test_conditions_on_information_schema(condition: str, only: Left) -> None:
+    (view,) = translate(f"SELECT x FROM {TABLES} t WHERE {condition}").views
+    assert (view.only.schemas, view.only.tables) == only
+
+
+@pytest.mark.parametrize(
+    ("sql", "only"),
+    [
+        (
+            f"SELECT x FROM {TABLES} WHERE {A} UNION ALL SELECT x FROM {COLUMNS}",
+            [ONLY_A, ALL],
+        ),
+        (
+            f"SELECT x FROM {TABLES} EXCEPT (SELECT x FROM {COLUMNS} WHERE {B})",
+            [ALL, ONLY_B],
+        ),
+        (
+            f"WITH t AS (SELECT x FROM {TABLES} WHERE {A}) SELECT x FROM {COLUMNS}",
+            [ONLY_A, ALL],
+        ),
+        (f"SELECT x FROM {TABLES} JOIN {COLUMNS} USING (x) WHERE {A}", [ALL, ALL]),
+        (f"SELECT x FROM {TABLES} t, {COLUMNS} c WHERE t.{A}", [ALL, ALL]),
+        (f"SELECT x FROM {TABLES} t LEFT JOIN {COLUMNS} c ON c.{A}", [ALL, ALL]),
+        (
+            f"SELECT x FROM {TABLES} WHERE x IN (SELECT y FROM {COLUMNS} WHERE {B}) AND {A}",
+            [ONLY_A, ONLY_B],
+        ),
+        (f"SELECT x, (SELECT y FROM {COLUMNS} WHERE {B}) FROM {TABLES}", [ONLY_B, ALL]),
+        (f"FROM {TABLES} |> LIMIT 5 |> WHERE {A}", [ALL]),
+        (f"SELECT x FROM {TABLES} AS t(table_schema, x) WHERE {A}", [ALL]),
+        (f"SELECT x FROM (SELECT x FROM {TABLES} LIMIT 1) WHERE {A}", [ALL]),
     ],
 )
-def test_conditions_on_information_schema(
-    condition: str, only: tuple[set[str] | None, set[str] | None]
+def test_conditions_are_about_the_view_of_their_own_select(sql: str, only: list[Left]) -> None:
+    views = translate(sql).views
+    assert [(view.only.schemas, view.only.tables) for view in views] == only
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        (f"select table_name from {TABLES}", False),
+        (f"select table_name, comment from {TABLES}", True),
+        (f"select * from {TABLES}", True),
+        (f"select t.* from {TABLES} t", True),
+        (f"table {TABLES}", True),
+        (f"from {TABLES}", True),
+        (f"select x from {TABLES} natural join {COLUMNS}", True),
+        (f"select identifier('comment') from {TABLES}", True),
+    ],
+)
+def test_columns_that_cost_a_statement_a_table_are_read_if_they_may_be_seen(
+    sql: str, wanted: bool
 ) -> None:
-    found = translate(f"SELECT x FROM system.information_schema.tables WHERE {condition}").only
-    assert (found.schemas, found.tables) == only
-
-
-def test_a_star_wants_every_column() -> None:
-    translation = translate("select * from system.information_schema.tables")
-    assert translation.only == Only()
+    assert translate(sql).views[0].only.wants("comment") == wanted
 
 
 def test_answers_made_here() -> None:

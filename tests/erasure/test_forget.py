@@ -46,7 +46,7 @@ class Story:
 
 def take_in(space: Workspace, case: Case, folder: Path) -> None:
     """Send a case's messages, land its files, ingest, and build."""
-    publish(space.home.kafka_bootstrap, (case,))
+    publish(space.home, (case,))
     for file in case.files:
         path = folder / file.name
         path.write_bytes(file.content)

@@ -17,7 +17,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
 
-from local import processes
+from local import kafka, processes
 from local.home import CHECKOUT
 from tests.support import PATIENCE_SECONDS, Workspace, until
 
@@ -57,14 +57,14 @@ class Drills:
 
     def producer(self) -> Any:
         return KafkaProducer(
-            bootstrap_servers=self.home.kafka_bootstrap,
+            **kafka.client_options(self.home),
             acks="all",
             linger_ms=20,
             max_request_size=2_000_000,
         )
 
     def admin(self) -> Any:
-        return KafkaAdminClient(bootstrap_servers=self.home.kafka_bootstrap)
+        return KafkaAdminClient(**kafka.client_options(self.home))
 
     @contextmanager
     def producing(self, topic: str, pause_seconds: float = 0.002) -> Iterator[None]:

@@ -7,17 +7,26 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ingestion import lease
+from ingestion.feeds import IngestionError
 from ingestion.lease import Lease, LeaseHeld, Record
 from local.warden import Warden
 
 Owner = tuple["subprocess.Popen[str]", str]
+
+
+def session(name: str) -> str:
+    """A session's id."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+
 
 _HOLDER = """
 import sys, time
@@ -94,7 +103,7 @@ def test_a_revoked_or_overtaken_lease_is_lost_and_left_alone(tmp_path: Path) -> 
         assert record is not None
         lease.write(path, replace(record, revoked=True))
         assert held.is_lost()
-        newer = replace(record, sessions=("another",), beat=0)
+        newer = replace(record, sessions=(session("another"),), beat=0)
         lease.write(path, newer)
         assert held.is_lost()
     assert lease.read(path) == newer
@@ -102,7 +111,9 @@ def test_a_revoked_or_overtaken_lease_is_lost_and_left_alone(tmp_path: Path) -> 
 
 def test_an_owner_on_another_host_counts_as_alive_while_its_heart_beats(tmp_path: Path) -> None:
     path = tmp_path / "bpm.json"
-    record = Record("bpm", "elsewhere", 1, ("session",), "2026-01-01T00:00:00Z", seconds=0.5)
+    record = Record(
+        "bpm", "elsewhere", 1, (session("session"),), "2026-01-01T00:00:00Z", seconds=0.5
+    )
     lease.write(path, record)
     ended = threading.Event()
 
@@ -121,13 +132,70 @@ def test_an_owner_on_another_host_counts_as_alive_while_its_heart_beats(tmp_path
         ended.set()
         heart.join()
     with Lease.acquire(tmp_path, "bpm", 0.3) as taken:
-        assert taken.orphans == ("session",)
+        assert taken.orphans == (session("session"),)
 
 
-def test_a_damaged_lease_file_is_no_obstacle(tmp_path: Path) -> None:
-    (tmp_path / "bpm.json").write_text("{")
+GOOD: dict[str, Any] = {
+    "feed": "bpm",
+    "host": "elsewhere",
+    "pid": 1,
+    "sessions": [session("session")],
+    "since": "2026-01-01T00:00:00Z",
+}
+BAD: list[str] = [
+    "",
+    "{",
+    "[]",
+    '"text"',
+    "null",
+    "[" * 30_000,
+    "{}",
+    *(
+        json.dumps({**GOOD, name: value})
+        for name, value in (
+            ("sessions", []),
+            ("sessions", "text"),
+            ("sessions", ["no uuid"]),
+            ("sessions", [1]),
+            ("sessions", {}),
+            ("seconds", "ten"),
+            ("seconds", float("nan")),
+            ("seconds", 1e300),
+            ("seconds", -1),
+            ("pid", "1"),
+            ("beat", None),
+            ("revoked", "no"),
+            ("host", "\x1b[2J"),
+            ("host", None),
+            ("more", 1),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("text", BAD, ids=lambda text: text[:100])
+def test_a_bad_lease_file_is_no_lease_and_nobody_elses_concern(tmp_path: Path, text: str) -> None:
+    assert lease.read(tmp_path / "good.json") is None
+    (tmp_path / "good.json").write_text(json.dumps(GOOD))
+    assert lease.read(tmp_path / "good.json") is not None
+    (tmp_path / "bpm.json").write_text(text)
+    assert lease.read(tmp_path / "bpm.json") is None
+    stopper = Stopper()
+    warden = Warden(tmp_path, "sc://x", stop_queries=stopper)
+    warden.look(now=100.0)
+    warden.look(now=111.0)
+    assert stopper.stopped == [session("session")]
     with Lease.acquire(tmp_path, "bpm", 10) as taken:
         assert taken.orphans == ()
+
+
+@pytest.mark.parametrize("name", ["bpm.json", "bpm.lock"])
+def test_a_lease_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(IngestionError, match=rf"Feed bpm: its lease .*{name} cannot be written"):
+        Lease.acquire(tmp_path, "bpm", 10)
+    with Lease.acquire(tmp_path, "workout", 10):
+        pass
 
 
 class Stopper:
@@ -146,7 +214,9 @@ def test_the_warden_stops_the_queries_of_a_silent_owner(tmp_path: Path) -> None:
     stopper = Stopper()
     warden = Warden(tmp_path, "sc://x", stop_queries=stopper)
     path = tmp_path / "bpm.json"
-    record = Record("bpm", "here", 1, ("session", "older"), "2026-01-01T00:00:00Z")
+    record = Record(
+        "bpm", "here", 1, (session("session"), session("older")), "2026-01-01T00:00:00Z"
+    )
     lease.write(path, record)
     warden.look(now=100.0)
     warden.look(now=109.9)
@@ -160,20 +230,20 @@ def test_the_warden_stops_the_queries_of_a_silent_owner(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["revoked"]
     warden.look(now=122.0)
     warden.look(now=140.0)
-    assert stopper.stopped == ["session", "older"]
+    assert stopper.stopped == [session("session"), session("older")]
     assert not path.exists()
 
 
 def test_the_warden_has_as_much_patience_as_the_lease_asks_for(tmp_path: Path) -> None:
     stopper = Stopper()
     warden = Warden(tmp_path, "sc://x", stop_queries=stopper)
-    record = Record("bpm", "here", 1, ("session",), "2026-01-01T00:00:00Z", seconds=60)
+    record = Record("bpm", "here", 1, (session("session"),), "2026-01-01T00:00:00Z", seconds=60)
     lease.write(tmp_path / "bpm.json", record)
     warden.look(now=0.0)
     warden.look(now=59.0)
     assert stopper.stopped == []
     warden.look(now=60.0)
-    assert stopper.stopped == ["session"]
+    assert stopper.stopped == [session("session")]
 
 
 def test_the_warden_leaves_an_owner_alone_that_is_only_slow(tmp_path: Path) -> None:
@@ -195,7 +265,9 @@ def test_one_session_that_hangs_does_not_keep_the_warden_from_the_others(tmp_pat
 
     warden = Warden(tmp_path, "sc://x", stop_queries=stop)
     for feed in ("bpm", "workout"):
-        lease.write(tmp_path / f"{feed}.json", Record(feed, "here", 1, (feed,), "2026-01-01"))
+        lease.write(
+            tmp_path / f"{feed}.json", Record(feed, "here", 1, (session(feed),), "2026-01-01")
+        )
     warden.look(now=0.0)
     warden.look(now=10.0)
     assert not list(tmp_path.glob("*.json"))
@@ -211,8 +283,8 @@ def test_a_beat_does_not_bring_back_a_lease_that_was_given_back(tmp_path: Path) 
 
 def test_the_warden_leaves_a_new_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "bpm.json"
-    old = Record("bpm", "here", 1, ("old",), "2026-01-01T00:00:00Z")
-    new = replace(old, pid=2, sessions=("new",))
+    old = Record("bpm", "here", 1, (session("old"),), "2026-01-01T00:00:00Z")
+    new = replace(old, pid=2, sessions=(session("new"),))
 
     def taken_over_meanwhile(remote: str, session_id: str) -> int:
         lease.write(path, new)

@@ -14,6 +14,7 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import NewTopic
 from kafka.structs import TopicPartition
 
+from local import kafka
 from local.envelopes import Envelope, Nested, read_file, to_line
 from local.home import TOPICS, WorkspaceError
 from local.producer import Publisher, PublishError
@@ -25,7 +26,7 @@ from tests.support import Workspace
 
 
 def ends(space: Workspace) -> dict[TopicPartition, int]:
-    consumer = KafkaConsumer(bootstrap_servers=space.home.kafka_bootstrap)
+    consumer = KafkaConsumer(**kafka.client_options(space.home))
     try:
         places = [TopicPartition(t, p) for t in TOPICS for p in consumer.partitions_for_topic(t)]
         found: dict[TopicPartition, int] = consumer.end_offsets(places)
@@ -37,7 +38,7 @@ def ends(space: Workspace) -> dict[TopicPartition, int]:
 def published_since(space: Workspace, before: dict[TopicPartition, int]) -> list[Envelope]:
     """Records behind `before`, partition by partition in their order."""
     after = ends(space)
-    consumer = KafkaConsumer(bootstrap_servers=space.home.kafka_bootstrap)
+    consumer = KafkaConsumer(**kafka.client_options(space.home))
     found: list[Envelope] = []
     try:
         for place, end in after.items():
@@ -104,7 +105,7 @@ def test_nothing_is_sent_if_a_line_is_wrong(workspace: Workspace, tmp_path: Path
 def test_keys_keep_their_order_and_their_partition(workspace: Workspace) -> None:
     before = ends(workspace)
     sent = [Envelope("bpm", f"order-{n % 7}", str(n), 1_400_000_000_000 + n) for n in range(5000)]
-    with Publisher(workspace.home.kafka_bootstrap, ["bpm"]) as publisher:
+    with Publisher(kafka.client_options(workspace.home), ["bpm"]) as publisher:
         publisher.send(sent)
         assert publisher.flush() == 5000
     got = published_since(workspace, before)
@@ -206,7 +207,7 @@ def test_replay_of_real_heart_rates(workspace: Workspace, tmp_path: Path) -> Non
 
 def test_a_refused_event_is_told_with_the_counts(workspace: Workspace) -> None:
     """A topic that takes small messages only: the events before the big one are counted."""
-    admin = KafkaAdminClient(bootstrap_servers=workspace.home.kafka_bootstrap)
+    admin = KafkaAdminClient(**kafka.client_options(workspace.home))
     try:
         small = NewTopic("small", 1, 1, topic_configs={"max.message.bytes": "2000"})
         admin.create_topics([small])
@@ -214,7 +215,7 @@ def test_a_refused_event_is_told_with_the_counts(workspace: Workspace) -> None:
         big = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20_000))
         with (
             pytest.raises(PublishError, match=r"event 4 .*3 events were acknowledged"),
-            Publisher(workspace.home.kafka_bootstrap, ["small"]) as publisher,
+            Publisher(kafka.client_options(workspace.home), ["small"]) as publisher,
         ):
             publisher.send(Envelope("small", "k", str(n)) for n in range(3))
             publisher.flush()
@@ -227,6 +228,6 @@ def test_a_refused_event_is_told_with_the_counts(workspace: Workspace) -> None:
 
 def test_missing_topic_and_missing_broker(workspace: Workspace) -> None:
     with pytest.raises(WorkspaceError, match="no topic nowhere"):
-        Publisher(workspace.home.kafka_bootstrap, ["nowhere"])
+        Publisher(kafka.client_options(workspace.home), ["nowhere"])
     with pytest.raises(WorkspaceError, match="lakehouse up"):
-        Publisher(f"127.0.0.1:{workspace.home.base_port + 7}", ["bpm"])
+        Publisher({"bootstrap_servers": f"127.0.0.1:{workspace.home.base_port + 7}"}, ["bpm"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -77,32 +77,73 @@ echo jars > "$folder/kafka/b.jar"
 """
 
 
-def test_jars_are_fetched_once_also_by_two_processes_at_once(tmp_path: Path) -> None:
+@pytest.fixture
+def two_jars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lock of what FETCHES delivers."""
+    lock = tmp_path / "jars.lock"
+    files = (("kafka/b.jar", b"jars\n"), ("spark/a.jar", b"jar\n"))
+    lock.write_text("".join(f"{hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in files))
+    monkeypatch.setattr(jars, "LOCK", lock)
+    monkeypatch.setenv("LAKEHOUSE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    return lock
+
+
+def test_the_lock_has_a_jar_of_each_module() -> None:
+    names = set(jars.locked())
+    for part, modules in (("spark", jars.SPARK_MODULES), ("kafka", jars.KAFKA_MODULES)):
+        assert {f"{part}/{name}-{revision}.jar" for _, name, revision in modules} <= names
+    assert {name for name in names if name.startswith("spark/")} == {
+        f"spark/{name}-{revision}.jar" for _, name, revision in jars.SPARK_MODULES
+    }
+    for name, digest in jars.locked().items():
+        content = (jars.resolve().spark.parent / name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("jar >", "jam >"), ("a.jar", "c.jar"), ("echo jar >", "true ")]
+)
+def test_other_jars_than_those_of_the_lock_are_refused(
+    two_jars: Path, tmp_path: Path, old: str, new: str
+) -> None:
+    java = Java(fake_java(tmp_path, FETCHES.replace(old, new)), 17)
+    with pytest.raises(WorkspaceError, match=r"spark/a\.jar.*is not what jars\.lock says"):
+        jars.resolve(java)
+    assert [p.name for p in (tmp_path / "cache").iterdir() if p.is_dir()] == []
+
+
+def test_the_lock_is_written_from_what_is_delivered(two_jars: Path, tmp_path: Path) -> None:
+    before = two_jars.read_text()
+    two_jars.write_text("")
+    jars.lock(Java(fake_java(tmp_path, FETCHES), 17))
+    assert two_jars.read_text() == before
+
+
+def test_jars_are_fetched_once_also_by_two_processes_at_once(
+    two_jars: Path, tmp_path: Path
+) -> None:
     java = fake_java(tmp_path, FETCHES)
-    calls = tmp_path / "calls"
     code = (
         "from pathlib import Path; from local import jars; from local.java import Java;"
+        f"jars.LOCK = Path({str(two_jars)!r});"
         f"print(*[p.name for p in jars.resolve(Java(Path({str(java)!r}), 17)).spark_jars()])"
     )
-    environment = {**os.environ, "LAKEHOUSE_CACHE": str(tmp_path / "cache"), "CALLS": str(calls)}
     both = [
         subprocess.Popen(
             [sys.executable, "-c", code],
             cwd=CHECKOUT,
-            env=environment,
             stdout=subprocess.PIPE,
             text=True,
         )
         for _ in range(2)
     ]
     assert [process.communicate()[0].strip() for process in both] == ["a.jar", "a.jar"]
-    assert calls.read_text() == "called\n"
+    assert (tmp_path / "calls").read_text() == "called\n"
 
 
-def test_a_damaged_cache_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_cache_is_fetched_again(two_jars: Path, tmp_path: Path) -> None:
     java = Java(fake_java(tmp_path, FETCHES), 17)
-    monkeypatch.setenv("LAKEHOUSE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
     found = jars.resolve(java)
     jar = found.kafka_jars()[0]
     jar.write_text("")

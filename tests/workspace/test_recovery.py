@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from local import processes
+from local import kafka, processes
 from local.home import Home
 from tests.support import Workspace
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.timeout(900)
 def publish(home: Home, value: bytes) -> None:
     from kafka import KafkaProducer
 
-    producer = KafkaProducer(bootstrap_servers=home.kafka_bootstrap, acks="all")
+    producer = KafkaProducer(**kafka.client_options(home), acks="all")
     producer.send("bpm", value=value, key=b"device", partition=0).get(timeout=30)
     producer.close()
 
@@ -25,7 +26,7 @@ def published(home: Home) -> list[bytes]:
     from kafka import KafkaConsumer, TopicPartition
 
     partition = TopicPartition("bpm", 0)
-    consumer = KafkaConsumer(bootstrap_servers=home.kafka_bootstrap)
+    consumer = KafkaConsumer(**kafka.client_options(home))
     consumer.assign([partition])
     consumer.seek_to_beginning(partition)
     end = consumer.end_offsets([partition])[partition]
@@ -42,8 +43,10 @@ def test_kill_9_of_each_part_beside_another_workspace(
 ) -> None:
     neighbour = workspace.pids()
     space = fresh_workspace()
+    # A token of the user's own, with all that logins, URLs and files of settings write otherwise.
+    home = replace(space.home, given_token="""it's "a" \\ to;ken=% #! ok""")
+    space = replace(space, home=home)
     space.run("up")
-    home = space.home
     publish(home, b"kept")
     space.sql("create table gold.kept as select 42 as answer, cast('2020-01-01' as date) as day")
     before = space.pids()

@@ -98,7 +98,7 @@ def send(space: Workspace, batch: Sequence[Entry]) -> None:
         for entry in batch
         if entry.feed in KAFKA_FEEDS
     )
-    publish(space.home.kafka_bootstrap, (Case("sent", "", messages),))
+    publish(space.home, (Case("sent", "", messages),))
     for feed in FILE_FEEDS:
         lines: dict[str, list[str]] = {}
         for entry in batch:
