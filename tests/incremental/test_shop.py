@@ -304,3 +304,11 @@ def test_tables_of_models_that_are_gone_are_dropped(toy: Shop) -> None:
         "bands",
         "theirs",
     }
+
+
+def test_an_edit_of_the_mechanism_computes_all_whole(toy: Shop) -> None:
+    toy.edit("macros/incremental/history.sql", "{% set counts = {", "{% set  counts = {")
+    said = toy.build()
+    assert {said[name] for name in (*TABLES, "customer_history")} == {"WHOLE: code"}
+    toy.assert_right()
+    _nothing_new(toy)
