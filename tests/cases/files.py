@@ -308,4 +308,37 @@ def _envelopes() -> Case:
     )
 
 
-CASES = (_csv(), _headers(), _ndjson(), _ndjson_with_csv_in_its_name(), _registered(), _envelopes())
+def _long_columns() -> Case:
+    """A megabyte in each column; the record alone suffers."""
+    registration = {
+        "user_id": "wide-u",
+        "device_id": "wide-d",
+        "mac_address": mac("wide-m"),
+        "registration_timestamp": str(MIDNIGHT),
+    }
+    login = {"mac_address": mac("wide-m"), "gym": "wide-g", "login": str(MIDNIGHT), "logout": ""}
+    texts = ("x" * 900_000, "9" * 900_000, ":" * 900_000)
+    files = []
+    for feed, row in (("registered_users", registration), ("gym_logins", login)):
+        lines = [",".join(row)]
+        for number, column in enumerate(row):
+            lines.append(",".join({**row, column: texts[number % 3]}.values()))
+        fates = tuple(LOGOUT_IGNORED if column == "logout" else WRONG for column in row)
+        files.append(Landed(feed, f"wide_{feed}.csv", "\n".join(lines).encode(), fates))
+    return Case(
+        "wide",
+        "No column, however long, does more than reject its record.",
+        files=tuple(files),
+        rows={"device_registrations": [], "gym_visits": [_visit("wide-m", "wide-g", 0, None)]},
+    )
+
+
+CASES = (
+    _csv(),
+    _headers(),
+    _ndjson(),
+    _ndjson_with_csv_in_its_name(),
+    _registered(),
+    _envelopes(),
+    _long_columns(),
+)

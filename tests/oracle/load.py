@@ -231,13 +231,14 @@ def split_csv(line: str) -> list[str] | None:
     """The fields of one CSV line; None if it has an odd number of quotation marks."""
     if line.count('"') % 2:
         return None
-    fields, marks = [""], 0
-    for character in line:
-        marks += character == '"'
-        if character == "," and marks % 2 == 0:
-            fields.append("")
+    fields: list[str] = []
+    is_open = False
+    for part in line.split(","):
+        if is_open:
+            fields[-1] += f",{part}"
         else:
-            fields[-1] += character
+            fields.append(part)
+        is_open ^= part.count('"') % 2 == 1
     return [_unquoted(trimmed(field)) for field in fields]
 
 
