@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from local import dbt
 from local.home import CHECKOUT, SCHEMAS, Home, WorkspaceError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 _SHOWN_OF_A_FAULT = 20
 _VERSION = re.compile(r"\.?(\d{20})\.")
-_MARK = "fitbit.input."
 
 
 @contextmanager
@@ -89,6 +88,8 @@ def remove_traces(home: Home, tell: Progress) -> None:
         _vacuum(spark)
         tell("scrubbing landed files")
         erasure.scrub(spark, str(home.landing))
+    # What was read up to a commit that goes now is read up to the newest one.
+    _must_succeed(_dbt(home, "run-operation", "renew_marks"))
     tell("restarting the workspace, to clear its scratch space and logs")
     workspace.down(home)
     for log in sorted(home.warehouse.glob("*.db/*/_delta_log")):
@@ -126,9 +127,7 @@ def _must_succeed(done: subprocess.CompletedProcess[str]) -> None:
 def _vacuum(spark: SparkSession) -> None:
     """Remove all files that the newest versions do not need, and make logs that can be cut there.
 
-    A checkpoint is forced by a commit without data, which becomes the oldest one that is kept. So
-    that no model asks for older commits, the marks of all models move on to it; they had read
-    everything before.
+    A checkpoint is forced by a commit without data, which becomes the oldest one that is kept.
     """
     spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
     tables = []
@@ -138,29 +137,15 @@ def _vacuum(spark: SparkSession) -> None:
         tables += [f"{schema}.{row.tableName}" for row in shown if row.tableName not in views]
     # Most of the time goes into waiting for small jobs, so several tables are under way at once.
     with ThreadPoolExecutor(4) as pool:
-        newest = dict(
-            zip(tables, pool.map(lambda table: _shorten(spark, table), tables), strict=True)
-        )
-    for table in tables:
-        shown = spark.sql(f"show tblproperties {table}").collect()
-        read = [row.key for row in shown if row.key.startswith(_MARK)]
-        marks = ", ".join(
-            f"'{key}' = '{newest[name]}'"
-            for key in read
-            if (name := key.removeprefix(_MARK)) in newest
-        )
-        if marks:
-            spark.sql(f"alter table {table} set tblproperties ({marks})")
+        list(pool.map(lambda table: _shorten(spark, table), tables))
 
 
-def _shorten(spark: SparkSession, table: str) -> int:
-    """Vacuum a table and make a checkpoint; returns its newest version."""
+def _shorten(spark: SparkSession, table: str) -> None:
+    """Vacuum a table and make a checkpoint."""
     spark.sql(f"vacuum {table} retain 0 hours").collect()
     # With an interval of 1 each commit makes a checkpoint, this one or the next.
     spark.sql(f"alter table {table} set tblproperties ('delta.checkpointInterval' = '1')")
     spark.sql(f"alter table {table} unset tblproperties ('delta.checkpointInterval')")
-    row: Any = spark.sql(f"describe history {table} limit 1").collect()[0]
-    return int(row.version)
 
 
 def _truncate(log: Path) -> None:

@@ -18,7 +18,7 @@
 
 {# The table or view of an input. By ref() where that is allowed, since it knows of --defer. #}
 {% macro relation_of_input(node, unique_id) %}
-    {% if node.resource_type != 'source' and unique_id in model.depends_on.nodes %}
+    {% if node.resource_type != 'source' and unique_id in (model.get('depends_on') or {}).get('nodes', []) %}
         {% set node = ref(node.package_name, node.name) %}
     {% endif %}
     {{ return(api.Relation.create(

@@ -16,8 +16,8 @@
 {% endmacro %}
 
 
-{% macro set_marks(marks, kind='table') -%}
-    alter {{ kind }} {{ this }} set tblproperties (
+{% macro set_marks(marks, kind='table', relation=none) -%}
+    alter {{ kind }} {{ relation or this }} set tblproperties (
         {%- for name, value in marks.items() %}
         'build.{{ name }}' = '{{ value }}'{{ ',' if not loop.last }}
         {%- endfor %}
@@ -67,5 +67,22 @@
                 {% do log(relation.schema ~ '.' ~ relation.identifier ~ '  ' ~ name ~ '  ' ~ value, info=true) %}
             {% endfor %}
         {% endif %}
+    {% endfor %}
+{% endmacro %}
+
+
+{#  Run-operation: note the newest commit of every input as read, for tables that have read all rows of
+    theirs. Before the logs behind are cut: else each reader would compute itself whole, once. #}
+{% macro renew_marks() %}
+    {% for node in graph.nodes.values() if node.resource_type in ('model', 'snapshot') %}
+        {% set relation = adapter.get_relation(node.database, node.schema, node.alias) %}
+        {% set known = marks_of(relation) if relation and relation.is_table else {} %}
+        {% set marks = {} %}
+        {% for input in inputs_of(node.depends_on.nodes) if not input.is_view and 'read.' ~ input.name in known %}
+            {% if commits_since(input.relation, known['read.' ~ input.name]).kind == 'none' %}
+                {% do marks.update({'read.' ~ input.name: history(input.relation, 1)[0].mark}) %}
+            {% endif %}
+        {% endfor %}
+        {% if marks %}{% do run_query(set_marks(marks, relation=relation)) %}{% endif %}
     {% endfor %}
 {% endmacro %}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,7 +91,10 @@ class Shop:
     def run(self, command: str, *arguments: str) -> dict[str, tuple[str, str]]:
         """Run dbt; status and message of each node that was not skipped."""
         options = ("--project-dir", str(self.folder), "--profiles-dir", str(CHECKOUT))
-        done = dbtRunner().invoke([command, *options, "--quiet", *arguments])
+        # dbt was imported before the workspace had a token.
+        token = {"LAKEHOUSE_TOKEN": self.workspace.home.token}
+        with mock.patch.dict(os.environ, token):
+            done = dbtRunner().invoke([command, *options, "--quiet", *arguments])
         assert done.result is not None, done.exception
         return {
             result.node.name: (str(result.status), result.message or "")
