@@ -7,11 +7,11 @@ from .case import (
     ACCEPTED,
     LOGOUT_IGNORED,
     MIDNIGHT,
-    REPEAT,
     Case,
     Landed,
     Row,
     at,
+    owned,
     rejected,
 )
 
@@ -61,7 +61,7 @@ def _csv() -> Case:
     )
     fates = (
         ACCEPTED,
-        REPEAT,
+        ACCEPTED,
         ACCEPTED,
         ACCEPTED,
         ACCEPTED,
@@ -189,18 +189,12 @@ def _registered() -> Case:
         ),
         rows={
             "device_registrations": [
-                {
-                    "kind": kind,
-                    "identifier": identifier,
-                    "user_id": "reg-u",
-                    "owned_from": None,
-                    "owned_to": None,
-                }
-                for kind, identifier in (
-                    ("device", "reg-d"),
-                    ("mac", "reg-m"),
-                    ("device", "873001"),
-                    ("mac", "reg-n"),
+                owned(kind, identifier, "reg-u", at(seconds), None)
+                for kind, identifier, seconds in (
+                    ("device", "reg-d", 0),
+                    ("mac", "reg-m", 0),
+                    ("device", "873001", 9.25),
+                    ("mac", "reg-n", 9.25),
                 )
             ]
         },
@@ -222,7 +216,7 @@ def _envelopes() -> Case:
         (line(json.dumps(value(0, 60))), ACCEPTED),
         (line(value(1, 61)), ACCEPTED),
         (line(value(2, "62.0"), surplus={"a": 1}), ACCEPTED),
-        (line(value(2, 62), offset=7), REPEAT),
+        (line(value(2, 62), offset=7), ACCEPTED),
         (line(None), rejected("missing_value")),
         (line("  "), rejected("missing_value")),
         (line("{"), MALFORMED),

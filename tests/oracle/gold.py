@@ -292,9 +292,7 @@ def daily_heart_rate_rows(
     return rows
 
 
-def member_day_zone_rows(
-    days: Iterable[Row], history: ProfileHistory, formula: str
-) -> list[Row]:
+def member_day_zone_rows(days: Iterable[Row], history: ProfileHistory, formula: str) -> list[Row]:
     """A view of silver: age, HRmax and the lower bounds of the zones on each member's day."""
     rows = []
     for day in days:

@@ -372,6 +372,4 @@ def unowned_rows(heart_rates: Iterable[Row], visits: Iterable[Row]) -> list[Row]
         for row in rows
         if row["user_id"] is None
     )
-    return [
-        {"feed": feed, "date": day, "records": count} for (feed, day), count in counts.items()
-    ]
+    return [{"feed": feed, "date": day, "records": count} for (feed, day), count in counts.items()]

@@ -117,9 +117,7 @@ def compute(
         "workout_sessions": sessions,
         "workout_heart_rates": silver.workout_heart_rate_rows(sessions, lines),
         "member_day_zones": gold.member_day_zone_rows(days, history, hr_max),
-        "user_bins": [
-            {name: row[name] for name in USER_BINS} for row in activity
-        ],
+        "user_bins": [{name: row[name] for name in USER_BINS} for row in activity],
         "workout_bpm_summary": workouts,
         "gym_summary": gym_visits,
         "hourly_heart_rates": gold.hourly_heart_rate_rows(lines),
