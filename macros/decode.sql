@@ -184,7 +184,12 @@
     is the alias of a bronze table; without one the columns have staging's names. #}
 {% macro record_key(bronze=none) -%}
     {%- if bronze -%}
-    coalesce({{ bronze }}.record_id, concat_ws('/', {{ bronze }}.topic, {{ bronze }}.topic_epoch, {{ bronze }}.`partition`, {{ bronze }}.`offset`))
+    coalesce(
+        {{ bronze }}.record_id,
+        concat_ws(
+            '/', {{ bronze }}.topic, {{ bronze }}.topic_epoch, {{ bronze }}.`partition`, {{ bronze }}.`offset`
+        )
+    )
     {%- else -%}
     coalesce(record_id, concat_ws('/', topic, topic_epoch, kafka_partition, kafka_offset))
     {%- endif -%}
