@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 300.0
 """Only a hang takes so long; a busy machine may be slow."""
 _PROJECT = (
     *("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "snapshots"),
-    *("tests/dbt", "docs/dbt"),
+    *("tests/dbt", "analyses", "docs/dbt"),
 )
 
 

@@ -144,6 +144,7 @@ final as (
     left join {{ ref('profile_versions') }} as profiles
         on
             members.user_id = profiles.user_id
+            and as_of.as_of_date is not null
             and {{ in_interval('as_of.as_of_date', 'profiles.in_force_from', 'profiles.in_force_to') }}
     left join {{ ref('age_bands') }} as age_bands
         on {{ is_in_age_band(whole_years('profiles.date_of_birth', 'as_of.as_of_date'), 'age_bands') }}
