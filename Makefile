@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.9
 STAMP := $(VENV)/.installed
-SQL_PATHS := $(wildcard models macros snapshots tests/dbt)
+SQL_PATHS := $(wildcard models macros snapshots tests/dbt analyses)
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down demo test test-drills test-setup lint format docs bench soak clean

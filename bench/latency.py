@@ -39,12 +39,16 @@ from table_changes('bronze.bpm', {version}) as records
 where records.source_file is null and records._change_type = 'insert' and ({sent})
 """
 _TO_GOLD = """
-select min(builds.ended_at) - first(unix_millis(records.kafka_timestamp)) / 1000 as latency
-from silver.stg_kafka__bpm as records
+select min(builds.ended_at) - first(unix_millis(records.timestamp)) / 1000 as latency
+from table_changes('bronze.bpm', {version}) as records
+join silver.stg_kafka__bpm as staged
+    on staged.topic_epoch = records.topic_epoch
+    and staged.kafka_partition = records.partition
+    and staged.kafka_offset = records.offset
 join (select * from values {builds} as builds (ended_at, bronze_version)) as builds
-    on builds.bronze_version >= records.bronze_version
-where records.source_file is null and ({sent})
-group by records.record_key
+    on builds.bronze_version >= records._commit_version
+where records.source_file is null and records._change_type = 'insert' and ({sent})
+group by staged.record_key
 """
 _PERCENTILES = """
 select
@@ -73,16 +77,11 @@ def measure(space: Workspace, rate: int, seconds: float, *, gold: bool = True) -
             # What came last: one more build covers it.
             _build_once(space, builds, durations)
     with workspaces.connect(space) as spark:
-        found = {
-            "bronze": _TO_BRONZE.format(
-                version=history[0]["version"], sent=_within(window, "partition", "offset")
-            )
-        }
+        version, sent_ones = history[0]["version"], _within(window, "records.")
+        found = {"bronze": _TO_BRONZE.format(version=version, sent=sent_ones)}
         if gold:
             values = ", ".join(f"({at:.3f}D, {version}L)" for at, version in builds)
-            found["gold"] = _TO_GOLD.format(
-                builds=values, sent=_within(window, "kafka_partition", "kafka_offset")
-            )
+            found["gold"] = _TO_GOLD.format(builds=values, version=version, sent=sent_ones)
         facts = {}
         for layer, latencies in found.items():
             row = spark.sql(_PERCENTILES.format(latencies=latencies)).collect()[0]
@@ -153,18 +152,17 @@ def _ends(space: Workspace) -> Mapping[int, int]:
     return broker.describe(config_of(space.home), "bpm").latest
 
 
-def _within(window: Window, partition: str, offset: str) -> str:
-    """Condition for the records that were sent."""
+def _within(window: Window, of: str = "") -> str:
+    """Condition for the records that were sent; of: an alias of bronze and a full stop."""
     return " or ".join(
-        f"(`{partition}` = {p} and `{offset}` >= {first} and `{offset}` < {end})"
+        f"({of}`partition` = {p} and {of}`offset` >= {first} and {of}`offset` < {end})"
         for p, first, end in window
     )
 
 
 def _until_in_bronze(space: Workspace, records: int, window: Window) -> None:
     query = (
-        "select count(*) as rows from bronze.bpm "
-        f"where source_file is null and ({_within(window, 'partition', 'offset')})"
+        f"select count(*) as rows from bronze.bpm where source_file is null and ({_within(window)})"
     )
     until(lambda: int(space.sql(query)[0]["rows"]) >= records)
 
@@ -193,5 +191,7 @@ def _build_once(space: Workspace, builds: list[tuple[float, int]], durations: li
     """Note when a build ended and up to which commit of bronze it reached."""
     durations.append(workspaces.build(space))
     ended = datetime.now(UTC).timestamp()
-    query = "select coalesce(max(bronze_version), -1) as newest from silver.stg_kafka__bpm"
-    builds.append((ended, int(space.sql(query)[0]["newest"])))
+    # The mark of a table: commit and its time.
+    marks = space.sql("show tblproperties silver.stg_kafka__bpm")
+    read = [row["value"] for row in marks if row["key"] == "build.read.bronze.bpm"]
+    builds.append((ended, int(read[0].split()[0]) if read else -1))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-# Which build wrote a row, and dbt's own columns of a snapshot, are no content.
-LINEAGE = frozenset({"built_by", "dbt_scd_id", "dbt_updated_at"})
+# dbt's own columns of a snapshot are no content.
+LINEAGE = frozenset({"dbt_scd_id", "dbt_updated_at"})
 
 
 @dataclass(frozen=True)

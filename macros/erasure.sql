@@ -201,7 +201,8 @@
         {% do merge_if_any(
             access,
             'select distinct old.user_id from ' ~ access ~ ' as old cross join ' ~ erasure_pads() ~ ' left semi join '
-            ~ source('bronze', 'suppression_list') ~ ' as list on list.user_hash = ' ~ keyed_hash('user', 'old.user_id'),
+            ~ source('bronze', 'suppression_list') ~ ' as list on list.user_hash = '
+            ~ keyed_hash('user', 'old.user_id'),
             'old.user_id = new.user_id',
             'when matched then delete',
         ) %}

@@ -28,7 +28,7 @@ from tests.worked_example import example
 
 Row = dict[str, Any]
 
-SILVER = (*example.SILVER, "rejected_records", "record_outcomes")
+SILVER = (*example.SILVER, "records", "rejected_records", "feed_arrivals")
 GOLD = (*example.GOLD, "pipeline_health")
 
 

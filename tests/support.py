@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 300.0
 """Only a hang takes so long; a busy machine may be slow."""
 _PROJECT = (
     *("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "snapshots"),
-    *("tests/dbt", "docs/dbt"),
+    *("tests/dbt", "analyses", "docs/dbt"),
 )
 
 
@@ -109,7 +109,9 @@ class Workspace:
         folders = ("--target-path", str(folder / "target"), "--log-path", str(folder / "logs"))
         return dbt.command(*arguments, *folders)
 
-    def dbt_on(self, project: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def dbt_on(
+        self, project: Path, *arguments: str, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         """Run dbt on a copy of the project; its target and logs go there."""
         # The last of an option that is given twice counts.
         command = self.dbt_command(*arguments)

@@ -8,7 +8,7 @@ set variable statement = concat(
 execute immediate statement;
 
 set variable statement = concat(
-    'grant select on table `', :catalog, '`.silver.record_outcomes to `', :operators, '`'
+    'grant select on table `', :catalog, '`.silver.records to `', :operators, '`'
 );
 execute immediate statement;
 

@@ -35,13 +35,11 @@ select gym_id, user_id, login_at, logout_at, size(sessions) as num_sessions, min
 from gold.gym_summary order by login_at, mac_address limit 5"""
 _OUTCOMES = """
 select feed,
-       sum(records) as received,
-       sum(case when outcome = 'accepted' then records else 0 end) as accepted,
-       sum(case when outcome = 'rejected' then records else 0 end) as rejected,
-       sum(case when outcome = 'repeat' then records else 0 end) as repeats,
-       sum(case when outcome = 'conflict' then records else 0 end) as conflicts,
-       sum(case when outcome = 'superseded' then records else 0 end) as superseded
-from silver.record_outcomes group by feed order by feed"""
+       sum(received) as received,
+       sum(accepted) as accepted,
+       sum(rejected) as rejected,
+       sum(erased) as erased
+from gold.pipeline_health group by feed order by feed"""
 _REJECTED = """
 select reason, count(*) as records, concat_ws(', ', sort_array(collect_set(feed))) as feeds
 from silver.rejected_records group by reason order by records desc, reason"""
@@ -54,7 +52,7 @@ def register(subparsers: Subparsers) -> None:
         help="a simulated day and the sample from Kafka to gold, with the results",
         description=f"Starts the workspace, publishes a day of {MEMBERS} simulated members and one "
         "real one, ingests, runs `dbt build` (without unit tests) and shows the results. A second "
-        "run publishes the same events again: they are counted as repeats and change nothing. "
+        "run publishes the same events again: they are counted, and change no fact. "
         "Ends with the dashboard and the documentation as files.",
     )
     parser.add_argument("--open", action="store_true", help="open the files in the browser")
@@ -208,7 +206,7 @@ def _show(cursor: Any) -> None:
         ("gold.workout_bpm_summary, the first rows", _WORKOUTS),
         ("gold.gym_summary, the first rows", _VISITS),
         ("Rows by layer", _counts(cursor)),
-        ("What became of each feed's records (silver.record_outcomes)", _OUTCOMES),
+        ("What became of each feed's records (gold.pipeline_health)", _OUTCOMES),
         ("Rejected by reason (silver.rejected_records)", _REJECTED),
     ):
         cursor.execute(statement)

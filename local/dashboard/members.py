@@ -1,8 +1,9 @@
 """The members' file: heart rates through the day of the members one asks for. Personal data.
 
 The curve comes by the minute for the newest 7 days of the file and by 15 minutes before that, as
-lowest, mean and highest of the readings. Curve and age come from silver: gold has no age by day,
-since the day on which it changes tells a birth date. All else is from gold, as it stands there.
+lowest, mean and highest of the readings. Curve, age and bounds of zones come from silver: gold has
+none by day, since the day on which they change tells a birth date. All else is from gold, as it
+stands there.
 """
 
 from __future__ import annotations
@@ -28,33 +29,30 @@ TITLE = "Members' days – personal data"
 FINE_DAYS = 7
 FINE_MINUTES, COARSE_MINUTES = 1, 15
 
-ZONES = ("out_of_range", "fat_burn", "cardio", "peak")
+PROFILE = ("age_band", "gender", "city", "state")
 Json = dict[str, Any]
 
 _DAYS = """
 SELECT user_id, `date`, min_bpm, avg_bpm, max_bpm, num_readings, resting_bpm_estimate,
        covered_minutes, out_of_range_minutes, fat_burn_minutes, cardio_minutes, peak_minutes,
-       active_zone_minutes
+       active_zone_minutes, age_band, gender, city, state
 FROM daily_heart_rates
 WHERE user_id IN ({members})
 ORDER BY user_id, `date`"""
-_PROFILES = """
-SELECT user_id, `date`, age_band, gender, city, state
-FROM member_profiles
-WHERE user_id IN ({members})"""
-_AGES = """
-SELECT user_id, from_date, to_date, age, max_heart_rate_bpm
-FROM silver.member_ages
+_BOUNDS = """
+SELECT user_id, `date`, age, fat_burn_from_bpm, cardio_from_bpm, peak_from_bpm
+FROM silver.member_day_zones
 WHERE user_id IN ({members})"""
 _WORKOUTS = """
 SELECT user_id, workout_date AS date, workout_id, session_id, started_at, ended_at,
-       min_bpm, avg_bpm, max_bpm,
+       min_bpm, avg_bpm, max_bpm, age_band, gender, city, state,
        (UNIX_MICROS(ended_at) - UNIX_MICROS(started_at)) / 60000000.0D AS minutes
 FROM workout_bpm_summary
 WHERE user_id IN ({members})
 ORDER BY user_id, started_at, workout_id, session_id"""
 _VISITS = """
-SELECT user_id, visit_date AS date, gym_id, login_at, logout_at, minutes_in_gym, minutes_exercising
+SELECT user_id, visit_date AS date, gym_id, login_at, logout_at, minutes_in_gym, minutes_exercising,
+       age_band, gender, city, state
 FROM gym_summary
 WHERE user_id IN ({members})
 ORDER BY user_id, login_at, gym_id"""
@@ -71,7 +69,6 @@ FROM (
 ) readings
 GROUP BY user_id, `date`, minute - minute % step
 ORDER BY user_id, `date`, minute"""
-_ZONES = "SELECT zone, from_percent, to_percent FROM silver.heart_rate_zones ORDER BY from_percent"
 _KNOWN = "SELECT user_id FROM member_activity WHERE user_id IN ({members})"
 
 
@@ -92,7 +89,6 @@ class Members:
     """All that the members' file shows."""
 
     members: list[Json]
-    zones: list[Json]
     fine_from: str | None
     curves: Curves
 
@@ -111,8 +107,7 @@ def read(source: Source, ids: Sequence[str]) -> Members:
     newest = max((row["date"] for row in days), default=None)
     fine_from = newest - datetime.timedelta(days=FINE_DAYS - 1) if newest else None
     curves = _curves(_arrow(source, _CURVE, wanted, fine_from=str(fine_from or "2000-01-01")))
-    profiles = _by_member(_rows(source, _PROFILES, wanted))
-    ages = _by_member(_rows(source, _AGES, wanted))
+    bounds = _by_member(_rows(source, _BOUNDS, wanted))
     workouts = _by_member(_rows(source, _WORKOUTS, wanted))
     visits = _by_member(_rows(source, _VISITS, wanted))
     summaries = _by_member(days)
@@ -120,17 +115,14 @@ def read(source: Source, ids: Sequence[str]) -> Members:
         _member(
             member,
             summaries.get(member, []),
-            profiles.get(member, []),
-            ages.get(member, []),
+            bounds.get(member, []),
             workouts.get(member, []),
             visits.get(member, []),
             curves,
         )
         for member in wanted
     ]
-    return Members(
-        members, source.query(_ZONES).rows(), None if newest is None else str(fine_from), curves
-    )
+    return Members(members, None if newest is None else str(fine_from), curves)
 
 
 def _rows(source: Source, sql: str, ids: Sequence[str]) -> list[Json]:
@@ -176,18 +168,22 @@ def _curves(table: pa.Table) -> Curves:
 def _member(
     member: str,
     summaries: Sequence[Json],
-    profiles: Sequence[Json],
-    ages: Sequence[Json],
+    bounds: Sequence[Json],
     workouts: Sequence[Json],
     visits: Sequence[Json],
     curves: Curves,
 ) -> Json:
     """One member as the page takes it; a day is listed if readings, workouts or visits touch it."""
     by_date = {row["date"]: row for row in summaries}
+    bounds_of = {row["date"]: row for row in bounds}
     workouts = [_until(row, row["ended_at"]) for row in workouts]
     visits = [_until(row, row["logout_at"]) for row in visits]
     dates = sorted({*by_date, *(date for row in (*workouts, *visits) for date in _dates(row))})
-    profile_of = {row["date"]: row for row in profiles}
+    # A day without readings has the profile of its first visit, or workout.
+    profile_of = {
+        row["date"]: {name: row[name] for name in PROFILE}
+        for row in (*reversed(workouts), *reversed(visits), *summaries)
+    }
     profile: Json = {}
     days = []
     for date in dates:
@@ -197,8 +193,8 @@ def _member(
         days.append(
             {
                 **_without_id(by_date.get(date, {})),
-                **_without_id(profile),
-                **_age(ages, date),
+                **profile,
+                **_without_id(bounds_of.get(date, {})),
                 "date": str(date),
                 "start": start,
                 "count": count,
@@ -207,13 +203,13 @@ def _member(
     return {
         "id": member,
         "days": days,
-        "workouts": [_without_id(row) for row in workouts],
-        "visits": [_without_id(row) for row in visits],
+        "workouts": [_without_id(row, *PROFILE) for row in workouts],
+        "visits": [_without_id(row, *PROFILE) for row in visits],
     }
 
 
-def _without_id(row: Json) -> Json:
-    return {name: plain(value) for name, value in row.items() if name != "user_id"}
+def _without_id(row: Json, *more: str) -> Json:
+    return {name: plain(value) for name, value in row.items() if name not in ("user_id", *more)}
 
 
 def _until(row: Json, end: datetime.datetime | None) -> Json:
@@ -228,14 +224,6 @@ def _until(row: Json, end: datetime.datetime | None) -> Json:
 def _dates(row: Json) -> list[datetime.date]:
     first: datetime.date = row["date"]
     return [first + datetime.timedelta(n) for n in range((row["until"] - first).days + 1)]
-
-
-def _age(ages: Sequence[Json], date: datetime.date) -> Json:
-    """Age and highest heart rate on a day; nothing if they are not known."""
-    for span in ages:
-        if span["from_date"] <= date < span["to_date"]:
-            return {name: plain(span[name]) for name in ("age", "max_heart_rate_bpm")}
-    return {}
 
 
 def pack(curves: Curves) -> tuple[Json, bytes]:
@@ -271,7 +259,6 @@ def render(members: Members, *, cache: Path, written_at: datetime.datetime | Non
     layout, content = pack(members.curves)
     about: Json = {
         "members": members.members,
-        "zones": members.zones,
         "fineFrom": members.fine_from,
         "steps": layout,
     }

@@ -39,7 +39,8 @@
 {% macro columns_declared() %}
     {% set found = [] %}
     {% for column in model.columns.values() %}
-        {% do found.append([column.name, column.get('data_type'), column.get('constraints') | map(attribute='type') | map('string') | list]) %}
+        {% set constraints = column.get('constraints') | map(attribute='type') | map('string') | list %}
+        {% do found.append([column.name, column.get('data_type'), constraints]) %}
     {% endfor %}
     {{ return(found | string) }}
 {% endmacro %}

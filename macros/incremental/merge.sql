@@ -13,7 +13,9 @@
     {%- if ranges is not none %} and {{ in_ranges(ranges, 'old.' ~ meta_of('day')) }}{% endif %}
     {% if way == 'keys' -%} when matched and new.is_gone then delete {%- endif %}
     when matched and not ({{ same(columns, 'old', 'new') }}) then update set
-        {% for column in columns %}{{ quoted(column) }} = new.{{ quoted(column) }}{{ ', ' if not loop.last }}{% endfor %}
+        {% for column in columns -%}
+        {{ quoted(column) }} = new.{{ quoted(column) }}{{ ', ' if not loop.last }}
+        {%- endfor %}
     when not matched {{ 'and not new.is_gone' if way == 'keys' }} then
         insert ({% for column in columns %}{{ quoted(column) }}{{ ', ' if not loop.last }}{% endfor %})
         values ({% for column in columns %}new.{{ quoted(column) }}{{ ', ' if not loop.last }}{% endfor %})

@@ -22,7 +22,9 @@
         {%- set since = plan.since.get(name) -%}
         {%- set rows -%}
         (
-            select * except (_change_type, _commit_version, _commit_timestamp{{ ', _newest' if since and since.has_updates }})
+            select * except (
+                _change_type, _commit_version, _commit_timestamp{{ ', _newest' if since and since.has_updates }}
+            )
             from {% if since and since.has_updates -%}
             (
                 select *, row_number() over (

@@ -28,7 +28,9 @@
 {% macro drop_if_marked(relation, former_marks) %}
     {% set found = [] %}
     {% for row in run_query('show tblproperties ' ~ relation).rows if relation %}
-        {% for prefix in ['build.code'] + former_marks if row[0].startswith(prefix) %}{% do found.append(prefix) %}{% endfor %}
+        {% for prefix in ['build.code'] + former_marks if row[0].startswith(prefix) %}
+            {% do found.append(prefix) %}
+        {% endfor %}
     {% endfor %}
     {% if found %}
         {% do adapter.drop_relation(relation) %}

@@ -76,7 +76,9 @@
     {% set log = ref(config.get('meta').log) %}
     {% set known = marks_of(this) if relation is not none else {} %}
     {% set since = commits_since(log, known.get('read.' ~ name_of(log))) %}
-    {% set settings = [config.get('unique_key'), config.get('updated_at'), config.get('check_cols'), config.get('meta')] %}
+    {% set settings = [
+        config.get('unique_key'), config.get('updated_at'), config.get('check_cols'), config.get('meta')
+    ] %}
     {% set code = [model.compiled_code, settings | string, own_source()] %}
     {% for name in ['snapshot_change_log_strategy', 'change_log_versions', 'databricks__snapshot_staging_table'] %}
         {% do code.append(context[name].macro.macro_sql) %}

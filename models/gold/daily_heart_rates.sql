@@ -25,7 +25,7 @@ readings as (
         heart_rate_bpm,
         measured_at,
         cast(measured_at as date) as `date`
-    from {{ affected_only(ref('heart_rates'), by=['user_id'], day='measured_at') }} as readings
+    from {{ affected_only(ref('heart_rates'), by=['user_id'], day='measured_at') }}
     where user_id is not null
 
 ),
@@ -38,7 +38,7 @@ standing as (
         *,
         unix_micros(least(
             lead(measured_at) over (
-                partition by user_id, `date` order by measured_at, device_id desc
+                partition by user_id, `date` order by measured_at asc, device_id desc
             ),
             measured_at + interval 60 seconds,
             cast(date_add(`date`, 1) as timestamp)

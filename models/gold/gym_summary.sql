@@ -29,7 +29,7 @@ with
 
 visits as (
 
-    select * from {{ affected_only(ref('gym_visits')) }} as visits
+    select * from {{ affected_only(ref('gym_visits')) }}
 
 ),
 

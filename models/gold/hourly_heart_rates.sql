@@ -17,7 +17,7 @@ readings as (
         heart_rate_bpm,
         measured_at,
         date_trunc('hour', measured_at) as hour_at
-    from {{ affected_only(ref('heart_rates'), by=['user_id'], day='measured_at') }} as readings
+    from {{ affected_only(ref('heart_rates'), by=['user_id'], day='measured_at') }}
     where user_id is not null
 
 ),
@@ -30,7 +30,7 @@ standing as (
         *,
         unix_micros(least(
             lead(measured_at) over (
-                partition by user_id, hour_at order by measured_at, device_id desc
+                partition by user_id, hour_at order by measured_at asc, device_id desc
             ),
             measured_at + interval 60 seconds,
             hour_at + interval 1 hour

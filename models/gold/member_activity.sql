@@ -2,11 +2,19 @@
 
 with events as (
 
-    select user_id, `date` as event_date from {{ ref('daily_heart_rates') }}
+    select
+        user_id,
+        `date` as event_date
+    from {{ ref('daily_heart_rates') }}
     union all
-    select user_id, visit_date as event_date from {{ ref('gym_summary') }}
+    select
+        user_id,
+        visit_date as event_date
+    from {{ ref('gym_summary') }}
     union all
-    select user_id, if(status = 'completed', cast(started_at as date), null) as event_date
+    select
+        user_id,
+        if(status = 'completed', cast(started_at as date), null) as event_date
     from {{ ref('workout_sessions') }}
 
 ),
@@ -24,7 +32,9 @@ as_of as (
 
 members as (
 
-    select user_id from events where user_id is not null
+    select user_id
+    from events
+    where user_id is not null
     union
     select user_id from {{ ref('user_profile_history') }}
     union
@@ -121,19 +131,19 @@ final as (
         profiles.gender,
         profiles.city,
         profiles.state,
-        coalesce(logins, 0) as logins,
-        coalesce(logins_7_days, 0) as logins_7_days,
-        coalesce(logins_28_days, 0) as logins_28_days,
-        coalesce(workouts, 0) as workouts,
-        coalesce(workouts_7_days, 0) as workouts_7_days,
-        coalesce(workouts_28_days, 0) as workouts_28_days,
-        {{ minutes('coalesce(gym_micros, 0)') }} as gym_minutes,
-        {{ minutes('coalesce(gym_7_days_micros, 0)') }} as gym_minutes_7_days,
-        {{ minutes('coalesce(gym_28_days_micros, 0)') }} as gym_minutes_28_days,
-        {{ minutes('coalesce(exercise_micros, 0)') }} as exercise_minutes,
-        {{ minutes('coalesce(exercise_7_days_micros, 0)') }} as exercise_minutes_7_days,
-        {{ minutes('coalesce(exercise_28_days_micros, 0)') }} as exercise_minutes_28_days,
-        coalesce(logins_14_days, 0) + coalesce(workouts_14_days, 0) = 0 as is_inactive,
+        coalesce(visit_sums.logins, 0) as logins,
+        coalesce(visit_sums.logins_7_days, 0) as logins_7_days,
+        coalesce(visit_sums.logins_28_days, 0) as logins_28_days,
+        coalesce(session_sums.workouts, 0) as workouts,
+        coalesce(session_sums.workouts_7_days, 0) as workouts_7_days,
+        coalesce(session_sums.workouts_28_days, 0) as workouts_28_days,
+        {{ minutes('coalesce(visit_sums.gym_micros, 0)') }} as gym_minutes,
+        {{ minutes('coalesce(visit_sums.gym_7_days_micros, 0)') }} as gym_minutes_7_days,
+        {{ minutes('coalesce(visit_sums.gym_28_days_micros, 0)') }} as gym_minutes_28_days,
+        {{ minutes('coalesce(session_sums.exercise_micros, 0)') }} as exercise_minutes,
+        {{ minutes('coalesce(session_sums.exercise_7_days_micros, 0)') }} as exercise_minutes_7_days,
+        {{ minutes('coalesce(session_sums.exercise_28_days_micros, 0)') }} as exercise_minutes_28_days,
+        coalesce(visit_sums.logins_14_days, 0) + coalesce(session_sums.workouts_14_days, 0) = 0 as is_inactive,
         as_of.as_of_date,
         visit_sums.first_visit_at,
         visit_sums.last_visit_at
@@ -144,6 +154,7 @@ final as (
     left join {{ ref('profile_versions') }} as profiles
         on
             members.user_id = profiles.user_id
+            and as_of.as_of_date is not null
             and {{ in_interval('as_of.as_of_date', 'profiles.in_force_from', 'profiles.in_force_to') }}
     left join {{ ref('age_bands') }} as age_bands
         on {{ is_in_age_band(whole_years('profiles.date_of_birth', 'as_of.as_of_date'), 'age_bands') }}

@@ -35,12 +35,12 @@ readings as (
         unix_micros(least(
             lead(measured_at) over (
                 partition by user_id, workout_id, session_id, started_at
-                order by measured_at, device_id desc
+                order by measured_at asc, device_id desc
             ),
             measured_at + interval 60 seconds,
             ended_at
         )) - unix_micros(measured_at) as stands_micros
-    from {{ affected_only(ref('workout_heart_rates')) }} as readings
+    from {{ affected_only(ref('workout_heart_rates')) }}
 
 ),
 

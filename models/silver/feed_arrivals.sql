@@ -29,7 +29,7 @@ records as (
         erased_at,
         cast(ingested_at as date) as arrival_date,
         (unix_micros(ingested_at) - unix_micros(event_at)) / 1e6 as lateness_seconds
-    from {{ affected_only(ref('records'), by=['feed'], day='ingested_at') }} as records
+    from {{ affected_only(ref('records'), by=['feed'], day='ingested_at') }}
 
 ),
 

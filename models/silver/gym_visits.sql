@@ -31,7 +31,7 @@ visits as (
         gym_id,
         login_at,
         max(logout_at) as logout_at
-    from {{ affected_only(ref('stg_azure_sql__gym_logins')) }} as records
+    from {{ affected_only(ref('stg_azure_sql__gym_logins')) }}
     where mac_address is not null
     group by all
 

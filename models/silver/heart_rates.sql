@@ -28,7 +28,7 @@ readings as (
         measured_at,
         min(heart_rate_bpm) as heart_rate_bpm,
         count(distinct heart_rate_bpm) as num_values
-    from {{ affected_only(ref('stg_kafka__bpm')) }} as records
+    from {{ affected_only(ref('stg_kafka__bpm')) }}
     where device_id is not null
     group by all
 

@@ -12,7 +12,7 @@ with
 records as (
 
     select *
-    from {{ affected_only(ref('stg_kafka__user_info')) }} as records
+    from {{ affected_only(ref('stg_kafka__user_info')) }}
     where user_id is not null
 
 ),

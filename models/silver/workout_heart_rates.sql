@@ -41,7 +41,7 @@ session_days as (
         ended_at,
         explode(sequence(cast(started_at as date), cast(ended_at as date), interval 1 day))
             as session_date
-    from {{ affected_only(ref('workout_sessions'), by=session) }} as sessions
+    from {{ affected_only(ref('workout_sessions'), by=session) }}
     where status = 'completed'
 
 ),
@@ -56,7 +56,7 @@ readings as (
         cast(measured_at as date) as measured_date
     from {{ affected_only(
         ref('heart_rates'), by=['user_id'], day='measured_at', slack=most_days
-    ) }} as readings
+    ) }}
     where user_id is not null
 
 ),

@@ -19,7 +19,7 @@ events as (
         session_id,
         action,
         occurred_at
-    from {{ affected_only(ref('stg_kafka__workout'), by=session) }} as records
+    from {{ affected_only(ref('stg_kafka__workout'), by=session) }}
     where user_id is not null
 
 ),

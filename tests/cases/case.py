@@ -19,21 +19,18 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Fate:
-    """Outcome and reason as in record_outcomes."""
+    """Why a record is rejected, None for an accepted one, and whether its logout is ignored."""
 
-    outcome: str = "accepted"
     reason: str | None = None
+    is_logout_ignored: bool = False
 
 
 ACCEPTED = Fate()
-REPEAT = Fate("repeat")
-CONFLICT = Fate("conflict")
-SUPERSEDED = Fate("superseded")
-LOGOUT_IGNORED = Fate("accepted", "logout_ignored")
+LOGOUT_IGNORED = Fate(is_logout_ignored=True)
 
 
 def rejected(reason: str) -> Fate:
-    return Fate("rejected", reason)
+    return Fate(reason)
 
 
 @dataclass(frozen=True)
@@ -129,6 +126,35 @@ def workout(user: Any, session: Any, seconds: float, action: Any, fate: Fate = A
 
 def session(user: str, number: Any, start: float, stop: float) -> tuple[Message, Message]:
     return workout(user, number, start, "start"), workout(user, number, stop, "stop")
+
+
+def owned(kind: str, identifier: str, user: str, registered: int, owned_to: int | None) -> Row:
+    """A row of device_registrations for the first owner."""
+    return {
+        "kind": kind,
+        "identifier": identifier,
+        "user_id": user,
+        "registered_at": registered,
+        "owned_from": None,
+        "owned_to": owned_to,
+    }
+
+
+def session_row(
+    user: str, number: str, start: float | None, end: float | None, status: str = "completed"
+) -> Row:
+    """A row of workout_sessions, of workout 1; without a start an orphan's stop."""
+    times = [None if seconds is None else at(seconds) for seconds in (start, end)]
+    return {
+        "user_id": user,
+        "workout_id": "1",
+        "session_id": number,
+        "status": status,
+        "is_orphan": start is None,
+        "began_at": times[1] if start is None else times[0],
+        "started_at": times[0],
+        "ended_at": times[1],
+    }
 
 
 def profile(

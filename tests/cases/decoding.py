@@ -16,6 +16,7 @@ from .case import (
     message,
     profile,
     rejected,
+    session_row,
     workout,
 )
 
@@ -217,22 +218,8 @@ def _one_id_however_written() -> Case:
                 {"user_id": "872474", "sex": "X", "valid_from": at(9), "valid_to": None},
             ],
             "workout_sessions": [
-                {
-                    "user_id": "872474",
-                    "workout_id": "1",
-                    "session_id": "1",
-                    "started_at": at(0),
-                    "ended_at": at(60),
-                    "status": "completed",
-                },
-                {
-                    "user_id": "872474",
-                    "workout_id": "1",
-                    "session_id": "2",
-                    "started_at": at(90),
-                    "ended_at": at(100),
-                    "status": "completed",
-                },
+                session_row("872474", "1", 0, 60),
+                session_row("872474", "2", 90, 100),
             ],
         },
         ids=frozenset({"872474"}),
@@ -454,16 +441,7 @@ def _fractions() -> Case:
                 {"device_id": "fraction-d", "measured_at": at(0.5), "heart_rate_bpm": 61},
                 {"device_id": "fraction-d", "measured_at": at(0.500001), "heart_rate_bpm": 62},
             ],
-            "workout_sessions": [
-                {
-                    "user_id": "fraction-u",
-                    "workout_id": "1",
-                    "session_id": "1",
-                    "started_at": at(0.125),
-                    "ended_at": at(0.875),
-                    "status": "completed",
-                }
-            ],
+            "workout_sessions": [session_row("fraction-u", "1", 0.125, 0.875)],
         },
     )
 

@@ -7,12 +7,12 @@ from .case import (
     ACCEPTED,
     LOGOUT_IGNORED,
     MIDNIGHT,
-    REPEAT,
     Case,
     Landed,
     Row,
     at,
     mac,
+    owned,
     rejected,
 )
 
@@ -45,7 +45,7 @@ def _csv() -> Case:
     bare = f.replace(":", "")
     rows = (
         (f"{d},csv-g,{m},{m + 60}", ACCEPTED),
-        (f"{d},csv-g,{m},{m + 60}", REPEAT),
+        (f"{d},csv-g,{m},{m + 60}", ACCEPTED),
         (f" {e} , csv-g , {m} , {m + 60} ", ACCEPTED),
         (f"{e.replace(':', '-').upper()},csv-h,{m},", ACCEPTED),
         (f"{bare},csv-g,{m},{m + 60}", ACCEPTED),
@@ -224,18 +224,12 @@ def _registered() -> Case:
         ),
         rows={
             "device_registrations": [
-                {
-                    "kind": kind,
-                    "identifier": identifier,
-                    "user_id": "reg-u",
-                    "owned_from": None,
-                    "owned_to": None,
-                }
-                for kind, identifier in (
-                    ("device", "reg-d"),
-                    ("mac", mac("reg-m")),
-                    ("device", "873001"),
-                    ("mac", mac("reg-n")),
+                owned(kind, identifier, "reg-u", at(seconds), None)
+                for kind, identifier, seconds in (
+                    ("device", "reg-d", 0),
+                    ("mac", mac("reg-m"), 0),
+                    ("device", "873001", 9.25),
+                    ("mac", mac("reg-n"), 9.25),
                 )
             ]
         },
@@ -257,7 +251,7 @@ def _envelopes() -> Case:
         (line(json.dumps(value(0, 60))), ACCEPTED),
         (line(value(1, 61)), ACCEPTED),
         (line(value(2, "62.0"), surplus={"a": 1}), ACCEPTED),
-        (line(value(2, 62), offset=7), REPEAT),
+        (line(value(2, 62), offset=7), ACCEPTED),
         # A payload with a field `value` of its own is a value.
         (json.dumps({**value(4, 64), "value": 5}), ACCEPTED),
         ("null", MALFORMED),

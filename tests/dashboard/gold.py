@@ -36,8 +36,11 @@ _TYPES = {
     "array<struct<workout_id:string,session_id:string>>": (
         "STRUCT(workout_id VARCHAR, session_id VARCHAR)[]"
     ),
+    "array<struct<reason:string,records:bigint>>": "STRUCT(reason VARCHAR, records BIGINT)[]",
 }
 Row = dict[str, Any]
+PROFILE = ("age_band", "sex", "gender", "city", "state")
+_BOUNDS = "silver.member_day_zones"
 
 # A reading each minute, of whole beats, with what makes a curve hard to pack: noise.
 _READINGS = """
@@ -88,12 +91,8 @@ class Gold:
             "(device_id varchar, user_id varchar, measured_at timestamp, heart_rate_bpm double)"
         )
         database.execute(
-            "create table silver.member_ages (user_id varchar, age integer, "
-            "max_heart_rate_bpm double, from_date date, to_date date)"
-        )
-        zones = CHECKOUT / "seeds/heart_rate_zones.csv"
-        database.execute(
-            f"create table silver.heart_rate_zones as select * from read_csv('{zones}')"
+            "create table silver.member_day_zones (user_id varchar, date date, age integer, "
+            "fat_burn_from_bpm double, cardio_from_bpm double, peak_from_bpm double)"
         )
         return cls(database)
 
@@ -147,7 +146,7 @@ class Gold:
 
 
 def _world(members: int, days: int, chance: random.Random) -> dict[str, list[Row]]:
-    tables: dict[str, list[Row]] = {name: [] for name in (*contracts(), "silver.member_ages")}
+    tables: dict[str, list[Row]] = {name: [] for name in (*contracts(), _BOUNDS)}
     last = FIRST_DAY + timedelta(days=days - 1)
     for number in range(members):
         _member(tables, f"m{number:03}", number, days, last, chance)
@@ -186,16 +185,12 @@ def _member(
         "state": "CA",
     }
     top = 220 - age
-    if born_known:
-        tables["silver.member_ages"].append(
-            {
-                "user_id": member,
-                "age": age,
-                "max_heart_rate_bpm": float(top),
-                "from_date": date(2000, 1, 1),
-                "to_date": last + timedelta(days=366),
-            }
-        )
+    bounds: Row = {
+        "age": age,
+        "fat_burn_from_bpm": top * 0.5,
+        "cardio_from_bpm": top * 0.7,
+        "peak_from_bpm": top * 0.85,
+    }
     resting, keen = chance.uniform(52, 72), chance.uniform(0.15, 0.75)
     logins = 0
     for offset in range(days):
@@ -206,11 +201,12 @@ def _member(
             logins += 1
             aged = {**profile, "age": age if born_known else None}
             zones = _visit_day(tables, member, aged, day, (resting, float(top)), chance)
-        tables["member_profiles"].append({"user_id": member, "date": day, **profile})
+        tables[_BOUNDS].append({"user_id": member, "date": day, **(bounds if born_known else {})})
         tables["daily_heart_rates"].append(
             {
                 "user_id": member,
                 "date": day,
+                **profile,
                 "min_bpm": round(resting - chance.uniform(2, 6)),
                 "avg_bpm": resting + chance.uniform(12, 20),
                 "max_bpm": round(top * chance.uniform(0.7, 0.97)),
@@ -223,6 +219,7 @@ def _member(
             else {
                 "user_id": member,
                 "date": day,
+                **profile,
                 "min_bpm": 50.0,
                 "avg_bpm": 80.0,
                 "max_bpm": 150.0,
@@ -235,6 +232,7 @@ def _member(
     tables["member_activity"].append(
         {
             "user_id": member,
+            **profile,
             "logins": logins,
             "is_inactive": (number % 9 == 8 and days > 15) or logins == 0,
             "as_of_date": last,
@@ -265,10 +263,14 @@ def _visit(
     minutes: float | None,
     sessions: list[Row],
 ) -> Row:
+    """With the profile of its sessions."""
+    profile = {name: sessions[0][name] for name in PROFILE} if sessions else {}
     return {
         "gym_id": gym,
         "mac_address": mac,
         "user_id": member,
+        "age_band": "invalid age",
+        **profile,
         "sessions": [{k: s[k] for k in ("workout_id", "session_id")} for s in sessions],
         "minutes_in_gym": minutes,
         "minutes_exercising": round(
@@ -330,24 +332,18 @@ def _health(feed: str, offset: int, chance: random.Random) -> Row:
     scale = {"bpm": 400_000, "workout": 120, "gym_logins": 130}.get(feed, 6)
     accepted = chance.randrange(scale // 2 + 1, scale + 2)
     rejected = chance.randrange(0, max(2, scale // 300))
-    reasons = ["malformed", "missing_field", "wrong_type", "heart_rate_out_of_range"]
+    reasons = ["heart_rate_out_of_range", "malformed", "missing_field", "wrong_type"]
     split = [rejected // 4] * 3
-    counts = dict(zip(reasons, [*split, rejected - sum(split)], strict=True))
-    repeats = chance.randrange(0, max(2, scale // 100))
-    superseded = accepted // 3 if feed == "gym_logins" else 0
-    every = [c for c in contracts()["pipeline_health"] if c.startswith("rejected_")]
+    counts = zip(reasons, [*split, rejected - sum(split)], strict=True)
     return {
         "feed": feed,
-        "received": accepted + rejected + repeats + superseded,
+        "received": accepted + rejected,
         "accepted": accepted,
         "rejected": rejected,
-        "repeats": repeats,
-        "conflicts": 0,
-        "superseded": superseded,
         "erased": 0,
-        **{c: counts.get(c.removeprefix("rejected_"), 0) for c in every},
+        "logouts_ignored": accepted // 90 if feed == "gym_logins" else 0,
+        "rejected_by_reason": [{"reason": r, "records": n} for r, n in counts if n],
         "late": chance.randrange(0, max(2, accepted // 50)),
-        "unowned_readings": 3 if feed == "bpm" else 0,
         "p50_lateness_seconds": chance.uniform(1, 9),
         "p95_lateness_seconds": chance.uniform(10, 900),
         "p99_lateness_seconds": chance.uniform(900, 4000),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -83,18 +83,11 @@ def test_a_workout_has_the_gym_of_its_visit(definition: Definition, name: str) -
     }
 
 
-def test_a_member_has_the_profile_of_the_newest_day(definition: Definition) -> None:
+def test_reasons_are_rows(definition: Definition) -> None:
     gold = Gold.empty()
-    gold.insert("member_activity", [{"user_id": user, "is_inactive": True} for user in "mn"])
-    gold.insert(
-        "member_profiles",
-        [
-            {"user_id": "m", "date": date(2026, 8, 3), "age_band": "25-35", "city": "Burbank"},
-            {"user_id": "m", "date": date(2026, 8, 5), "age_band": "35-45", "gender": "F"},
-            {"user_id": "m", "date": date(2026, 8, 4), "age_band": "25-35", "city": "Glendale"},
-        ],
-    )
-    found = {row["member"]: row for row in rows(definition, gold, "members")}
-    names = ("age_band", "city", "gender")
-    assert [found["m"][name] for name in names] == ["35-45", "not known", "F"]
-    assert [found["n"][name] for name in names] == ["invalid age", "not known", "not known"]
+    day = {"feed": "bpm", "arrival_date": DAY.date()}
+    reasons = [{"reason": "missing_field", "records": 2}, {"reason": "wrong_type", "records": 3}]
+    gold.insert("pipeline_health", [{**day, "rejected_by_reason": reasons}])
+    gold.insert("pipeline_health", [{**day, "feed": "workout", "rejected_by_reason": []}])
+    found = rows(definition, gold, "rejections")
+    assert found == [{**day, **reason} for reason in reasons]

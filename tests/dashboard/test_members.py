@@ -101,10 +101,8 @@ def test_the_day_shows_what_gold_says(browser: Any, hundred_members: Written) ->
         " order by visit_date desc, user_id limit 1"
     ).rows()[0]
     day = gold.query(
-        "select d.resting_bpm_estimate as resting, d.cardio_minutes as cardio, p.age_band, p.city"
-        " from daily_heart_rates d join member_profiles p"
-        " on d.user_id = p.user_id and d.`date` = p.`date`"
-        " where d.user_id = :member and d.`date` = :day",
+        "select resting_bpm_estimate as resting, cardio_minutes as cardio, age_band, city"
+        " from daily_heart_rates where user_id = :member and `date` = :day",
         {"member": visit["user_id"], "day": str(visit["visit_date"])},
     ).rows()[0]
     with opened(browser, hundred_members.path, tab="day") as shown:
@@ -188,14 +186,12 @@ def test_what_crosses_midnight_is_marked_on_both_days(browser: Any, tmp_path: Pa
     end = night + datetime.timedelta(minutes=75)
     gold.insert("member_activity", [{"user_id": "owl", "logins": 2}])
     profile = {"user_id": "owl", "age_band": "25-35", "city": "Burbank"}
-    # The next day has none of its own: it keeps this one.
-    gold.insert("member_profiles", [{**profile, "date": night.date()}])
-    workout = {"user_id": "owl", "workout_id": "w", "session_id": "1", "avg_bpm": 120.0}
+    workout = {**profile, "workout_id": "w", "session_id": "1", "avg_bpm": 120.0}
     gold.insert(
         "workout_bpm_summary",
         [{**workout, "workout_date": night.date(), "started_at": night, "ended_at": end}],
     )
-    visit = {"user_id": "owl", "gym_id": "Old Mill", "visit_date": night.date()}
+    visit = {**profile, "gym_id": "Old Mill", "visit_date": night.date()}
     midnight = datetime.datetime(2026, 8, 4)
     gold.insert(
         "gym_summary",
@@ -205,10 +201,9 @@ def test_what_crosses_midnight_is_marked_on_both_days(browser: Any, tmp_path: Pa
             {**visit, "login_at": night, "logout_at": midnight, "gym_id": "Harbour"},
         ],
     )
-    days = (night.date(), midnight.date())
+    # The next day has no row of its own: it keeps the profile.
     gold.insert(
-        "daily_heart_rates",
-        [{"user_id": "owl", "date": day, "active_zone_minutes": 60.0} for day in days],
+        "daily_heart_rates", [{**profile, "date": night.date(), "active_zone_minutes": 60.0}]
     )
     gold.insert(
         "silver.heart_rates",

@@ -171,7 +171,7 @@ def test_small_groups_are_hidden_whatever_one_filters(
     browser: Any, hundred: Written, definition: Definition
 ) -> None:
     few = hundred.gold.query(
-        "select count(distinct user_id) from member_profiles where city = 'Altadena'"
+        "select count(distinct user_id) from daily_heart_rates where city = 'Altadena'"
         " and age_band = '25-35'"
     ).values[0][0]
     assert 0 < few < 5

@@ -16,7 +16,8 @@ _PROJECT = yaml.safe_load(_FILE.read_text("utf-8"))
 
 # Macros that ask the database answer for an unknown relation then.
 execute = False
-invocation_id = "00000000-0000-0000-0000-000000000000"
+# A node without a plan compiles to its full build.
+model: dict[str, Any] = {}
 
 
 class _Config:

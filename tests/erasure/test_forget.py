@@ -23,7 +23,7 @@ from tests.support import Workspace, running
 LAWFUL = [
     name
     for name in (*SILVER, *GOLD)
-    if name not in ("rejected_records", "record_outcomes", "pipeline_health")
+    if name not in ("records", "rejected_records", "feed_arrivals", "pipeline_health")
 ]
 
 
@@ -159,9 +159,9 @@ def test_the_next_owner_inherits_nothing(story: Story) -> None:
 def test_late_records_count_as_erased(story: Story) -> None:
     def erased(landed: Landed) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for row in landed.tables["record_outcomes"]:
-            if row["outcome"] == "erased":
-                counts[row["feed"]] = counts.get(row["feed"], 0) + row["records"]
+        for row in landed.tables["feed_arrivals"]:
+            if row["erased"]:
+                counts[row["feed"]] = counts.get(row["feed"], 0) + row["erased"]
         return counts
 
     first, then = erased(story.erased), erased(story.late)

@@ -13,6 +13,7 @@ from typing import Any
 from unittest import mock
 
 from dbt.adapters.databricks.impl import DatabricksAdapter
+from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner
 
 from local.home import CHECKOUT
@@ -22,7 +23,8 @@ _TOY = Path(__file__).parent / "toy"
 TABLES = ("stg_orders", "daily_amounts", "customers", "greatest_days", "moves")
 _HISTORY = """
     with neighbours as (
-        select *, lag(city) over (partition by customer_id order by ordered_at) as city_before from {schema}.moves
+        select *, lag(city) over (partition by customer_id order by ordered_at) as city_before
+        from {schema}.moves
     ),
     versions as (select * from neighbours where not (city <=> city_before))
     select customer_id, city, ordered_at as valid_from,
@@ -31,7 +33,8 @@ _HISTORY = """
 """
 _ORDERS = """
     create table raw.orders (
-        order_key string, customer_id string, city string, amount int, ordered_at timestamp, arrived_at timestamp
+        order_key string, customer_id string, city string, amount int,
+        ordered_at timestamp, arrived_at timestamp
     ) using delta tblproperties (
         'delta.enableChangeDataFeed' = 'true', 'delta.enableInCommitTimestamps' = 'true'
     )
@@ -61,7 +64,7 @@ class Shop:
         self.orders += 1
         self.workspace.sql(
             f"insert into raw.orders values ('{self.orders}', '{customer}', '{city}', {amount}, "
-            f"timestamp'2024-03-{day:02} 10:00:00', timestamp'2024-03-{arrived or day:02} 11:00:00')"
+            f"timestamp'2024-03-{day:02} 10:00', timestamp'2024-03-{arrived or day:02} 11:00')"
         )
         return self.orders
 
@@ -95,11 +98,11 @@ class Shop:
         token = {"LAKEHOUSE_TOKEN": self.workspace.home.token}
         with mock.patch.dict(os.environ, token):
             done = dbtRunner().invoke([command, *options, "--quiet", *arguments])
-        assert done.result is not None, done.exception
+        assert isinstance(done.result, RunExecutionResult), done.exception
         return {
             result.node.name: (str(result.status), result.message or "")
             for result in done.result.results
-            if result.status != "skipped" and result.node.resource_type != "operation"
+            if result.status != "skipped" and str(result.node.resource_type) != "operation"
         }
 
     def refused(self, *arguments: str) -> str:
@@ -108,7 +111,7 @@ class Shop:
         return " ".join(said for status, said in done.values() if status == "error")
 
     def assert_right(self, schema: str = "shop") -> None:
-        """Each table holds what its full build of the same inputs gives, the snapshot the whole log."""
+        """Each table holds what its full build gives, the snapshot the whole log."""
         for name in TABLES:
             query = (self.folder / f"target/compiled/shop/models/{name}.sql").read_text("utf-8")
             self._assert_same(query.split("sort by")[0], f"select * from {schema}.{name}", name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -156,8 +155,8 @@ def test_columns_come_go_and_change(toy: Shop) -> None:
     # Of the log, and so of the snapshot.
     toy.edit(
         _MODELS,
-        "      - {name: city, data_type: string}\n      - {name: ordered_at, data_type: timestamp}\n\n",
-        "      - {name: city, data_type: int}\n      - {name: ordered_at, data_type: timestamp}\n\n",
+        "{name: city, data_type: string}\n      - {name: ordered_at, data_type: timestamp}\n\n",
+        "{name: city, data_type: int}\n      - {name: ordered_at, data_type: timestamp}\n\n",
     )
     toy.edit("models/moves.sql", "max(city)", "max(length(city))")
     said = toy.build()
@@ -195,7 +194,8 @@ def test_a_change_feed_that_is_gone(toy: Shop) -> None:
     toy.order("d", "X", 30, 7)
     toy.build("--select", "stg_orders")
     toy.workspace.sql(
-        "alter table shop.stg_orders set tblproperties ('delta.deletedFileRetentionDuration' = 'interval 0 hours')"
+        "alter table shop.stg_orders set tblproperties "
+        "('delta.deletedFileRetentionDuration' = 'interval 0 hours')"
     )
     toy.workspace.sql("vacuum shop.stg_orders")
     assert toy.build()["daily_amounts"] == "WHOLE: shop.stg_orders anew"
@@ -287,7 +287,9 @@ def test_tables_of_models_that_are_gone_are_dropped(toy: Shop) -> None:
         (toy.folder / "models" / f"{name}.sql").unlink()
     toy.edit(
         _MODELS,
-        "  - name: greatest_days\n    columns:\n      - {name: customer_id, data_type: string}\n      - {name: amount, data_type: bigint}\n",
+        "  - name: greatest_days\n    columns:\n"
+        "      - {name: customer_id, data_type: string}\n"
+        "      - {name: amount, data_type: bigint}\n",
         "",
     )
     toy.build("--select", "stg_orders")

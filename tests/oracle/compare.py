@@ -12,30 +12,26 @@ from typing import Any
 
 RELATIVE = 1e-9
 
+_PLACE = ("feed", "topic", "topic_epoch", "partition", "offset", "source_file", "record_id")
+
 #: What identifies a row. Tables whose identity is wider than a business key list it all.
 KEYS: Mapping[str, tuple[str, ...]] = {
-    "rejected_records": (
-        "feed",
-        "topic",
-        "topic_epoch",
-        "partition",
-        "offset",
-        "source_file",
-        "record_id",
-    ),
-    "record_outcomes": ("feed", "arrival_date", "outcome", "reason"),
-    "device_registrations": ("kind", "identifier", "owned_from"),
+    "records": _PLACE,
+    "rejected_records": _PLACE,
+    "feed_arrivals": ("feed", "arrival_date"),
+    "device_registrations": ("kind", "identifier", "registered_at"),
     "user_profile_changes": ("user_id", "changed_at"),
     "user_profile_history": ("user_id", "valid_from"),
     "user_profiles": ("user_id",),
+    "profile_versions": ("user_id", "in_force_from"),
     "heart_rates": ("device_id", "measured_at"),
     "gym_visits": ("mac_address", "gym_id", "login_at"),
     "workout_sessions": (
         "user_id",
         "workout_id",
         "session_id",
-        "started_at",
-        "ended_at",
+        "began_at",
+        "is_orphan",
     ),
     "workout_heart_rates": (
         "user_id",
@@ -45,18 +41,23 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "device_id",
         "measured_at",
     ),
+    "member_day_zones": ("user_id", "date"),
     "user_bins": ("user_id",),
     "workout_bpm_summary": ("user_id", "workout_id", "session_id", "started_at"),
     "gym_summary": ("mac_address", "gym_id", "login_at"),
     "hourly_heart_rates": ("user_id", "hour_at"),
     "daily_heart_rates": ("user_id", "date"),
-    "member_profiles": ("user_id", "date"),
     "gym_hourly_occupancy": ("gym_id", "hour_at"),
     "member_activity": ("user_id",),
     "pipeline_health": ("feed", "arrival_date"),
+    "unowned_activity": ("feed", "date"),
 }
 
-_TIMES = {"owned_from", "owned_to", "valid_from", "valid_to"}
+_TIMES = {
+    *("owned_from", "owned_to"),
+    *("valid_from", "valid_to"),
+    *("in_force_from", "in_force_to"),
+}
 _DATES = {"date", "date_of_birth"}
 
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from .decode import DAY, MICROS, utc_date
-from .silver import HOUR, ProfileHistory, Row, Timeline, age_and_band
+from .silver import HOUR, TRAITS, ProfileHistory, Row, Timeline, age_and_band
 
 ZONES = ("out_of_range", "fat_burn", "cardio", "peak")
 #: Upper edges in percent of HRmax, not included; peak has none.
@@ -106,7 +106,7 @@ def workout_bpm_summary_rows(
             continue
         profile = history.as_of(session["user_id"], session["started_at"])
         workout_date = utc_date(session["started_at"])
-        age, band = age_and_band(profile, workout_date)
+        age, _ = age_and_band(profile, workout_date)
         lowest, mean, highest = _statistics([line.bpm[i] for i in indexes])
         rows.append(
             {
@@ -117,8 +117,7 @@ def workout_bpm_summary_rows(
                 "started_at": session["started_at"],
                 "ended_at": session["ended_at"],
                 "age": age,
-                "age_band": band,
-                **{k: (profile or {}).get(k) for k in ("sex", "gender", "city", "state")},
+                **history.member(session["user_id"], session["started_at"], workout_date),
                 "min_bpm": lowest,
                 "avg_bpm": mean,
                 "max_bpm": highest,
@@ -145,7 +144,10 @@ def union_micros(intervals: Iterable[tuple[int, int]]) -> int:
 
 
 def gym_summary_rows(
-    visits: Iterable[Row], sessions: Iterable[Row], open_visit_hours: float
+    visits: Iterable[Row],
+    sessions: Iterable[Row],
+    history: ProfileHistory,
+    open_visit_hours: float,
 ) -> list[Row]:
     visits = list(visits)
     by_user: dict[str, list[Row]] = defaultdict(list)
@@ -183,12 +185,14 @@ def gym_summary_rows(
     rows = []
     for visit in visits:
         own_sessions = held.get((visit["mac_address"], visit["gym_id"], visit["login_at"]), [])
+        visit_date = utc_date(visit["login_at"])
         rows.append(
             {
-                "visit_date": utc_date(visit["login_at"]),
+                "visit_date": visit_date,
                 "gym_id": visit["gym_id"],
                 "mac_address": visit["mac_address"],
                 "user_id": visit["user_id"],
+                **history.member(visit["user_id"], visit["login_at"], visit_date),
                 "login_at": visit["login_at"],
                 "logout_at": visit["logout_at"],
                 "sessions": [
@@ -270,6 +274,7 @@ def daily_heart_rate_rows(
                 {
                     "user_id": user_id,
                     "date": day,
+                    **history.member(user_id, start, day),
                     "min_bpm": lowest,
                     "avg_bpm": mean,
                     "max_bpm": highest,
@@ -287,22 +292,24 @@ def daily_heart_rate_rows(
     return rows
 
 
-def member_profile_rows(
-    days: Iterable[Row], visits: Iterable[Row], workouts: Iterable[Row], history: ProfileHistory
-) -> list[Row]:
-    """One row per member and day with readings, a visit or a workout: rows of gold each."""
-    present = {(row["user_id"], row["date"]) for row in days}
-    present |= {(v["user_id"], v["visit_date"]) for v in visits if v["user_id"] is not None}
-    present |= {(row["user_id"], row["workout_date"]) for row in workouts}
+def member_day_zone_rows(days: Iterable[Row], history: ProfileHistory, formula: str) -> list[Row]:
+    """A view of silver: age, HRmax and the lower bounds of the zones on each member's day."""
     rows = []
-    for user_id, day in sorted(present):
-        profile = history.as_of(user_id, day_start(day))
+    for day in days:
+        profile = history.as_of(day["user_id"], day_start(day["date"]))
+        age, _ = age_and_band(profile, day["date"])
+        highest = None if age is None else HRMAX[formula](age)
         rows.append(
             {
-                "user_id": user_id,
-                "date": day,
-                "age_band": age_and_band(profile, day)[1],
-                **{k: (profile or {}).get(k) for k in ("sex", "gender", "city", "state")},
+                "user_id": day["user_id"],
+                "date": day["date"],
+                "age": age,
+                "max_heart_rate_bpm": highest,
+                "resting_bpm_estimate": day["resting_bpm_estimate"],
+                **{
+                    f"{zone}_from_bpm": None if highest is None else percent * highest / 100
+                    for zone, percent in zip(ZONES[1:], ZONE_EDGES, strict=True)
+                },
             }
         )
     return rows
@@ -366,8 +373,10 @@ def member_activity_rows(
     users: Iterable[str],
     visits: Iterable[Row],
     sessions: Iterable[Row],
-    as_of_date: date,
+    history: ProfileHistory,
+    as_of_date: date | None,
 ) -> list[Row]:
+    """Looks back from `as_of_date`; None, where nothing has a date yet."""
     visits_of: dict[str, list[Row]] = defaultdict(list)
     sessions_of: dict[str, list[Row]] = defaultdict(list)
     for visit in visits:
@@ -378,7 +387,7 @@ def member_activity_rows(
             sessions_of[session["user_id"]].append(session)
 
     def recent(day: date, days: int) -> bool:
-        return as_of_date - timedelta(days=days) < day <= as_of_date
+        return as_of_date is not None and as_of_date - timedelta(days=days) < day <= as_of_date
 
     rows = []
     for user_id in users:
@@ -386,6 +395,12 @@ def member_activity_rows(
         logins = sorted(visit["login_at"] for visit in own_visits)
         row: Row = {
             "user_id": user_id,
+            "as_of_date": as_of_date,
+            **(
+                dict.fromkeys(TRAITS) | {"age_band": "invalid age"}
+                if as_of_date is None
+                else history.member(user_id, day_start(as_of_date), as_of_date)
+            ),
             "first_visit_at": logins[0] if logins else None,
             "last_visit_at": logins[-1] if logins else None,
         }

@@ -59,26 +59,3 @@ class FileRecord:
 
 
 Record = KafkaRecord | FileRecord
-
-
-def bronze_order(record: Record) -> tuple[int, int, int, int, str, int, str]:
-    """Sort key of "earlier in bronze": arrival first, then the place in its batch."""
-    if isinstance(record, KafkaRecord):
-        return (
-            record.ingested_at,
-            -1 if record.topic_epoch is None else record.topic_epoch,
-            -1 if record.partition is None else record.partition,
-            -1 if record.offset is None else record.offset,
-            record.source_file or "",
-            0,
-            record.record_id or "",
-        )
-    return (
-        record.ingested_at,
-        -1,
-        -1,
-        -1,
-        record.source_file or "",
-        -1 if record.record_number is None else record.record_number,
-        record.record_id or "",
-    )

@@ -6,11 +6,10 @@ needs), whatever the order of its input.
 
 import json
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 from typing import Any
 
 from .decode import (
@@ -37,6 +36,8 @@ PROFILE_FIELDS = (
     "state",
     "zip_code",
 )
+#: What facts carry of a profile, beside the age band.
+TRAITS = ("sex", "gender", "city", "state")
 HOUR = 3600 * MICROS
 
 #: One copy of a profile change: the content and where its first appearance stands.
@@ -55,7 +56,6 @@ class Ownership:
             ):
                 owners = at_time[kind, identifier]
                 owners[event.at] = max(owners.get(event.at, event.user_id), event.user_id)
-        self._winners: Mapping[tuple[str, str], dict[int, str]] = at_time
         self._starts: dict[tuple[str, str], list[int]] = {}
         self._users: dict[tuple[str, str], list[str]] = {}
         for key, owners in at_time.items():
@@ -75,26 +75,17 @@ class Ownership:
         # The first interval begins at minus infinity.
         return self._users[kind, identifier][max(bisect_right(starts, at) - 1, 0)]
 
-    def won(self, event: Registration) -> bool:
-        """Whether the registration stands in both of its timelines."""
-        return all(
-            self._winners[kind, identifier][event.at] == event.user_id
-            for kind, identifier in (
-                ("device", event.device_id),
-                ("mac", event.mac_address),
-            )
-        )
-
     def rows(self) -> list[Row]:
         rows = []
         for (kind, identifier), users in self._users.items():
-            starts: list[int | None] = list(self._starts[kind, identifier])
+            starts = self._starts[kind, identifier]
             for i, user in enumerate(users):
                 rows.append(
                     {
                         "kind": kind,
                         "identifier": identifier,
                         "user_id": user,
+                        "registered_at": starts[i],
                         "owned_from": None if i == 0 else starts[i],
                         "owned_to": starts[i + 1] if i + 1 < len(users) else None,
                     }
@@ -180,6 +171,31 @@ class ProfileHistory:
             return None
         return dict(zip(PROFILE_FIELDS, version.profile, strict=True))
 
+    def in_force(self) -> list[Row]:
+        """Rows of profile_versions: what facts take, the first version without a beginning."""
+        return [
+            {
+                "user_id": version.user_id,
+                **{
+                    name: value
+                    for name, value in zip(PROFILE_FIELDS, version.profile, strict=True)
+                    if name in ("date_of_birth", *TRAITS)
+                },
+                "in_force_from": None if i == 0 else version.valid_from,
+                "in_force_to": version.valid_to,
+            }
+            for versions in self.versions.values()
+            for i, version in enumerate(versions)
+        ]
+
+    def member(self, user_id: str | None, at: int, on: date) -> Row:
+        """Columns that facts carry: the profile in force, and the age band on a date."""
+        profile = self.as_of(user_id, at)
+        return {
+            "age_band": age_and_band(profile, on)[1],
+            **{name: (profile or {}).get(name) for name in TRAITS},
+        }
+
     def current(self) -> list[Row]:
         rows = []
         for versions in self.versions.values():
@@ -207,20 +223,18 @@ def age_and_band(profile: Row | None, on: date) -> tuple[int | None, str]:
 
 
 def heart_rate_rows(readings: Iterable[Reading], ownership: Ownership) -> list[Row]:
-    lowest: dict[tuple[str, int], Any] = {}
+    values: dict[tuple[str, int], set[Any]] = defaultdict(set)
     for reading in readings:
-        key = (reading.device_id, reading.measured_at)
-        known = lowest.get(key)
-        if known is None or reading.bpm < known:
-            lowest[key] = reading.bpm
+        values[reading.device_id, reading.measured_at].add(reading.bpm)
     return [
         {
             "device_id": device_id,
             "measured_at": at,
-            "heart_rate_bpm": bpm,
+            "heart_rate_bpm": min(bpm),
+            "num_values": len({float(value) for value in bpm}),
             "user_id": ownership.owner("device", device_id, at),
         }
-        for (device_id, at), bpm in lowest.items()
+        for (device_id, at), bpm in values.items()
     ]
 
 
@@ -252,35 +266,36 @@ def session_rows(events: Iterable[WorkoutEvent], max_session_hours: float) -> li
         )
     rows = []
     for (user_id, workout_id, session_id), distinct in by_key.items():
-        key = {"user_id": user_id, "workout_id": workout_id, "session_id": session_id}
         ordered = sorted(distinct)
-        for before, this in pairwise([None, *ordered]):
-            assert this is not None
-            if not this[1] and (before is None or not before[1]):
-                rows.append(
-                    {
-                        **key,
-                        "started_at": None,
-                        "ended_at": this[0],
-                        "status": "orphan_stop",
-                    }
-                )
-        for this, after in pairwise([*ordered, None]):
-            assert this is not None
-            if not this[1]:
-                continue
-            if after is None or after[1]:
-                rows.append({**key, "started_at": this[0], "ended_at": None, "status": "open"})
+        for before, this, after in zip(
+            [None, *ordered], ordered, [*ordered[1:], None], strict=False
+        ):
+            at, is_start = this
+            if is_start:
+                started_at = at
+                ended_at = after[0] if after is not None and not after[1] else None
+                if ended_at is None:
+                    status = "open"
+                elif ended_at - at >= max_session_hours * HOUR:
+                    status = "too_long"
+                else:
+                    status = "completed"
+            elif before is None or not before[1]:
+                started_at, ended_at, status = None, at, "orphan_stop"
             else:
-                too_long = after[0] - this[0] >= max_session_hours * HOUR
-                rows.append(
-                    {
-                        **key,
-                        "started_at": this[0],
-                        "ended_at": after[0],
-                        "status": "too_long" if too_long else "completed",
-                    }
-                )
+                continue
+            rows.append(
+                {
+                    "user_id": user_id,
+                    "workout_id": workout_id,
+                    "session_id": session_id,
+                    "status": status,
+                    "is_orphan": not is_start,
+                    "began_at": at,
+                    "started_at": started_at,
+                    "ended_at": ended_at,
+                }
+            )
     return rows
 
 
@@ -351,34 +366,15 @@ def workout_heart_rate_rows(sessions: Iterable[Row], lines: Mapping[str, Timelin
     return rows
 
 
-def user_bin_rows(history: ProfileHistory, as_of_date: date, day_start: int) -> list[Row]:
-    rows = []
-    for user_id in history.versions:
-        profile = history.as_of(user_id, day_start)
-        if profile is None:
-            continue
-        rows.append(
-            {
-                "user_id": user_id,
-                "age_band": age_and_band(profile, as_of_date)[1],
-                "gender": profile["gender"],
-                "city": profile["city"],
-                "state": profile["state"],
-            }
+def unowned_rows(heart_rates: Iterable[Row], visits: Iterable[Row]) -> list[Row]:
+    """unowned_activity: readings and visits without an owner by UTC date."""
+    counts = Counter(
+        (feed, utc_date(row[at]))
+        for feed, rows, at in (
+            ("bpm", heart_rates, "measured_at"),
+            ("gym_logins", visits, "login_at"),
         )
-    return rows
-
-
-def newest_date(
-    heart_rates: Iterable[Row], events: Iterable[WorkoutEvent], visits: Iterable[Row]
-) -> date | None:
-    """The default as_of_date."""
-    newest = max(
-        (
-            *(row["measured_at"] for row in heart_rates),
-            *(event.at for event in events),
-            *(row["login_at"] for row in visits),
-        ),
-        default=None,
+        for row in rows
+        if row["user_id"] is None
     )
-    return None if newest is None else utc_date(newest)
+    return [{"feed": feed, "date": day, "records": count} for (feed, day), count in counts.items()]

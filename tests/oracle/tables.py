@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import date
 
 from . import gold, silver
+from .compare import KEYS
 from .decode import (
     Event,
     Login,
@@ -13,11 +14,15 @@ from .decode import (
     Rejected,
     WorkoutEvent,
     decode,
+    utc_date,
 )
-from .lineage import Decoded, Outcomes, rejected_rows
-from .records import KafkaRecord, Record, bronze_order
+from .lineage import Decoded, health_rows, record_rows
+from .records import KafkaRecord, Record
 
 Tables = dict[str, list[silver.Row]]
+
+REJECTED = (*KEYS["rejected_records"], "ingested_at")
+USER_BINS = ("user_id", "age_band", "gender", "city", "state", "as_of_date")
 
 
 def compute(
@@ -39,8 +44,7 @@ def compute(
     """
     if hr_max not in gold.HRMAX:
         raise ValueError(f"hr_max is {hr_max!r}; choose one of {sorted(gold.HRMAX)}")
-    ordered = sorted(records, key=bronze_order)
-    decoded = [_decoded(record, max_heart_rate_bpm, max_visit_hours) for record in ordered]
+    decoded = [_decoded(record, max_heart_rate_bpm, max_visit_hours) for record in records]
     if erased:
         decoded = _without(decoded, frozenset(erased))
     readings: list[Reading] = []
@@ -71,26 +75,29 @@ def compute(
     visits = silver.visit_rows(logins, ownership)
     sessions = silver.session_rows(events, max_session_hours)
     lines = silver.timelines(heart_rates)
+    registration_rows = ownership.rows()
+    workouts = gold.workout_bpm_summary_rows(sessions, lines, history, hr_max)
+    gym_visits = gold.gym_summary_rows(visits, sessions, history, open_visit_hours)
+    days = gold.daily_heart_rate_rows(lines, history, hr_max)
     if isinstance(as_of_date, str):
         as_of_date = date.fromisoformat(as_of_date)
-    today = as_of_date or silver.newest_date(heart_rates, events, visits)
-
-    outcomes = Outcomes(
-        decoded,
-        lowest={(r["device_id"], r["measured_at"]): r["heart_rate_bpm"] for r in heart_rates},
-        logouts={(v["mac_address"], v["gym_id"], v["login_at"]): v["logout_at"] for v in visits},
-        changes=changes,
-        ownership=ownership,
+    dates = [row["date"] for row in days]
+    dates += [row["visit_date"] for row in gym_visits]
+    dates += [utc_date(row["started_at"]) for row in sessions if row["status"] == "completed"]
+    members = {row["user_id"] for row in (*registration_rows, *sessions)} | history.versions.keys()
+    activity = gold.member_activity_rows(
+        sorted(members), visits, sessions, history, as_of_date or max(dates, default=None)
     )
-    registration_rows = ownership.rows()
-    profiles = history.current()
-    workouts = gold.workout_bpm_summary_rows(sessions, lines, history, hr_max)
-    gym_visits = gold.gym_summary_rows(visits, sessions, open_visit_hours)
-    days = gold.daily_heart_rate_rows(lines, history, hr_max)
-    members = {row["user_id"] for row in (*registration_rows, *profiles, *sessions)}
+    arrivals = health_rows(decoded, late_hours)
+    places = record_rows(decoded)
     return {
-        "rejected_records": rejected_rows(decoded),
-        "record_outcomes": outcomes.rows(),
+        "records": places,
+        "rejected_records": [
+            {**{name: row[name] for name in REJECTED}, "reason": row["reject_reason"]}
+            for row in places
+            if row["reject_reason"] is not None
+        ],
+        "feed_arrivals": arrivals,
         "device_registrations": registration_rows,
         "user_profile_changes": [
             {
@@ -104,24 +111,22 @@ def compute(
         "user_profile_history": [
             version.row() for versions in history.versions.values() for version in versions
         ],
-        "user_profiles": profiles,
+        "user_profiles": history.current(),
+        "profile_versions": history.in_force(),
         "heart_rates": heart_rates,
         "gym_visits": visits,
         "workout_sessions": sessions,
         "workout_heart_rates": silver.workout_heart_rate_rows(sessions, lines),
-        "user_bins": []
-        if today is None
-        else silver.user_bin_rows(history, today, gold.day_start(today)),
+        "member_day_zones": gold.member_day_zone_rows(days, history, hr_max),
+        "user_bins": [{name: row[name] for name in USER_BINS} for row in activity],
         "workout_bpm_summary": workouts,
         "gym_summary": gym_visits,
         "hourly_heart_rates": gold.hourly_heart_rate_rows(lines),
         "daily_heart_rates": days,
-        "member_profiles": gold.member_profile_rows(days, gym_visits, workouts, history),
         "gym_hourly_occupancy": gold.gym_hourly_occupancy_rows(visits),
-        "member_activity": []
-        if today is None
-        else gold.member_activity_rows(sorted(members), visits, sessions, today),
-        "pipeline_health": outcomes.health_rows(late_hours),
+        "member_activity": activity,
+        "pipeline_health": arrivals,
+        "unowned_activity": silver.unowned_rows(heart_rates, visits),
     }
 
 

@@ -394,10 +394,8 @@ def test_logouts_that_count_as_none() -> None:
     tables = compute([*records, login("m", "open", 10), login("m", "closed", 10, 11)])
     visits = {row["gym_id"]: row["logout_at"] for row in tables["gym_visits"]}
     assert visits == dict.fromkeys(["0", "1", "2", "3", "4", "open"]) | {"closed": us(11)}
-    assert pick(tables["record_outcomes"], "outcome", "reason", "records") == [
-        ("accepted", "logout_ignored", 5),
-        ("accepted", None, 2),
-    ]
+    assert pick(tables["feed_arrivals"], "accepted", "logouts_ignored") == [(7, 5)]
+    assert pick(tables["records"], "is_logout_ignored") == [(False,)] * 2 + [(True,)] * 5
 
 
 def test_device_ownership() -> None:
@@ -414,15 +412,15 @@ def test_device_ownership() -> None:
             bpm("d3", 0, 63),
         ]
     )
-    columns = ("kind", "identifier", "user_id", "owned_from", "owned_to")
+    columns = ("kind", "identifier", "user_id", "registered_at", "owned_from", "owned_to")
     assert pick(tables["device_registrations"], *columns) == [
-        ("device", "d1", "a", None, us(300)),
-        ("device", "d1", "b", us(300), None),
-        ("device", "d2", "9", None, None),
-        ("mac", mac_of("m1"), "a", None, None),
-        ("mac", mac_of("m2"), "b", None, None),
-        ("mac", mac_of("m3"), "10", None, None),
-        ("mac", mac_of("m4"), "9", None, None),
+        ("device", "d1", "a", us(100), None, us(300)),
+        ("device", "d1", "b", us(300), us(300), None),
+        ("device", "d2", "9", us(100), None, None),
+        ("mac", mac_of("m1"), "a", us(100), None, None),
+        ("mac", mac_of("m2"), "b", us(300), None, None),
+        ("mac", mac_of("m3"), "10", us(100), None, None),
+        ("mac", mac_of("m4"), "9", us(100), None, None),
     ]
     assert pick(tables["heart_rates"], "heart_rate_bpm", "user_id") == [
         (60, "a"),
@@ -430,32 +428,22 @@ def test_device_ownership() -> None:
         (62, "b"),
         (63, None),
     ]
-    assert pick(tables["record_outcomes"], "feed", "outcome", "records") == [
-        ("bpm", "accepted", 4),
-        ("registered_users", "accepted", 4),
-        ("registered_users", "conflict", 1),
+    assert pick(tables["unowned_activity"], "feed", "date", "records") == [
+        ("bpm", date(2023, 11, 15), 1)
     ]
 
 
 def test_the_lowest_of_several_readings_stands() -> None:
     tables = compute([bpm("d", 0, 70), bpm("d", 0.0000001, 60), bpm("d", 0, "70"), bpm("d", 0, 80)])
-    assert pick(tables["heart_rates"], "heart_rate_bpm") == [(60,)]
-    assert pick(tables["record_outcomes"], "outcome", "records") == [
-        ("accepted", 1),
-        ("conflict", 2),
-        ("repeat", 1),
-    ]
+    assert pick(tables["heart_rates"], "heart_rate_bpm", "num_values") == [(60, 3)]
+    assert pick(tables["feed_arrivals"], "received", "accepted") == [(4, 4)]
 
 
 def test_visits_take_the_greatest_logout() -> None:
     records = [login("M", "g", 0), login("m", "g", 0, 50), login("m", "g", 0, 90)]
     tables = compute([*records, login("m", "g", 0, 90), login("m", "g", 0, 50)])
     assert pick(tables["gym_visits"], "logout_at") == [(us(90),)]
-    assert pick(tables["record_outcomes"], "outcome", "records") == [
-        ("accepted", 1),
-        ("repeat", 2),
-        ("superseded", 2),
-    ]
+    assert pick(tables["feed_arrivals"], "accepted", "logouts_ignored") == [(5, 0)]
 
 
 def test_sessions() -> None:
@@ -473,6 +461,8 @@ def test_sessions() -> None:
     assert sessions((0, "start"), (10_800, "stop")) == [(us(0), us(10_800), "too_long")]
     assert sessions((0, "start")) == [(us(0), None, "open")]
     assert sessions((60, "stop")) == [(None, us(60), "orphan_stop")]
+    rows = compute([workout("u", 60, "stop"), workout("u", 70, "start")])["workout_sessions"]
+    assert pick(rows, "began_at", "is_orphan") == [(us(60), True), (us(70), False)]
     # At one instant the stop goes first: it is an orphan, and the start stays open.
     assert sessions((60, "start"), (60, "stop")) == [
         (us(60), None, "open"),
@@ -544,12 +534,6 @@ def test_two_different_changes_at_one_time() -> None:
     assert stands(first, nowhere) == [("update", "A")]
     assert stands(nowhere, moved(0, "D", offset=None)) == [("update", "D")]
     assert stands(nowhere, moved(0, "C", offset=6), first) == [("update", "C")]
-    rows = compute([first, second, first])["record_outcomes"]
-    assert pick(rows, "outcome", "records") == [
-        ("accepted", 1),
-        ("conflict", 1),
-        ("repeat", 1),
-    ]
 
 
 def test_workout_summary_and_zones() -> None:
@@ -627,6 +611,10 @@ def test_ages(dob: str, age: int, band: str) -> None:
     tables = compute([*records, bpm("d", 30, 100), profile("u", 0, dob=dob)])
     assert pick(tables["workout_bpm_summary"], "age", "age_band") == [(age, band)]
     assert pick(tables["user_bins"], "age_band") == [(band,)]
+    assert pick(tables["daily_heart_rates"], "age_band") == [(band,)]
+    assert pick(tables["member_day_zones"], "age", "cardio_from_bpm") == [
+        (age, Fraction(7, 10) * (220 - age))
+    ]
 
 
 def test_gym_summary() -> None:
@@ -775,12 +763,52 @@ def test_member_activity() -> None:
         row["user_id"]: row for row in compute(late, as_of_date="2023-12-07")["member_activity"]
     }
     assert (rows["u"]["is_inactive"], rows["v"]["is_inactive"]) == (True, False)
-    # By default the newest reading, workout event or login: day 10.
+    # By default the newest day of readings, login or start of a completed session: day 10.
     assert {r["user_id"]: r["logins_7_days"] for r in compute(late)["member_activity"]} == {
         "u": 0,
         "v": 1,
         "w": 0,
     }
+
+
+def test_members_of_facts() -> None:
+    """A visit's profile is that of its login, a day's that of its first instant."""
+    records: list[Record] = [
+        registered("u", "d", "m", 0),
+        moved(-10, "A", dob="2005-11-15"),
+        moved(50, "B"),
+        profile("u", 100, "delete"),
+        login("m", "g", 49),
+        login("m", "g", 50),
+        login("m", "g", 100),
+        login("n", "g", 50),
+        bpm("d", 70, 60),
+        bpm("d", 86_400, 60, ingested_at=ARRIVAL + 1_000_000),
+        workout("v", 0, "start"),
+    ]
+    tables = compute(records)
+    assert pick(tables["gym_summary"], "login_at", "user_id", "age_band", "city") == [
+        (us(49), "u", "18-25", "A"),
+        (us(50), "u", "invalid age", "B"),
+        (us(50), None, "invalid age", None),
+        (us(100), "u", "invalid age", None),
+    ]
+    assert pick(tables["daily_heart_rates"], "date", "age_band", "city") == [
+        (date(2023, 11, 15), "18-25", "A"),
+        (date(2023, 11, 16), "invalid age", None),
+    ]
+    assert pick(tables["profile_versions"], "city", "in_force_from", "in_force_to") == [
+        ("A", None, us(50)),
+        ("B", us(50), us(100)),
+    ]
+    # Who is gone or has no profile is a member still, on 2023-11-16.
+    assert pick(tables["user_bins"], "user_id", "age_band", "city", "as_of_date") == [
+        ("u", "invalid age", None, date(2023, 11, 16)),
+        ("v", "invalid age", None, date(2023, 11, 16)),
+    ]
+    # Without any day, as of none.
+    rows = compute([moved(0, "A"), workout("v", 0, "start")])["member_activity"]
+    assert pick(rows, "user_id", "city", "as_of_date") == [("u", None, None), ("v", None, None)]
 
 
 def test_erased_users() -> None:
@@ -801,7 +829,7 @@ def test_erased_users() -> None:
     ]
     assert pick(tables["heart_rates"], "heart_rate_bpm", "user_id") == [(70, "b")]
     assert tables["gym_visits"] == tables["user_profiles"] == tables["workout_sessions"] == []
-    assert sum(r["records"] for r in tables["record_outcomes"] if r["outcome"] == "erased") == 6
+    assert sum(row["erased"] for row in tables["feed_arrivals"]) == 6
 
 
 def test_health_counts_reconcile() -> None:
@@ -809,12 +837,12 @@ def test_health_counts_reconcile() -> None:
     tables = compute([*records, bpm("d", 15, 35, offset=99), bpm("d", 29, 50, offset=100)])
     row = tables["pipeline_health"][0]
     assert row["received"] == 32
-    assert (row["accepted"], row["rejected"], row["repeats"], row["conflicts"]) == (20, 10, 1, 1)
-    assert row["rejected_heart_rate_out_of_range"] == 10
-    assert row["rejected_wrong_type"] == 0
+    assert (row["accepted"], row["rejected"], row["erased"]) == (22, 10, 0)
+    assert row["rejected_by_reason"] == [{"reason": "heart_rate_out_of_range", "records": 10}]
     assert row["max_lateness_seconds"] == 86_390
-    # Readings 10 to 29, a repeat and a conflict arrive after 86,400 - i seconds.
-    assert (row["late"], row["unowned_readings"], row["newest_event_at"]) == (22, 22, us(29))
+    # Readings 10 to 29, one again and one with another value arrive after 86,400 - i seconds.
+    assert (row["late"], row["newest_event_at"]) == (22, us(29))
+    assert pick(tables["unowned_activity"], "feed", "records") == [("bpm", 20)]
     assert row["p50_lateness_seconds"] == Fraction("86380.5")
     assert len(tables["rejected_records"]) == 10
 

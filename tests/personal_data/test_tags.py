@@ -62,7 +62,7 @@ def test_the_lineage_reaches_through(carrying: dict[Column, set[str]]) -> None:
     assert carrying["device_registrations", "identifier"] == {"mac_address"}
     assert carrying["user_profiles", "date_of_birth"] == {"birth_date"}
     assert carrying["gym_summary", "mac_address"] == {"mac_address"}
-    assert carrying["member_ages", "from_date"] == {"birth_date"}
+    assert carrying["profile_versions", "date_of_birth"] == {"birth_date"}
     assert carrying["user_bins", "age_band"] == set()
     assert carrying["workout_bpm_summary", "age"] == set()
 

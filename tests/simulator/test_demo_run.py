@@ -28,7 +28,7 @@ def test_the_demo(fresh_workspace: Callable[[], Workspace]) -> None:
     for table in ("gold.workout_bpm_summary", "gold.gym_summary"):
         rows = _table(shown, next(line for line in shown.splitlines() if table in line))
         assert rows, table
-    outcomes = _table(shown, "What became of each feed's records (silver.record_outcomes)")
+    outcomes = _table(shown, "What became of each feed's records (gold.pipeline_health)")
     assert {feed for feed, *_ in outcomes} == {
         *("bpm", "gym_logins", "registered_users", "user_info", "workout")
     }

@@ -1,7 +1,7 @@
 """The worked example of docs/worked-example.md: its files and its rows."""
 
 import json
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -22,10 +22,12 @@ SILVER = (
     "user_profile_changes",
     "user_profile_history",
     "user_profiles",
+    "profile_versions",
     "heart_rates",
     "gym_visits",
     "workout_sessions",
     "workout_heart_rates",
+    "member_day_zones",
     "user_bins",
 )
 GOLD = (
@@ -33,12 +35,10 @@ GOLD = (
     "gym_summary",
     "hourly_heart_rates",
     "daily_heart_rates",
-    "member_profiles",
     "gym_hourly_occupancy",
     "member_activity",
+    "unowned_activity",
 )
-#: Tables about the records themselves: where and when a record arrived differs from run to run.
-LINEAGE = ("rejected_records", "record_outcomes", "pipeline_health")
 
 Row = dict[str, Any]
 
@@ -61,8 +61,6 @@ def expected(table: str) -> list[Row]:
 
 
 def counted(rows: Iterable[Mapping[str, Any]], *columns: str) -> list[tuple[Any, ...]]:
-    """Rows as (values of the columns…, how many), sorted; `records` counts for itself."""
-    counts: dict[tuple[Any, ...], int] = defaultdict(int)
-    for row in rows:
-        counts[tuple(row[name] for name in columns)] += int(row.get("records", 1))
+    """Rows as (values of the columns…, how many), sorted."""
+    counts = Counter(tuple(row[name] for name in columns) for row in rows)
     return sorted(((*key, count) for key, count in counts.items()), key=repr)

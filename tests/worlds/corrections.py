@@ -1,7 +1,6 @@
 """Records of which each late one makes a row disappear, in every table that can lose one.
 
-`rejected_records`, `record_outcomes` and `pipeline_health` tell of arrivals, which no later one
-undoes.
+`records`, `feed_arrivals` and `pipeline_health` tell of arrivals, which no later one undoes.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ GONE = {
     "silver.device_registrations": f"identifier = '{_W}d1' and owned_from = {_at(7200)}",
     "silver.user_profile_changes": f"user_id = '{_W}u3' and update_type = 'new'",
     "silver.user_profile_history": f"user_id = '{_W}u1' and valid_from = {_at(100)}",
+    "silver.profile_versions": f"user_id = '{_W}u1' and in_force_from = {_at(100)}",
     "silver.user_profiles": f"user_id = '{_W}u3'",
     "silver.user_bins": f"user_id = '{_W}u3'",
     "silver.heart_rates": f"user_id = '{_W}u1' and measured_at = {_at(4000)}",
@@ -34,7 +34,7 @@ GONE = {
     "gold.gym_summary": f"mac_address = '{mac_of(_WORLD, 2)}' and minutes_in_gym is null",
     "gold.hourly_heart_rates": f"user_id = '{_W}u1' and hour_at = {_at(3600)}",
     "gold.daily_heart_rates": f"user_id = '{_W}u1' and date = '2026-03-04'",
-    "gold.member_profiles": f"user_id = '{_W}u1' and date = '2026-03-04'",
+    "silver.member_day_zones": f"user_id = '{_W}u1' and date = '2026-03-04'",
     "gold.gym_hourly_occupancy": f"gym_id = '{_W}g2' and visits = 0",
     "gold.member_activity": f"user_id = '{_W}u3'",
 }

@@ -41,14 +41,14 @@ class Kill:
 KILLS = (
     Kill("dbt", "merge into `lakehouse`.`silver`.`heart_rates`"),
     Kill("spark", "merge into `lakehouse`.`silver`.`user_profile_history`"),
-    Kill("dbt", "insert into `lakehouse`.`silver`.`stg_kafka__workout`"),
+    Kill("dbt", "merge into `lakehouse`.`silver`.`stg_kafka__workout`"),
     Kill("dbt", "alter table `lakehouse`.`silver`.`heart_rates` set tblproperties"),
     Kill("dbt", "merge into `lakehouse`.`silver`.`device_registrations`"),
-    Kill("spark", "insert into `lakehouse`.`silver`.`stg_kafka__bpm`"),
+    Kill("spark", "merge into `lakehouse`.`silver`.`stg_kafka__bpm`"),
     Kill("spark", "merge into `lakehouse`.`gold`.`daily_heart_rates`"),
     Kill("spark", "alter table `lakehouse`.`silver`.`gym_visits` set tblproperties"),
-    Kill("dbt", "table `lakehouse`.`gold`.`member_activity`"),
-    Kill("spark", "merge into `lakehouse`.`silver`.`record_outcomes`"),
+    Kill("dbt", "merge into `lakehouse`.`gold`.`member_activity`"),
+    Kill("spark", "merge into `lakehouse`.`silver`.`feed_arrivals`"),
 )
 
 

@@ -24,7 +24,6 @@ BY_DAY = {
     "silver.workout_heart_rates": "measured_at",
     "gold.hourly_heart_rates": "hour_at",
     "gold.daily_heart_rates": "date",
-    "gold.member_profiles": "date",
     "gold.workout_bpm_summary": "started_at",
 }
 

@@ -55,11 +55,11 @@ const stepOf = day => (about.fineFrom && day.date >= about.fineFrom ? 1 : 15);
 
 /** Bounds of the zones in beats a minute; none if the age is not known. */
 function bounds(day) {
-  if (!day.max_heart_rate_bpm) return [];
-  return about.zones.map(({ zone, from_percent: from, to_percent: to }) => {
-    const style = ZONES.find(each => each.zone === zone);
-    return { ...style, from: from * day.max_heart_rate_bpm / 100, to: to === null ? Infinity : to * day.max_heart_rate_bpm / 100 };
-  });
+  if (!day.peak_from_bpm) return [];
+  const edges = [0, day.fat_burn_from_bpm, day.cardio_from_bpm, day.peak_from_bpm, Infinity];
+  return ["out_of_range", "fat_burn", "cardio", "peak"].map((zone, place) => (
+    { ...ZONES.find(each => each.zone === zone), from: edges[place], to: edges[place + 1] }
+  ));
 }
 
 function curve(box, day, workouts, visits) {
