@@ -337,7 +337,7 @@ def _information_schema(tokens: list[Token]) -> list[str | View]:
 
 
 def _table_as_query(before: list[Token]) -> str | None:
-    """What stands for `TABLE` at the end of this, if a query begins with it: it takes names only."""
+    """What stands for a closing `TABLE` that begins a query: it takes names only."""
     words = [index for index, token in enumerate(before) if token.significant]
     if not words or before[words[-1]].upper != "TABLE":
         return None
