@@ -320,7 +320,8 @@ def _information_schema(tokens: list[Token]) -> list[str | View]:
         ):
             continue
         view, *column = name[folded.index("information_schema") + 1 :]
-        parts.append(cursor.text(done, start))
+        as_query = _table_as_query(tokens[done:start])
+        parts.append(cursor.text(done, start) if as_query is None else as_query)
         done = cursor.previous_end
         if column:  # of a view that stands under its own name
             parts.append(identifier(view.lower(), *column))
@@ -333,6 +334,16 @@ def _information_schema(tokens: list[Token]) -> list[str | View]:
         parts.append(View(view.lower(), alias, _only(tokens, start)))
     parts.append(cursor.text(done))
     return parts
+
+
+def _table_as_query(before: list[Token]) -> str | None:
+    """What stands for a closing `TABLE` that begins a query: it takes names only."""
+    words = [index for index, token in enumerate(before) if token.significant]
+    if not words or before[words[-1]].upper != "TABLE":
+        return None
+    if len(words) > 1 and before[words[-2]].upper not in ("(", "AS", "ALL", *_SET_OPERATORS):
+        return None
+    return "".join(token.text for token in before[: words[-1]]) + "SELECT * FROM "
 
 
 _SCHEMA_COLUMNS = ("TABLE_SCHEMA", "SCHEMA_NAME", "CONSTRAINT_SCHEMA")

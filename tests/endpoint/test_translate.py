@@ -110,6 +110,21 @@ def test_views_of_information_schema_are_cut_out() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("sql", "text"),
+    [
+        ("table system.information_schema.tables", "SELECT * FROM <tables>"),
+        (
+            "select 1 union all (/* x */ table information_schema.views) limit 1",
+            "select 1 union all (/* x */ SELECT * FROM <views>) limit 1",
+        ),
+    ],
+)
+def test_a_query_that_is_a_table(sql: str, text: str) -> None:
+    rendered = translate(sql).text(lambda part: f"<{part.name}>" if isinstance(part, View) else "?")
+    assert rendered == text
+
+
 A, B = "table_schema = 'a'", "table_name = 'b'"
 TABLES, COLUMNS = (f"system.information_schema.{view}" for view in ("tables", "columns"))
 Left = tuple[set[str] | None, set[str] | None]
