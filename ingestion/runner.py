@@ -19,10 +19,19 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from ingestion import bronze, checkpoints, jdbc, sessions, sources
+from ingestion import bronze, checkpoints, jdbc, sessions
 from ingestion.batches import Batch, batch_of, lag_of
 from ingestion.config import Config
-from ingestion.feeds import Feed, FileFeed, IngestionError, JdbcFeed, KafkaFeed, Unreachable
+from ingestion.feeds import (
+    EnvelopeFeed,
+    Feed,
+    FileFeed,
+    IngestionError,
+    JdbcFeed,
+    KafkaFeed,
+    Unreachable,
+)
+from ingestion.filereader import FileReader
 from ingestion.lease import Lease
 from ingestion.telemetry import Telemetry
 from ingestion.topics import TopicReader, Wishes
@@ -163,6 +172,9 @@ class FeedRun:
             if isinstance(self.feed, JdbcFeed):
                 self._pull(spark, self.feed)
                 return True
+            if isinstance(self.feed, FileFeed | EnvelopeFeed):
+                self._read_files(spark, self.feed)
+                return True
             query = self._start(spark)
             if query is None:
                 return True
@@ -239,6 +251,33 @@ class FeedRun:
             if not self._wishes.continuous or self._stop.wait(interval):
                 return
 
+    def _read_files(self, spark: SparkSession, feed: FileFeed | EnvelopeFeed) -> None:
+        """Read the files that bronze does not hold; with `continuous`, again and again."""
+        reader = FileReader(
+            *(spark, self._config, feed, self._check_lease), continuous=self._wishes.continuous
+        )
+        self._telemetry.up(feed.name, True)
+        for number in itertools.count():
+            started_at, started = datetime.now(UTC), time.monotonic()
+            found = reader.read_some()
+            self._failures = 0
+            if found is not None:
+                self.rows += found.rows
+                batch = Batch(
+                    *(feed.name, self._lease.session_id, number, found.rows),
+                    offsets=f"files:{found.files}",
+                    seconds=time.monotonic() - started,
+                    started_at=started_at,
+                    newest_record_at=found.newest,
+                )
+                log.info("%s", batch)
+                self._telemetry.batch(batch)
+            elif not self._wishes.continuous:
+                break
+            if self._stop.wait(self._config.trigger_seconds if found is None else 0):
+                return
+        reader.check_all_read()
+
     def _check_lease(self) -> None:
         """Raise IngestionError if another process may have the feed by now."""
         if self._lease.is_lost():
@@ -249,37 +288,20 @@ class FeedRun:
 
     def _start(self, spark: SparkSession) -> StreamingQuery | None:
         """Start the query from where bronze ends; None if a drain has nothing to read."""
-        assert not isinstance(self.feed, JdbcFeed)
-        writer_id = self.feed.name
-        if self._topic is not None:
-            start = self._topic.start(spark, self._wishes)
-            if start is None:
-                return None
-            self._first, self._goal, writer_id = start.first, start.goal, start.writer_id
-            rows = start.rows
-        else:
-            assert not isinstance(self.feed, KafkaFeed)
-            rows = sources.file_stream(spark, self._config, self.feed, self._held_files(spark))
+        assert self._topic is not None
+        start = self._topic.start(spark, self._wishes)
+        if start is None:
+            return None
+        self._first, self._goal = start.first, start.goal
         return bronze.start_writing(
-            rows,
+            start.rows,
             table=self._table,
             name=self.feed.name,
-            newest="source_modified_at" if isinstance(self.feed, FileFeed) else "timestamp",
-            writer_id=writer_id,
+            writer_id=start.writer_id,
             checkpoint=self._checkpoint,
             continuous=self._wishes.continuous,
             trigger_seconds=self._config.trigger_seconds,
         )
-
-    def _held_files(self, spark: SparkSession) -> frozenset[str]:
-        """Files that the checkpoint does not know to be in bronze, where they are since before."""
-        last = bronze.last_commit(spark, self._table, self.feed.name)
-        if checkpoints.trusted(self._checkpoint, last):
-            return checkpoints.remembered_files(self._checkpoint)
-        held = bronze.held_files(spark, self._table)
-        # Written down: a restart trusts the new checkpoint before it has passed over all of them.
-        checkpoints.remember_files(self._checkpoint, held)
-        return held
 
     def _follow(self, query: StreamingQuery) -> None:
         """Report micro-batches until the query ends, or has been asked to."""
