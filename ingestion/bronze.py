@@ -222,7 +222,7 @@ def create_tables(spark: SparkSession, catalog: str | None = None) -> None:
         spark.sql(f"create schema if not exists {schema}")
     for table in TABLES:
         if table.name in present:
-            _add_columns(spark, table, catalog)
+            add_columns(spark, table, table_name(table.name, catalog))
             continue
         columns = ", ".join(
             f"`{name}` {kind} comment '{comment.replace(chr(39), chr(92) + chr(39))}'"
@@ -235,11 +235,10 @@ def create_tables(spark: SparkSession, catalog: str | None = None) -> None:
         )
 
 
-def _add_columns(spark: SparkSession, table: Table, catalog: str | None) -> None:
+def add_columns(spark: SparkSession, table: Table, name: str) -> None:
     """Add columns that a table of an older release lacks; its rows have null in them."""
     if "source_version" not in table.columns:
         return
-    name = table_name(table.name, catalog)
     lacking = table.columns.keys() - set(spark.table(name).columns)
     for column in sorted(lacking):
         kind, comment = table.columns[column]

@@ -1,7 +1,8 @@
 """Kafka events as lines of text: one JSON object a line with topic, key, value and timestamp.
 
 The same form is written by `lakehouse simulate --out`, read by `lakehouse replay`, and is what
-Kafka Connect's file sink writes (its `partition` and `offset` identify nothing here).
+Kafka Connect's file sink writes (its `partition` and `offset` identify nothing here). `kcat -J`
+calls value and timestamp `payload` and `ts`, and is read as well.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from local.home import WorkspaceError
 
-# 10^11 ms is March 1973 and 10^11 s the year 5138: below it a number can only be seconds.
-_LEAST_MILLISECONDS = 100_000_000_000
+# 10^11 ms is March 1973 and 10^11 s the year 5138: below it a number can only be seconds. Likewise
+# for 10^14, milliseconds and microseconds.
+_LEAST_MILLISECONDS, _LEAST_MICROSECONDS = 10**11, 10**14
+_YEAR_10000 = 253_402_300_800_000  # ms
+_LONGEST_NUMBER = 40
 _WHITESPACE = " \t\n\r"
 
 
@@ -30,7 +34,7 @@ class Envelope(NamedTuple):
     key: str | None
     value: str | None
     timestamp: int | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 class Nested(Envelope):
@@ -83,7 +87,8 @@ def to_line(envelope: Envelope) -> str:
     }
     if envelope.headers:
         fields["headers"] = [
-            {"key": name, "value": value.decode()} for name, value in envelope.headers
+            {"key": name, "value": None if value is None else value.decode()}
+            for name, value in envelope.headers
         ]
     if isinstance(envelope, Nested):
         del fields["value"]
@@ -111,17 +116,18 @@ def from_line(line: str, topics: Iterable[str]) -> Envelope:
     topic = fields.get("topic")
     if not isinstance(topic, str) or topic not in known:
         raise EnvelopeError(f"the topic is {topic!r} and not one of {', '.join(known)}")
-    if "value" not in fields:
+    value_name, time_name = "value", "timestamp"
+    if "value" not in fields and "payload" in fields:  # as `kcat -J` writes it
+        value_name, time_name = "payload", "ts"
+    if value_name not in fields:
         raise EnvelopeError("no value (a tombstone has the value null)")
-    key, value = fields.get("key"), fields["value"]
-    if isinstance(key, list | bool):
-        raise EnvelopeError("the key is neither text, number nor null")
+    key, value = fields.get("key"), fields[value_name]
     if not (isinstance(key, str | None) and isinstance(value, str | None)):
         raw = _raw_members(line)
         key = key if isinstance(key, str | None) else raw["key"]
-        value = value if isinstance(value, str | None) else raw["value"]
+        value = value if isinstance(value, str | None) else raw[value_name]
     envelope = Envelope(
-        topic, key, value, _milliseconds(fields.get("timestamp")), _headers(fields.get("headers"))
+        topic, key, value, _milliseconds(fields.get(time_name)), _headers(fields.get("headers"))
     )
     try:
         (key or "").encode()
@@ -141,43 +147,84 @@ def read_file(path: Path, topics: Iterable[str]) -> Iterator[Envelope]:
 
 
 def _milliseconds(value: object) -> int | None:
-    """Kafka's timestamp in ms from ms, seconds (also as text) or ISO 8601 (UTC unless it says)."""
+    """Kafka's timestamp in ms from seconds, ms or µs (also as text) or ISO 8601 (UTC unless it
+    says). Raises EnvelopeError for anything else, and for a time outside of 1970 to 9999.
+    """
     if value is None:
         return None
+    shown = repr(value)
+    shown = shown if len(shown) <= _LONGEST_NUMBER else f"{shown[:_LONGEST_NUMBER]}…"
     if isinstance(value, str):
         text = value.strip()
-        if re.fullmatch(r"\d+(\.\d*)?", text):
+        if re.fullmatch(r"[0-9]+(\.[0-9]*)?", text) and len(text) <= _LONGEST_NUMBER:
             value = float(text) if "." in text else int(text)
         else:
             try:
                 moment = datetime.fromisoformat(text)
             except ValueError:
-                raise EnvelopeError(f"the timestamp is {value!r}: no number, no ISO time") from None
+                raise EnvelopeError(f"the timestamp is {shown}: no number, no ISO time") from None
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return _positive(round(moment.timestamp() * 1000))
+            return _within(round(moment.timestamp() * 1000), shown)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise EnvelopeError(f"the timestamp is {value!r}: no number, no ISO time")
-    return _positive(round(value if abs(value) >= _LEAST_MILLISECONDS else value * 1000))
+        raise EnvelopeError(f"the timestamp is {shown}: no number, no ISO time")
+    if abs(value) < _LEAST_MILLISECONDS:
+        return _within(round(value * 1000), shown)
+    if abs(value) < _LEAST_MICROSECONDS:
+        return _within(round(value), shown)
+    return _within(round(value) // 1000, shown)
 
 
-def _positive(milliseconds: int) -> int:
-    if not 0 <= milliseconds < 2**63:
-        raise EnvelopeError(f"the timestamp {milliseconds} ms is outside of what Kafka takes")
+def _within(milliseconds: int, shown: str) -> int:
+    if not 0 <= milliseconds < _YEAR_10000:
+        raise EnvelopeError(
+            f"the timestamp {shown} lies outside of the years 1970 to 9999: give seconds, "
+            "milliseconds or microseconds since 1970, or ISO 8601"
+        )
     return milliseconds
 
 
-def _headers(value: object) -> tuple[tuple[str, bytes], ...]:
-    """Headers from `[{"key": …, "value": …}]`; the values are text."""
+_FORMS = "a list of objects with key and value, a flat list of names and values, or an object"
+
+
+def _headers(value: object) -> tuple[tuple[str, bytes | None], ...]:
+    """Headers as `_FORMS` says (pairs stand for JSON objects). A value is text, a number, true,
+    false or null, which stays null."""
     if value is None:
         return ()
-    headers = []
-    for item in value if isinstance(value, list) else [value]:
-        header: Mapping[str, object] = dict(item) if isinstance(item, list) else {}
-        name, text = header.get("key"), header.get("value")
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise EnvelopeError('the headers are not a list of {"key": text, "value": text}')
-        headers.append((name, text.encode()))
-    return tuple(headers)
+    pairs: list[tuple[object, object]]
+    if not isinstance(value, list):
+        raise EnvelopeError(f"the headers are not {_FORMS}")
+    if all(isinstance(item, tuple) for item in value):  # an object, or an empty list
+        pairs = value
+    elif all(isinstance(item, list) for item in value):
+        members = [dict(item) if all(isinstance(p, tuple) for p in item) else {} for item in value]
+        pairs = [(one.get("key"), one.get("value", _ABSENT)) for one in members]
+    elif len(value) % 2 == 0:  # as `kcat -J` writes them
+        pairs = list(zip(value[::2], value[1::2], strict=True))
+    else:
+        pairs = [(None, None)]
+    return tuple((_header_name(name), _header_value(inner)) for name, inner in pairs)
+
+
+_ABSENT = object()
+
+
+def _header_name(name: object) -> str:
+    if not isinstance(name, str):
+        raise EnvelopeError(f"the headers are not {_FORMS}")
+    return name
+
+
+def _header_value(value: object) -> bytes | None:
+    if value is None:
+        return None
+    if not isinstance(value, str | int | float):
+        raise EnvelopeError(f"the headers are not {_FORMS}; their values are text, number or null")
+    text = value if isinstance(value, str) else json.dumps(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise EnvelopeError("a header holds half of a surrogate pair") from None
 
 
 _PAIRS = json.JSONDecoder(object_pairs_hook=list)

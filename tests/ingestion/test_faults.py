@@ -74,7 +74,7 @@ def test_kill_of_spark_in_mid_batch(drills: Drills) -> None:
 
 
 def test_kills_while_files_are_read(drills: Drills) -> None:
-    """A file is a micro-batch here: each kill meets one in its middle, and each line comes once."""
+    """A file is a batch here: each kill meets one in its middle, and each line comes once."""
     query = "select source_file, raw from bronze.gym_logins where source_file like 'killed-%'"
     landed = []
     for number in range(40):
@@ -86,13 +86,13 @@ def test_kills_while_files_are_read(drills: Drills) -> None:
     one = {"FITBIT_INGEST_MAX_FILES_PER_TRIGGER": "1"}
     with drills.ingesting("--feed", "gym_logins", **one) as ingestion:
         ingestion.until_batches(2)
-        drills.kill_in_mid_batch("gym_logins", ingestion.process.pid)
-        ingestion.process.wait()
+        ingestion.kill()
     with drills.ingesting("--feed", "gym_logins", **one) as ingestion:
         ingestion.until_batches(2)
-        drills.kill_spark_in_mid_batch("gym_logins")
+        drills.space.kill("spark")
         assert ingestion.process.wait(120) == 1
     drills.space.run("up")
+    assert 0 < len(drills.space.sql(query)) < len(landed), "the kills came too late"
     drills.drain("--feed", "gym_logins")
     rows = [(row["source_file"], row["raw"]) for row in drills.space.sql(query)]
     assert sorted(rows) == sorted(landed)

@@ -65,6 +65,11 @@ def test_value_of_any_kind(written: str, kept: str | None, before: bool) -> None
         ('"2025-03-03 11:06:40"', 1741000000000),
         ("0", 0),
         ("null", None),
+        ("1741000000123456", 1741000000123),
+        ('"1741000000123456"', 1741000000123),
+        ("99999999999.9", 99999999999900),
+        ("100000000000", 100000000000),
+        ("253402300799999999", 253402300799999),
     ],
 )
 def test_timestamps(written: str, milliseconds: int | None) -> None:
@@ -77,6 +82,40 @@ def test_keys_and_headers() -> None:
     assert parse('{"topic":"bpm","value":"x","key":12474.0}').key == "12474.0"
     line = '{"topic":"bpm","value":"x","headers":[{"key":"a","value":"é"},{"key":"a","value":""}]}'
     assert parse(line).headers == (("a", "é".encode()), ("a", b""))
+    assert parse('{"topic":"bpm","value":"x","key":{"id": 1.0}}').key == '{"id": 1.0}'
+
+
+@pytest.mark.parametrize(
+    ("written", "headers"),
+    [
+        ('["trace","a1","n",null]', (("trace", b"a1"), ("n", None))),
+        ('{"trace":"a1","n":7}', (("trace", b"a1"), ("n", b"7"))),
+        (
+            '[{"key":"trace","value":null},{"value":1.5,"key":"n"}]',
+            (("trace", None), ("n", b"1.5")),
+        ),
+        ('[{"key":"f","value":false}]', (("f", b"false"),)),
+        ("[]", ()),
+        ("{}", ()),
+        ("null", ()),
+    ],
+)
+def test_headers_of_other_tools(
+    written: str, headers: tuple[tuple[str, bytes | None], ...]
+) -> None:
+    event = parse(f'{{"topic":"bpm","value":"x","headers":{written}}}')
+    assert event.headers == headers
+    assert parse(to_line(event)) == event
+
+
+def test_kcats_form() -> None:
+    line = (
+        '{"topic":"bpm","partition":0,"offset":0,"tstype":"create","ts":1741000000123,"broker":1,'
+        '"headers":["trace","a1"],"key":"k","payload":"{\\"a\\":1}"}'
+    )
+    assert parse(line) == Envelope("bpm", "k", '{"a":1}', 1741000000123, (("trace", b"a1"),))
+    gone = '{"topic":"user_info","key":"k","ts":1741000000123,"payload":null}'
+    assert parse(gone) == Envelope("user_info", "k", None, 1741000000123)
 
 
 def test_kafka_connects_fields_are_ignored() -> None:
@@ -100,14 +139,21 @@ def test_kafka_connects_fields_are_ignored() -> None:
         ('{"topic":["bpm"],"value":"x"}', "topic"),
         ('{"topic":"bpm"}', "no value"),
         ('{"topic":"bpm","value":"x","value":"y"}', "twice"),
-        ('{"topic":"bpm","value":"x","key":{"id":1}}', "key"),
-        ('{"topic":"bpm","value":"x","key":true}', "key"),
         ('{"topic":"bpm","value":"x","timestamp":"today"}', "timestamp"),
         ('{"topic":"bpm","value":"x","timestamp":true}', "timestamp"),
         ('{"topic":"bpm","value":"x","timestamp":NaN}', "timestamp"),
         ('{"topic":"bpm","value":"x","timestamp":-5}', "timestamp"),
         ('{"topic":"bpm","value":"x","headers":[{"key":"a"}]}', "headers"),
         ('{"topic":"bpm","value":"x","headers":"a"}', "headers"),
+        ('{"topic":"bpm","value":"x","headers":["a"]}', "headers"),
+        ('{"topic":"bpm","value":"x","headers":[1,"a"]}', "headers"),
+        ('{"topic":"bpm","value":"x","headers":{"a":[1]}}', "headers"),
+        ('{"topic":"bpm","value":"x","headers":{"a":"\\ud800"}}', "surrogate"),
+        ('{"topic":"bpm","value":"x","timestamp":1709287200000000000}', "1970 to 9999"),
+        ('{"topic":"bpm","value":"x","timestamp":"253402300800000000"}', "1970 to 9999"),
+        ('{"topic":"bpm","value":"x","timestamp":"1969-12-31"}', "1970 to 9999"),
+        (f'{{"topic":"bpm","value":"x","timestamp":"{"9" * 1_000_000}"}}', "no ISO time"),
+        (f'{{"topic":"bpm","value":"x","timestamp":{"9" * 1_000_000}}}', "not a JSON object"),
         ('{"topic":"bpm","value":"\\ud800"}', "surrogate"),
     ],
 )
