@@ -63,6 +63,10 @@ class Checkpoint:
         """
         return self.end if last is not None and last.batch_id == self.planned else self.begin
 
+    def lacks(self, last: Commit | None) -> bool:
+        """Whether a micro-batch was planned that the table lacks."""
+        return self.planned > self.committed and (last is None or last.batch_id != self.planned)
+
     def has_reached(self, offsets: Mapping[int, int]) -> bool:
         """Whether a Kafka query has read, and committed, up to these offsets by partition."""
         return self.planned == self.committed and all(

@@ -127,8 +127,7 @@ class Known:
 
     def has(self, file: LandedFile) -> bool:
         return self.has_version(file) or (
-            file.name in self._before
-            and self._before[file.name] in (None, file.changed // 10**6)
+            file.name in self._before and self._before[file.name] in (None, file.changed // 10**6)
         )
 
     def has_version(self, file: LandedFile) -> bool:

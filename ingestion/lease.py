@@ -142,7 +142,13 @@ class Lease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Let others take it. May be called again."""
         with self._writing:  # no beat may bring the file back
+            if self._ended.is_set():
+                return
             self._ended.set()
             if not self.is_lost():
                 self._path.unlink(missing_ok=True)

@@ -61,6 +61,13 @@ _FATAL = re.compile(
     r"|SCHEMA_MISMATCH|ConcurrentQuery"
     r"|ChecksumException|Failed to read log file|[Bb]atch \d+ doesn't exist"
 )
+# Kafka's time of a record, in milliseconds, does not fit into microseconds.
+_ODD_TIME = re.compile(r"ArithmeticException|long overflow", re.IGNORECASE)
+_OF_CHECKPOINT = re.compile(
+    r"ChecksumException|Failed to read log file|[Bb]atch \d+ doesn't exist|checkpoint|/offsets/"
+)
+# The first micro-batch after a start: however short a life the process has, it gets on.
+_FIRST_OFFSETS = 50_000
 _SPARK_GONE = re.compile(r"StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE", re.IGNORECASE)
 
 
@@ -72,9 +79,9 @@ def run(
 ) -> dict[str, int]:
     """Ingest until all is drained, or with `continuous` until `stop` is set: then after the batch.
 
-    Returns rows by feed. Raises LeaseHeld at once if another process has one of the feeds. Raises
-    IngestionError if a feed cannot go on: after the others have drained, or, with `continuous`,
-    after the others' micro-batches.
+    Returns rows by feed. Raises LeaseHeld at once if another process has one of the feeds. A feed
+    that cannot go on gives its lease back and is logged; the others go on. At their end
+    IngestionError tells which it was.
     """
     with ExitStack() as stack:
         acquire = Lease.acquire
@@ -141,6 +148,8 @@ class FeedRun:
         self._lease = lease
         self._started = False
         self._failures = 0  # in a row
+        self._is_first = True  # the next micro-batch is the first after a start
+        self._ends_early = False  # the query is to end after it
         self._first: Mapping[int, int] = {}  # offsets at the start, for the log
         self._goal: Mapping[int, int] = {}  # offsets that a drain must reach
         self._wishes = wishes
@@ -160,10 +169,15 @@ class FeedRun:
                     spark.conf.set(setting, value)
                 while not self._attempt(spark):
                     pass
-        except BaseException:
-            if self._wishes.continuous:
-                self._stop.set()
+        except IngestionError as error:
+            # At once: with `continuous` the others may go on for weeks.
+            log.error("feed=%s ended: %s", self.feed.name, error)
             raise
+        except BaseException:
+            log.exception("feed=%s ended by an unexpected fault", self.feed.name)
+            raise
+        finally:
+            self._lease.give_back()
 
     def _attempt(self, spark: SparkSession) -> bool:
         """One start of the query; False if it failed and may be started again, after a pause."""
@@ -182,8 +196,7 @@ class FeedRun:
             # They are meant for what was found now, not for what a later restart may meet.
             self._wishes = replace(self._wishes, accept_data_loss=False, new_topic=False)
             self._telemetry.up(self.feed.name, True)
-            self._follow(query)
-            return True
+            return self._follow(query)
         except Unreachable as error:
             # At the first start it is more likely a wrong setting than a broker that restarts.
             if not self._started:
@@ -196,6 +209,16 @@ class FeedRun:
                     f"Feed {self.feed.name} lost its Spark session ({reason}): start Spark again "
                     "if it is down, then ingestion; it resumes where it was."
                 ) from None
+            if self._topic is not None and _ODD_TIME.search(str(error)):
+                taken = self._topic.pass_odd_times(spark, self._check_lease)
+                if taken:
+                    self.rows += taken
+                    log.warning(
+                        "feed=%s rows=%d with records whose Kafka time no timestamp holds: it is "
+                        "null in bronze",
+                        *(self.feed.name, taken),
+                    )
+                    return False
             if _FATAL.search(str(error)):
                 raise IngestionError(self._cannot_go_on(reason)) from None
             return self._pause(reason)
@@ -208,6 +231,7 @@ class FeedRun:
         Raises IngestionError if it has been started again often enough.
         """
         self._failures += 1
+        self._is_first = True
         if self._wishes.continuous:
             enough = self._failures >= self._config.max_failures
         else:
@@ -221,10 +245,14 @@ class FeedRun:
         return self._stop.wait(pause)
 
     def _cannot_go_on(self, reason: str) -> str:
-        return (
-            f"Feed {self.feed.name} cannot go on: {reason}. If its checkpoint {self._checkpoint} "
-            "is damaged, remove that folder: the feed resumes from bronze, without loss or repeats."
-        )
+        if _OF_CHECKPOINT.search(reason):
+            hint = (
+                f"If its checkpoint {self._checkpoint} is damaged, remove that folder: the feed "
+                "resumes from bronze, without loss or repeats."
+            )
+        else:
+            hint = "Mend that and start ingestion again: the feed resumes where it was."
+        return f"Feed {self.feed.name} cannot go on: {reason}. {hint}"
 
     def _pull(self, spark: SparkSession, feed: JdbcFeed) -> None:
         """Pull once or, with `continuous`, again and again."""
@@ -289,9 +317,14 @@ class FeedRun:
     def _start(self, spark: SparkSession) -> StreamingQuery | None:
         """Start the query from where bronze ends; None if a drain has nothing to read."""
         assert self._topic is not None
-        start = self._topic.start(spark, self._wishes)
+        most = self._config.max_offsets_per_trigger
+        first = min(most, _FIRST_OFFSETS) if self._is_first else most
+        start = self._topic.start(spark, self._wishes, first)
         if start is None:
             return None
+        self._is_first = False
+        unread = sum(end - start.first.get(p, 0) for p, end in start.goal.items())
+        self._ends_early = first < most and unread > first
         self._first, self._goal = start.first, start.goal
         return bronze.start_writing(
             start.rows,
@@ -303,11 +336,15 @@ class FeedRun:
             trigger_seconds=self._config.trigger_seconds,
         )
 
-    def _follow(self, query: StreamingQuery) -> None:
-        """Report micro-batches until the query ends, or has been asked to."""
+    def _follow(self, query: StreamingQuery) -> bool:
+        """Report micro-batches until the query ends, or has been asked to; False if it is to be
+        started again."""
         reported, looked = -1, time.monotonic()
         while not query.awaitTermination(_POLL_SECONDS):
             reported = self._report(query, reported)
+            if self._ends_early and reported >= 0 and not self._stop.is_set():
+                query.stop()
+                return False
             if self._lease.is_lost():
                 query.stop()
                 break
@@ -325,13 +362,14 @@ class FeedRun:
         self._report(query, reported)
         self._check_lease()
         if self._stop.is_set():
-            return
+            return True
         self._check_topic()
         if self._wishes.continuous or not checkpoints.has_reached(self._checkpoint, self._goal):
             raise IngestionError(
                 f"Feed {self.feed.name}: the query was stopped from outside before it had read "
                 "all. Start ingestion again; it resumes where it was."
             )
+        return True
 
     def _check_topic(self) -> None:
         if self._topic is not None:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, functions
 
 from ingestion import files
-from ingestion.broker import Topic, isolation_level
+from ingestion.broker import YEAR_10000, Record, Topic, isolation_level
 from ingestion.config import Config
 from ingestion.feeds import EnvelopeFeed, FileFeed
 from ingestion.landing import LandedFile
@@ -35,40 +35,74 @@ _KAFKA_DEFAULTS = {
 
 
 def kafka_stream(
-    spark: SparkSession, config: Config, topic: Topic, *, epoch: int, start: Mapping[int, int]
+    spark: SparkSession,
+    config: Config,
+    topic: Topic,
+    *,
+    epoch: int,
+    start: Mapping[int, int],
+    most: int,
 ) -> DataFrame:
     """All records of a topic from `start` (offset by partition); other partitions from their first.
 
-    Spark heeds `start` for a new checkpoint only.
+    At most `most` of them in a micro-batch. Spark heeds `start` for a new checkpoint only.
     """
+    options = _kafka_options(config, topic, start) | {"maxOffsetsPerTrigger": str(most)}
+    return _kafka_rows(spark.readStream.format("kafka").options(**options).load(), epoch)
+
+
+def kafka_batch(
+    spark: SparkSession, config: Config, topic: Topic, *, epoch: int, partition: int, span: range
+) -> DataFrame:
+    """The records of a span of offsets in one partition."""
+    nothing = {**topic.earliest, partition: span.start}
+    options = _kafka_options(config, topic, nothing)
+    ends = {str(p): span.stop if p == partition else at for p, at in nothing.items()}
+    options["endingOffsets"] = json.dumps({topic.name: ends})
+    return _kafka_rows(spark.read.format("kafka").options(**options).load(), epoch)
+
+
+def fetched_rows(spark: SparkSession, records: Sequence[Record], epoch: int) -> DataFrame:
+    """Records that were fetched without Spark."""
+    fetched = spark.createDataFrame(
+        [(*record[:6], record.timestamp) for record in records], _FETCHED
+    ).withColumn("timestamp", functions.expr("timestamp_millis(timestamp)"))
+    return _kafka_rows(fetched, epoch)
+
+
+_FETCHED = (
+    "key binary, value binary, headers array<struct<key: string, value: binary>>, topic string, "
+    "partition int, offset bigint, timestamp bigint"
+)
+
+
+def _kafka_options(config: Config, topic: Topic, start: Mapping[int, int]) -> dict[str, str]:
     offsets = {str(partition): start.get(partition, _EARLIEST) for partition in topic.latest}
-    options = {
+    return {
         **_KAFKA_DEFAULTS,
         "kafka.isolation.level": isolation_level(config.kafka),
         **{f"kafka.{name}": value for name, value in config.kafka.items()},
         "subscribe": topic.name,
         "startingOffsets": json.dumps({topic.name: offsets}),
-        "maxOffsetsPerTrigger": str(config.max_offsets_per_trigger),
     }
-    return (
-        spark.readStream.format("kafka")
-        .options(**options)
-        .load()
-        .selectExpr(
-            "key",
-            "value",
-            "headers",
-            "topic",
-            "partition",
-            "offset",
-            "timestamp",
-            f"{epoch} as topic_epoch",
-            "cast(null as string) as source_file",
-            "cast(null as string) as source_version",
-            "current_timestamp() as ingested_at",
-            "cast(null as string) as record_id",
-            "cast(null as timestamp) as erased_at",
-        )
+
+
+def _kafka_rows(records: DataFrame, epoch: int) -> DataFrame:
+    return records.selectExpr(
+        "key",
+        "value",
+        "headers",
+        "topic",
+        "partition",
+        "offset",
+        # Later years are no dates to Python's clients, nor to much else that reads bronze.
+        f"if(unix_millis(timestamp) < {YEAR_10000}, timestamp, null) as timestamp",
+        f"{epoch} as topic_epoch",
+        "cast(null as string) as source_file",
+        "cast(null as string) as source_version",
+        "current_timestamp() as ingested_at",
+        "cast(null as string) as record_id",
+        "cast(null as timestamp) as erased_at",
     )
 
 
