@@ -349,6 +349,11 @@ def append(
     return None
 
 
+def has_note(spark: SparkSession, table: str, note: str) -> bool:
+    """Whether a commit of the table's history carries this note."""
+    return any(commit.userMetadata == note for commit in _commits(spark, table, None))
+
+
 def _note(commit: Any) -> dict[str, Any]:
     try:
         note = json.loads(commit.userMetadata or "")

@@ -12,8 +12,8 @@ from pyspark.sql import SparkSession
 
 from ingestion import bronze, sources
 from ingestion.config import Config
-from ingestion.feeds import EnvelopeFeed, FileFeed, IngestionError
-from ingestion.files import Source
+from ingestion.feeds import ENVELOPE_FEEDS, FILE_FEEDS, EnvelopeFeed, FileFeed, IngestionError
+from ingestion.files import Parser, Source
 from ingestion.landing import Folder, Known, LandedFile
 
 log = logging.getLogger(__name__)
@@ -124,17 +124,10 @@ class FileReader:
 
     def _has_records(self, file: LandedFile) -> bool:
         """Whether there is something to append; an empty file is known from now on."""
-        try:
-            with file.path.open("rb") as content:
-                place = Source(file.name, file.version, file.size)
-                if file.size > _SMALL or next(self._parse(place, content), None) is not None:
-                    return True
+        found = has_records(self._folder, self._parse, file)
+        if found is False:
             self._known.add([file])
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            self._folder.cannot_read(file.path, error)
-        return False
+        return bool(found)
 
     def _warn(self) -> None:
         for name, reason in self._folder.unreadable.items():
@@ -156,3 +149,47 @@ class FileReader:
 def unread(folder: Folder, known: Known) -> list[LandedFile]:
     """The files of a folder that bronze does not hold, the oldest first."""
     return [file for file in folder.files() if not known.has(file)]
+
+
+def has_records(folder: Folder, parse: Parser, file: LandedFile) -> bool | None:
+    """Whether a file holds a record, as far as a quick look tells; None if it is gone, or cannot be
+    opened, which the folder then tells."""
+    try:
+        with file.path.open("rb") as content:
+            place = Source(file.name, file.version, file.size)
+            return file.size > _SMALL or next(parse(place, content), None) is not None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        folder.cannot_read(file.path, error)
+        return None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A feed's files that are not in bronze: their names, and what cannot be read, with why."""
+
+    feed: str
+    files: list[str]
+    unreadable: dict[str, str]
+
+    def __str__(self) -> str:
+        parts = [repr(name) for name in self.files]
+        parts += [f"{name!r} ({reason})" for name, reason in sorted(self.unreadable.items())]
+        more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
+        return f"{self.feed}: {', '.join(parts[:_NAMED])}{more}"
+
+
+def waiting(spark: SparkSession, config: Config) -> list[Waiting]:
+    """What lies in the landing folders and is not in bronze, by feed; feeds without it left out."""
+    found = []
+    for feed in (*FILE_FEEDS, *ENVELOPE_FEEDS):
+        folder = Folder(Path(config.landing) / feed.folder)
+        if not folder.root.exists():
+            continue
+        known = bronze.known_files(spark, config.catalog, feed)
+        parse = sources.parser_of(feed)
+        new = [file.name for file in unread(folder, known) if has_records(folder, parse, file)]
+        if new or folder.unreadable:
+            found.append(Waiting(feed.name, new, folder.unreadable))
+    return found

@@ -32,7 +32,7 @@ from ingestion.feeds import (
     Unreachable,
 )
 from ingestion.filereader import FileReader
-from ingestion.lease import Lease
+from ingestion.lease import Lease, held
 from ingestion.telemetry import Telemetry
 from ingestion.topics import TopicReader, Wishes
 
@@ -84,16 +84,7 @@ def run(
     IngestionError tells which it was.
     """
     with ExitStack() as stack:
-        acquire = Lease.acquire
-        leases = [
-            stack.enter_context(acquire(Path(config.leases), feed.name, config.lease_seconds))
-            for feed in feeds
-        ]
-        for lease in leases:
-            for orphan in lease.orphans if config.spark_remote else ():
-                stopped = sessions.stop_queries(config.spark_remote, orphan)
-                log.info("feed=%s taken over, %d orphaned query stopped", lease.feed, stopped)
-            lease.forget_orphans()
+        leases = stack.enter_context(held(config, [feed.name for feed in feeds]))
         with sessions.session(config.spark_remote) as spark:
             bronze.create_tables(spark, config.catalog or None)
             known = bronze.known_topics(spark, config.catalog)

@@ -17,6 +17,8 @@ def lines(home: Home) -> list[str]:
 
     from ingestion import bronze, lease, sessions
     from ingestion.care import states
+    from ingestion.filereader import waiting
+    from local.commands.ingest import config_of
 
     owners = {
         record.feed: record
@@ -37,6 +39,7 @@ def lines(home: Home) -> list[str]:
             .collect()
         )
         files = states(spark)
+        unread = waiting(spark, config_of(home))
     newest = {row.feed: row for row in batches}
     restarts = _restarts(home) if owners else {}
     found = [
@@ -52,6 +55,7 @@ def lines(home: Home) -> list[str]:
             cells += f" {row.rows:>10} {row.seconds:>8.2f} {rate:>8.0f}  {row.at:%F %T}  {event}"
         found.append(cells)
     found.append("not read yet, by partition: " + ", ".join(_lag(home)))
+    found += [f"files not read yet, {one}" for one in unread]
     many = [f"{s.table} {s.files}" for s in files if s.needs_optimize]
     found.append(
         f"small files: {', '.join(many) or 'none'}"

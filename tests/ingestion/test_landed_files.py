@@ -46,12 +46,17 @@ def test_files_of_any_name_time_and_form_are_read_once(drills: Drills, folder: P
     (folder / "any" / "deep" / "back").symlink_to(folder)
     (folder / "any-empty.csv").write_text(HEADER)
     (folder / "any-damaged.csv.gz").write_bytes(gzip.compress(HEADER.encode() * 99)[:-9])
+    told = drills.space.run("audit").stdout
+    assert "files not read yet, gym_logins: 'any-Ж.csv', " in told
+    assert " and 3 more" in told
+    assert "any-empty" not in told
     environment = {"LC_ALL": "C", "LANG": "C"}
     assert "gym_logins=6" in drills.drain("--feed", "gym_logins", environment=environment)
     found = rows(drills, "any%")
     assert [row["gym"] for row in found] == [None, "0", "1", "2", "3", "4"]
     assert [row["source_file"] for row in found[1:]] == [*names, "any-caf\\xe9.csv"]
     assert "any-damaged.csv.gz" in found[0]["raw"]
+    assert "files not read" not in drills.space.run("status").stdout
     before = drills.version("gym_logins")
     assert "gym_logins=0" in drills.drain("--feed", "gym_logins", environment=environment)
     assert drills.version("gym_logins") == before, "nothing new, nothing committed"
