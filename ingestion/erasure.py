@@ -131,17 +131,18 @@ def _scrub_file(
     file: LandedFile, source: Source, erased: Collection[str], note: Callable[[LandedFile], None]
 ) -> bool:
     """Whether the file held one of these records. `note` is told what it will be before it is."""
-    before = file.path.read_bytes()
+    path = Path(file.path)
+    before = path.read_bytes()
     after = without_records(before, source, erased)
     if after == before:
         return False
-    beside = file.path.with_name(f".{file.path.name}.part")  # hidden: no source reads it
+    beside = path.with_name(f".{path.name}.part")  # hidden: no source reads it
     beside.write_bytes(after)
     os.utime(beside, ns=(file.changed, file.changed))
     expected = file_at(beside, file.name)
     note(expected)
-    beside.replace(file.path)
-    if (found := file_at(file.path, file.name)).version != expected.version:
+    beside.replace(path)
+    if (found := file_at(path, file.name)).version != expected.version:
         note(found)  # a volume that keeps no times
     return True
 

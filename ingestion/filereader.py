@@ -155,7 +155,7 @@ def has_records(folder: Folder, parse: Parser, file: LandedFile) -> bool | None:
     """Whether a file holds a record, as far as a quick look tells; None if it is gone, or cannot be
     opened, which the folder then tells."""
     try:
-        with file.path.open("rb") as content:
+        with Path(file.path).open("rb") as content:
             place = Source(file.name, file.version, file.size)
             return file.size > _SMALL or next(parse(place, content), None) is not None
     except FileNotFoundError:

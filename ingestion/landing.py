@@ -26,7 +26,7 @@ class LandedFile:
     """A file as it lies there. `name` is below the feed's folder, bytes that are no text in it as
     `\\xNN`; `size` is in bytes, `changed` in nanoseconds since 1970."""
 
-    path: Path
+    path: str
     name: str
     size: int
     changed: int
@@ -48,7 +48,7 @@ class LandedFile:
 def file_at(path: Path, name: str) -> LandedFile:
     """The file at this path. Raises OSError."""
     found = path.stat()
-    return LandedFile(path, name, found.st_size, found.st_mtime_ns)
+    return LandedFile(str(path), name, found.st_size, found.st_mtime_ns)
 
 
 @dataclass
@@ -76,12 +76,12 @@ class Folder:
 
     def _walk(self) -> Iterator[LandedFile]:
         entered: set[tuple[int, int]] = set()
-        folders: list[Path] = [self.root]
-        links: list[Path] = []
+        folders: list[str] = [str(self.root)]
+        links: list[str] = []
         while folders or links:
             folder = folders.pop() if folders else links.pop()
             try:
-                place = folder.stat()
+                place = Path(folder).stat()
                 if (place.st_dev, place.st_ino) in entered:
                     continue
                 entered.add((place.st_dev, place.st_ino))
@@ -92,24 +92,25 @@ class Folder:
             for entry in entries:
                 if entry.name.startswith(_HIDDEN):
                     continue
-                path = Path(entry.path)
                 try:
                     status = entry.stat()
                 except FileNotFoundError:  # gone meanwhile, or a link to nowhere
                     continue
                 except OSError as error:
-                    self.cannot_read(path, error)
+                    self.cannot_read(entry.path, error)
                     continue
                 if stat.S_ISDIR(status.st_mode):
                     # Links come last: what lies in the folder itself keeps the names it has there.
-                    (links if entry.is_symlink() else folders).append(path)
+                    (links if entry.is_symlink() else folders).append(entry.path)
                 elif stat.S_ISREG(status.st_mode):
-                    yield LandedFile(path, self._name(path), status.st_size, status.st_mtime_ns)
+                    name = self._name(entry.path)
+                    yield LandedFile(entry.path, name, status.st_size, status.st_mtime_ns)
 
-    def _name(self, path: Path) -> str:
-        return os.fsencode(path.relative_to(self.root)).decode("utf-8", "backslashreplace")
+    def _name(self, path: str) -> str:
+        name = path[len(str(self.root)) + 1 :]
+        return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
-    def cannot_read(self, path: Path, error: OSError) -> None:
+    def cannot_read(self, path: str, error: OSError) -> None:
         """Note what cannot be looked into."""
         self.unreadable[self._name(path)] = error.strerror or "cannot be read"
 

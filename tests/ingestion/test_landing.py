@@ -42,7 +42,7 @@ def test_names_of_any_kind(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     assert names(tmp_path) == sorted([*wanted, "caf\\xe9.csv"])
     (found,) = (file for file in Folder(tmp_path).files() if file.name == "caf\\xe9.csv")
-    assert found.path.read_text() == "x"
+    assert Path(found.path).read_text() == "x"
 
 
 def test_each_folder_is_entered_once_whatever_links_lead_to_it(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_the_oldest_come_first_and_any_time_is_one(tmp_path: Path) -> None:
     assert [file.name for file in found] == ["epoch", "now", "future"]
     assert found[1].version == "1-1700000000123456789"
     assert [at.year for file in found if (at := file.modified_at)] == [1970, 2023, 2123]
-    assert LandedFile(tmp_path, "far", 1, 2**63 * 1000).modified_at is None
+    assert LandedFile("far", "far", 1, 2**63 * 1000).modified_at is None
 
 
 def test_a_file_is_known_by_name_size_and_time_of_change(tmp_path: Path) -> None:
@@ -100,8 +100,8 @@ def test_what_cannot_be_looked_into_is_named(
     put(tmp_path / "b.csv")
     look = os.scandir
 
-    def closed(path: Path) -> object:
-        if path.name == "closed":
+    def closed(path: str) -> object:
+        if path.endswith("closed"):
             raise PermissionError(errno.EACCES, "Permission denied")
         return look(path)
 
