@@ -74,10 +74,12 @@ def test_arrivals_are_corrected_once(drills: Drills) -> None:
     assert future.returncode == 1
     assert "in the future" in future.stderr
     would = drills.space.run("clock", *window, "--shift", "400d", "--dry-run").stdout
-    assert f"bpm {before['wrong']}" in would
+    assert f"bpm {before['wrong']:,}" in would
     assert drills.space.sql(query) == [before]
 
-    assert f"bpm {before['wrong']}" in drills.space.run("clock", *window, "--shift", "400d").stdout
+    assert (
+        f"bpm {before['wrong']:,}" in drills.space.run("clock", *window, "--shift", "400d").stdout
+    )
     (after,) = drills.space.sql(query)
     assert (after["n"], after["wrong"], after["content"]) == (before["n"], 0, before["content"])
     again = drills.space.run("clock", *window, "--shift", "400d").stdout
