@@ -380,7 +380,8 @@ def _kafka(
             cast(null as string) as source_file,
             timestamp_seconds({arrives}) as ingested_at,
             cast(null as string) as record_id,
-            cast(null as timestamp) as erased_at
+            cast(null as timestamp) as erased_at,
+            cast(null as string) as source_version
         from ({messages}) as messages
     """
 
@@ -398,6 +399,7 @@ def _file(feed: str, rows: str) -> str:
             timestamp '{_ARRIVED}' as source_modified_at,
             timestamp '{_ARRIVED}' as ingested_at,
             concat('{feed}#', cast(position as string)) as record_id,
-            cast(null as timestamp) as erased_at
+            cast(null as timestamp) as erased_at,
+            cast(null as string) as source_version
         from ({rows}) as file_rows
     """

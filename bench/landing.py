@@ -115,7 +115,6 @@ def _query(space: Workspace, first: Offsets, records: int) -> float:
                 rows,
                 table=bronze.table_name("bpm", schema=_SCHEMA),
                 name="bpm",
-                newest="timestamp",
                 writer_id="bpm/0",
                 checkpoint=checkpoint,
                 continuous=False,
@@ -146,7 +145,9 @@ def _drained(
     topic = broker.describe(config, "bpm")
     # All micro-batches are counted, not only the newest.
     spark.conf.set("spark.sql.streaming.numRecentProgressUpdates", "100000")
-    stream = sources.kafka_stream(spark, config, topic, epoch=0, start=dict(first))
+    stream = sources.kafka_stream(
+        spark, config, topic, epoch=0, start=dict(first), most=config.max_offsets_per_trigger
+    )
     checkpoint = space.home.root / f"drained-{time.monotonic_ns()}"
     started = time.monotonic()
     query = start(stream, checkpoint)

@@ -1,4 +1,6 @@
-"""What the broker says of a topic: its identity, its partitions and the offsets it still holds."""
+"""What the broker says of a topic: its identity, its partitions, the offsets it still holds; and
+records themselves, where Spark cannot read them.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import (
     AuthorizationError,
@@ -143,14 +145,76 @@ class Client(KafkaAdminClient):  # type: ignore[misc]
 @contextmanager
 def _admin(config: Config) -> Iterator[KafkaAdminClient]:
     """A client for the length of the block. Its errors become IngestionErrors."""
-    servers = config.kafka["bootstrap.servers"]
-    started = time.monotonic()
-    try:
+    with _errors_told(config):
         admin = Client(**client_options(config.kafka))
         try:
             yield admin
         finally:
             admin.close()
+
+
+YEAR_10000 = 253_402_300_800_000
+"""In milliseconds since 1970."""
+
+
+class Record(NamedTuple):
+    """A record as it came; `timestamp` is in ms since 1970, None from the year 10000 on."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int | None
+
+
+def records(config: Config, topic: str, partition: int, span: range) -> Iterator[Record]:
+    """The records of a span of offsets in one partition, fetched without Spark.
+
+    Raises as `describe` does, and Unreachable if the broker gives none for a while.
+    """
+    place = TopicPartition(topic, partition)
+    given = client_options(config.kafka)
+    options = {name: value for name, value in given.items() if name in KafkaConsumer.DEFAULT_CONFIG}
+    with _errors_told(config):
+        consumer = KafkaConsumer(
+            **options, isolation_level=isolation_level(config.kafka), enable_auto_commit=False
+        )
+        try:
+            consumer.assign([place])
+            consumer.seek(place, span.start)
+            heard = time.monotonic()
+            while (before := consumer.position(place)) < span.stop:
+                for found in consumer.poll(1000).get(place, ()):
+                    if found.offset < span.stop:
+                        yield _record(found)
+                if consumer.position(place) != before:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > _TIMEOUT_MS / 1000:
+                    raise Unreachable(
+                        f"Kafka at {config.kafka['bootstrap.servers']} gives no record of topic "
+                        f"{topic}, partition {partition}, from offset {before} on: check it."
+                    )
+        finally:
+            consumer.close()
+
+
+def _record(found: Any) -> Record:
+    at = found.timestamp
+    return Record(
+        *(found.key, found.value, list(found.headers), found.topic, found.partition, found.offset),
+        timestamp=at if at is not None and at < YEAR_10000 else None,
+    )
+
+
+@contextmanager
+def _errors_told(config: Config) -> Iterator[None]:
+    """Errors of a client become IngestionErrors."""
+    servers = config.kafka["bootstrap.servers"]
+    started = time.monotonic()
+    try:
+        yield
     except (KafkaError, OSError) as error:
         causes = [error, *_causes.since(started)]
         # Only the kind of error: its text may echo what was sent.

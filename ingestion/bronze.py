@@ -1,14 +1,18 @@
-"""The bronze tables: their columns, the streaming writer, and what they say of their own past.
+"""The bronze tables: their columns, the writers, and what they say of their own past.
 
-Nothing else writes to bronze. A micro-batch's rows and its number go into one Delta transaction.
+A micro-batch's rows and its number go into one Delta transaction.
 """
 
 # ruff: noqa: S608  (the names in the statements are this module's own)
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession, functions
@@ -16,7 +20,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from ingestion.batches import WRITTEN
 from ingestion.checkpoints import Commit
-from ingestion.feeds import FILE_FEEDS, KAFKA_FEEDS
+from ingestion.feeds import FILE_FEEDS, KAFKA_FEEDS, EnvelopeFeed, FileFeed
+from ingestion.landing import Known
 
 SCHEMA = "bronze"
 
@@ -25,6 +30,11 @@ _ARRIVAL = {
     "record_id": ("string", "Stable id of a row from a file or JDBC; null from Kafka."),
     "erased_at": ("timestamp", "When erasure emptied the row; null otherwise."),
 }
+_VERSION = (
+    "string",
+    "Which content of the file: its bytes, a hyphen, and when it was last changed, in nanoseconds "
+    "since 1970. Null if not from a file, and in rows of older releases.",
+)
 _KAFKA_COLUMNS = {
     "key": ("binary", "Record key as it came."),
     "value": ("binary", "Record value as it came; null is a tombstone."),
@@ -36,10 +46,13 @@ _KAFKA_COLUMNS = {
     "topic_epoch": ("int", "0 for the topic first seen, 1 more each time it was created anew."),
     "source_file": ("string", "File below the landing folder; null from Kafka."),
     **_ARRIVAL,
+    "source_version": _VERSION,
 }
 # Delta keeps minimum and maximum of columns in its log, where erasure does not reach: none of
 # columns that may hold personal data.
 _KAFKA_STATISTICS = "topic,partition,offset,timestamp,topic_epoch,source_file,ingested_at"
+# How many commits back a writer that outlived its process may have written.
+_LATELY = (50, 1000)
 _FILE_STATISTICS = "source_file,source_modified_at,ingested_at,record_id,erased_at"
 
 Columns = Mapping[str, tuple[str, str]]
@@ -50,10 +63,13 @@ Gaps = Mapping[int, tuple[int, int]]
 def _file_columns(source: Iterable[str]) -> Columns:
     return {
         "raw": ("string", "The line as it came, or the JDBC row as JSON."),
-        **dict.fromkeys(source, ("string", "Source column; null if the line could not be split.")),
+        **dict.fromkeys(
+            source, ("string", "Source column; empty if there is none, null in malformed lines.")
+        ),
         "source_file": ("string", "File below the landing folder, or the JDBC source."),
         "source_modified_at": ("timestamp", "When the file was last modified."),
         **_ARRIVAL,
+        "source_version": _VERSION,
     }
 
 
@@ -120,6 +136,17 @@ TABLES = (
             "noticed_at": ("timestamp", "When a pull first missed it."),
         },
         "feed,source_file,noticed_at",
+    ),
+    Table(
+        "scrubbed_files",
+        "Landed files that erasure has taken lines out of: they stay known and are not read again.",
+        {
+            "feed": ("string", "Feed."),
+            "source_file": ("string", "File below the landing folder."),
+            "source_version": ("string", "The content that its rows in bronze came from."),
+            "scrubbed_version": ("string", "What lies there now."),
+        },
+        "feed,source_file,source_version,scrubbed_version",
     ),
     Table(
         "erasure_key",
@@ -195,6 +222,7 @@ def create_tables(spark: SparkSession, catalog: str | None = None) -> None:
         spark.sql(f"create schema if not exists {schema}")
     for table in TABLES:
         if table.name in present:
+            add_columns(spark, table, table_name(table.name, catalog))
             continue
         columns = ", ".join(
             f"`{name}` {kind} comment '{comment.replace(chr(39), chr(92) + chr(39))}'"
@@ -207,12 +235,21 @@ def create_tables(spark: SparkSession, catalog: str | None = None) -> None:
         )
 
 
+def add_columns(spark: SparkSession, table: Table, name: str) -> None:
+    """Add columns that a table of an older release lacks; its rows have null in them."""
+    if "source_version" not in table.columns:
+        return
+    lacking = table.columns.keys() - set(spark.table(name).columns)
+    for column in sorted(lacking):
+        kind, comment = table.columns[column]
+        spark.sql(f"alter table {name} add columns (`{column}` {kind} comment '{comment}')")
+
+
 def start_writing(
     rows: DataFrame,
     *,
     table: str,
     name: str,
-    newest: str,
     writer_id: str,
     checkpoint: Path,
     continuous: bool,
@@ -220,15 +257,14 @@ def start_writing(
 ) -> StreamingQuery:
     """Start the query that appends `rows` to `table` (a name from `table_name`).
 
-    `newest` is the column with the time of a record, for the metrics. `writer_id` marks the
-    query's commits in the table's history, for `last_commit`.
+    `writer_id` marks the query's commits in the table's history, for `last_commit`.
     Not continuous: it ends when it has read what was there at its start.
     """
     writer = (
         rows.observe(
             WRITTEN,
             functions.count(functions.lit(1)).alias("rows"),
-            functions.max(functions.unix_micros(newest)).alias("newest"),
+            functions.max(functions.unix_micros("timestamp")).alias("newest"),
         )
         .writeStream.format("delta")
         .outputMode("append")
@@ -248,23 +284,103 @@ def last_commit(spark: SparkSession, table: str, writer_id: str) -> Commit | Non
 
     None, too, if the table was restored since: then its rows may be older than that.
     """
-    # It is among the newest, unless other writers have been busy since; reading all takes long.
-    for limit in (" limit 50", " limit 5000", ""):
-        history = spark.sql(f"describe history {table}{limit}").selectExpr(
-            "version", "operation", "userMetadata", "operationParameters as parameters"
-        )
-        for commit in sorted(history.collect(), key=lambda row: -row.version):
-            if commit.operation == "RESTORE":
-                return None
-            if commit.operation == "STREAMING UPDATE" and commit.userMetadata == writer_id:
-                return Commit(commit.parameters["queryId"], int(commit.parameters["epochId"]))
+    for commit in _commits(spark, table, 50, 5000, None):
+        if commit.operation == "RESTORE":
+            return None
+        if commit.operation == "STREAMING UPDATE" and commit.userMetadata == writer_id:
+            return Commit(commit.parameters["queryId"], int(commit.parameters["epochId"]))
     return None
 
 
-def held_files(spark: SparkSession, table: str) -> frozenset[str]:
-    """Files of which `table` holds the rows, by their path below the feed's folder."""
-    rows = spark.sql(f"select distinct source_file from {table} where source_file is not null")
-    return frozenset(row.source_file for row in rows.collect())
+def _commits(spark: SparkSession, table: str, *limits: int | None) -> Iterator[Any]:
+    """The table's history, the newest first, read up to each of these limits in turn.
+
+    What is asked for is among the newest, unless other writers have been busy; all take long.
+    """
+    version = None
+    for limit in limits:
+        newest = f" limit {limit}" if limit else ""
+        history = spark.sql(f"describe history {table}{newest}").selectExpr(
+            *("version", "operation", "userMetadata"),
+            *("operationParameters as parameters", "operationMetrics as metrics"),
+        )
+        for commit in sorted(history.collect(), key=lambda row: -row.version):
+            if version is None or commit.version < version:
+                version = commit.version
+                yield commit
+
+
+def next_number(spark: SparkSession, table: str, feed: str) -> int:
+    """The number of the next batch that `append` writes for a feed.
+
+    One more than that of its newest; if that is long past, milliseconds since 1970, which is more
+    than any before: Delta remembers them, also after a RESTORE.
+    """
+    for commit in _commits(spark, table, *_LATELY):
+        if (note := _note(commit)).get("feed") == feed and "batch" in note:
+            return int(note["batch"]) + 1
+    return time.time_ns() // 1_000_000
+
+
+def append(
+    rows: DataFrame, table: str, feed: str, number: int, check: Callable[[], None]
+) -> int | None:
+    """Append a feed's batch in one commit and return its rows; None if nothing was written, since
+    the table has a batch of this number by now.
+
+    So a writer that outlived its process, which Spark's server may carry on with, and its successor
+    cannot both write: to the later one the table is not what it took it for. `check` is called
+    before the commit; what it raises keeps the rows out.
+    """
+    token = uuid.uuid4().hex
+    note = {"feed": feed, "batch": number, "id": token}
+    check()
+    (
+        rows.write.format("delta")
+        .mode("append")
+        .option("userMetadata", json.dumps(note))
+        .option("txnAppId", f"ingestion/{feed}")
+        .option("txnVersion", str(number))
+        .saveAsTable(table)
+    )
+    for commit in _commits(rows.sparkSession, table, *_LATELY):
+        if (found := _note(commit)).get("feed") == feed:
+            return int(commit.metrics["numOutputRows"]) if found.get("id") == token else None
+    return None
+
+
+def has_note(spark: SparkSession, table: str, note: str) -> bool:
+    """Whether a commit of the table's history carries this note."""
+    return any(commit.userMetadata == note for commit in _commits(spark, table, None))
+
+
+def _note(commit: Any) -> dict[str, Any]:
+    try:
+        note = json.loads(commit.userMetadata or "")
+    except ValueError:
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def known_files(spark: SparkSession, catalog: str, feed: FileFeed | EnvelopeFeed) -> Known:
+    """The files of which bronze holds the rows, and those that erasure has made of them."""
+    modified = "source_modified_at" if isinstance(feed, FileFeed) else "cast(null as timestamp)"
+    rows = spark.sql(
+        f"""
+        select source_file, source_version, max(unix_millis({modified})) as modified
+        from {table_name(feed.table, catalog)}
+        where source_file is not null
+        group by source_file, source_version
+        union all
+        select source_file, scrubbed_version, null
+        from {table_name("scrubbed_files", catalog)}
+        where feed = '{feed.name}'
+        """
+    ).collect()
+    return Known(
+        ((row.source_file, row.source_version) for row in rows if row.source_version),
+        {row.source_file: row.modified for row in rows if not row.source_version},
+    )
 
 
 def next_offsets(spark: SparkSession, catalog: str, table: str, epoch: int) -> dict[int, int]:

@@ -15,14 +15,12 @@ import shutil
 import time
 import uuid
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 log = logging.getLogger(__name__)
-
-_HELD = "held-files.json"
 
 
 class Damaged(Exception):
@@ -64,6 +62,10 @@ class Checkpoint:
         A micro-batch that was planned and is not in the table is read again from its beginning.
         """
         return self.end if last is not None and last.batch_id == self.planned else self.begin
+
+    def lacks(self, last: Commit | None) -> bool:
+        """Whether a micro-batch was planned that the table lacks."""
+        return self.planned > self.committed and (last is None or last.batch_id != self.planned)
 
     def has_reached(self, offsets: Mapping[int, int]) -> bool:
         """Whether a Kafka query has read, and committed, up to these offsets by partition."""
@@ -107,22 +109,6 @@ def has_reached(path: Path, offsets: Mapping[int, int]) -> bool:
     return not offsets if state is None else state.has_reached(offsets)
 
 
-def remember_files(path: Path, names: Iterable[str]) -> None:
-    """Note beside a new checkpoint which files the table holds already: it must pass them over."""
-    path.mkdir(parents=True, exist_ok=True)
-    partial = path / f"{_HELD}.part"
-    partial.write_text(json.dumps(sorted(names)))
-    partial.replace(path / _HELD)
-
-
-def remembered_files(path: Path) -> frozenset[str]:
-    """Files that the table held when this checkpoint began. Raises Damaged."""
-    if not (path / _HELD).exists():
-        return frozenset()
-    (names,) = _json_lines(path / _HELD)
-    return frozenset(names)
-
-
 def set_aside(path: Path, reason: str) -> None:
     """Rename a checkpoint folder, so that the feed starts a new one."""
     if path.exists():
@@ -145,8 +131,8 @@ def read(path: Path) -> Checkpoint | None:
     begin = _offsets(path, planned - 1) if before.exists() else {}
     if committed >= 0:
         _json_lines(path / "commits" / str(committed))
-    _check_sources(path, end.get("logOffset"))
-    remembered_files(path)
+    for entry in path.glob("sources/*/[0-9]*"):
+        _json_lines(entry)
     try:
         query_id = str(metadata[0]["id"])
     except KeyError:
@@ -155,7 +141,7 @@ def read(path: Path) -> Checkpoint | None:
 
 
 def _offsets(path: Path, batch: int) -> dict[str, Any]:
-    """Where a micro-batch ends. Kafka: {"topic": {"0": 12}}; files: {"logOffset": 3}."""
+    """Where a micro-batch ends: {"topic": {"0": 12}}."""
     lines = _json_lines(path / "offsets" / str(batch))
     if len(lines) != 2 or not isinstance(lines[1], dict):
         raise Damaged(f"{path}/offsets/{batch} is truncated")
@@ -166,22 +152,6 @@ def _partitions(offsets: Mapping[str, Any]) -> dict[int, int]:
     """Offsets of a Kafka query by partition; of others nothing."""
     found = (value for value in offsets.values() if isinstance(value, dict))
     return {int(p): int(offset) for by_partition in found for p, offset in by_partition.items()}
-
-
-def _check_sources(path: Path, newest: int | None) -> None:
-    """Raise Damaged unless what the sources wrote can be read, and is there up to entry `newest`.
-
-    A file source that has lost its list of files would take all of them for new ones.
-    """
-    entries = [e for e in path.glob("sources/*/*") if e.name.removesuffix(".compact").isdigit()]
-    for entry in entries:
-        _json_lines(entry)
-    if newest is not None:
-        whole = [int(e.stem) for e in entries if e.suffix and int(e.stem) <= newest]
-        there = {int(e.stem) for e in entries}
-        missing = set(range(max(whole, default=0), newest + 1)) - there
-        if missing:
-            raise Damaged(f"{path}/sources/0 lacks entry {min(missing)}")
 
 
 def _newest(folder: Path) -> int:

@@ -23,6 +23,7 @@ from ingestion.feeds import (
     IngestionError,
     select,
 )
+from ingestion.landing import Folder
 
 log = logging.getLogger("ingestion")
 
@@ -111,7 +112,7 @@ def feeds_of(config: Config, named: list[str] | None, continuous: bool) -> list[
 
 
 def _has_files(folder: Path) -> bool:
-    return any(path.is_file() for path in folder.rglob("[!._]*"))
+    return folder.exists() and bool(Folder(folder).files())
 
 
 class _Redacting(logging.Formatter):

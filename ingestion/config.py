@@ -62,6 +62,8 @@ class Config:
     or two to commit."""
     max_files_per_trigger: int = 200
     """Most files of a feed in one micro-batch."""
+    max_file_bytes_per_trigger: int = 256 * 2**20
+    """Most bytes of files in one micro-batch; a larger file is one by itself."""
     lease_seconds: float = 10.0
     """Age of a heartbeat after which its owner counts as gone."""
     max_restarts: int = 3
@@ -204,8 +206,8 @@ def _check(config: Config) -> None:
         raise IngestionError(f"{' and '.join(numbers)} in [jdbc] must be numbers.")
     if config.jdbc and not config.jdbc.get("url"):
         raise IngestionError("[jdbc] needs a 'url'.")
-    positive = ("trigger_seconds", "max_offsets_per_trigger", "max_files_per_trigger")
-    for key in (*positive, "lease_seconds"):
+    positive = ("max_offsets_per_trigger", "max_files_per_trigger", "max_file_bytes_per_trigger")
+    for key in (*positive, "trigger_seconds", "lease_seconds"):
         if getattr(config, key) <= 0:
             raise IngestionError(f"Setting {key!r} must be greater than 0.")
 

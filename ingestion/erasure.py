@@ -20,7 +20,7 @@ import re
 import secrets
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ from pyspark.sql import SparkSession
 from ingestion import bronze, sessions
 from ingestion.config import load
 from ingestion.feeds import ENVELOPE_FEEDS, FILE_FEEDS, EnvelopeFeed, FileFeed, IngestionError
-from ingestion.files import encoding_of, record_id
+from ingestion.files import Source, encoding_of, record_id
+from ingestion.landing import Folder, LandedFile, file_at
 
 _BLOCK_BYTES = 64  # of SHA-256
 
@@ -91,42 +92,62 @@ def scrub(spark: SparkSession, landing: str, catalog: str = "") -> int:
     """Empty the lines of landed files whose records are erased in bronze; returns how many files.
 
     The line stays as an empty one, which no reader takes for a record: so the other lines keep
-    their numbers and with them their `record_id`. The file keeps its name and its time: no
-    streaming source reads it again.
+    their numbers and with them their `record_id`. The file keeps its name, and is noted as known in
+    what it is now: it is not read again.
     """
     scrubbed = 0
     feeds: tuple[FileFeed | EnvelopeFeed, ...] = (*FILE_FEEDS, *ENVELOPE_FEEDS)
+    notes = bronze.table_name("scrubbed_files", catalog)
     for feed in feeds:
+        held = bronze.known_files(spark, catalog, feed)
+        known = spark.table(notes).where(f"feed = '{feed.name}'").collect()
+        before = {(row.source_file, row.scrubbed_version): row.source_version for row in known}
         erased = (
             spark.table(bronze.table_name(feed.table, catalog))
             .where("erased_at is not null and source_file is not null")
-            .select("source_file", "record_id")
+            .select("source_file", "source_version", "record_id")
         )
-        by_file: dict[str, set[str]] = defaultdict(set)
+        by_file: dict[str, dict[str | None, set[str]]] = defaultdict(lambda: defaultdict(set))
         for row in erased.collect():
-            by_file[row.source_file].add(row.record_id)
-        for source_file, records in sorted(by_file.items()):
-            path = Path(landing) / feed.folder / source_file
-            if path.is_file():
-                scrubbed += _scrub_file(path, source_file, records)
+            by_file[row.source_file][row.source_version].add(row.record_id)
+        for file in Folder(Path(landing) / feed.folder).files():
+            if file.name not in by_file or not held.has(file):  # not read yet as it is now
+                continue
+            version = before.get((file.name, file.version), file.version)
+            if not held.has_version(file):
+                version = None
+            source = Source(file.name, version, file.size)
+
+            def note(after: LandedFile, version: str | None = version, feed: Any = feed) -> None:
+                row = (feed.name, after.name, version, after.version)
+                schema = spark.table(notes).schema
+                spark.createDataFrame([row], schema).write.insertInto(notes)
+
+            scrubbed += _scrub_file(file, source, by_file[file.name][version], note)
     return scrubbed
 
 
-def _scrub_file(path: Path, source_file: str, erased: Collection[str]) -> bool:
-    """Whether the file held one of these records."""
+def _scrub_file(
+    file: LandedFile, source: Source, erased: Collection[str], note: Callable[[LandedFile], None]
+) -> bool:
+    """Whether the file held one of these records. `note` is told what it will be before it is."""
+    path = Path(file.path)
     before = path.read_bytes()
-    after = without_records(before, source_file, erased)
+    after = without_records(before, source, erased)
     if after == before:
         return False
-    times = path.stat()
     beside = path.with_name(f".{path.name}.part")  # hidden: no source reads it
     beside.write_bytes(after)
-    os.utime(beside, ns=(times.st_atime_ns, times.st_mtime_ns))
+    os.utime(beside, ns=(file.changed, file.changed))
+    expected = file_at(beside, file.name)
+    note(expected)
     beside.replace(path)
+    if (found := file_at(path, file.name)).version != expected.version:
+        note(found)  # a volume that keeps no times
     return True
 
 
-def without_records(content: bytes, source_file: str, erased: Collection[str]) -> bytes:
+def without_records(content: bytes, source: Source, erased: Collection[str]) -> bytes:
     """A file's content with empty lines for these records; the same object if it has none.
 
     What lies behind the damage in a damaged gzip stream, which no reader sees, goes too.
@@ -141,7 +162,7 @@ def without_records(content: bytes, source_file: str, erased: Collection[str]) -
     found = [
         number
         for number, line in enumerate(lines, 1)
-        if line.strip() and record_id(source_file, number) in erased
+        if line.strip() and record_id(source, number) in erased
     ]
     if not found:
         return content

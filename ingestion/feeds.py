@@ -49,9 +49,11 @@ class EnvelopeFeed:
     """A topic's records in files, as Kafka Connect's file sink writes them: NDJSON envelopes.
 
     They end in the topic's own table. Offsets in such files may repeat and identify nothing.
+    A line that has all `required` fields of a payload is one, and no envelope.
     """
 
     table: str
+    required: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -86,7 +88,11 @@ FILE_FEEDS = (
     FileFeed("registered_users", ("user_id", "device_id", "mac_address", "registration_timestamp")),
     FileFeed("gym_logins", ("mac_address", "gym", "login", "logout")),
 )
-ENVELOPE_FEEDS = tuple(EnvelopeFeed(feed.table) for feed in KAFKA_FEEDS)
+ENVELOPE_FEEDS = (
+    EnvelopeFeed("user_info", ("user_id", "update_type", "timestamp")),
+    EnvelopeFeed("bpm", ("device_id", "time", "heartrate")),
+    EnvelopeFeed("workout", ("user_id", "workout_id", "session_id", "timestamp", "action")),
+)
 JDBC_FEEDS = (
     JdbcFeed(
         "registered_users",

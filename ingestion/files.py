@@ -1,60 +1,112 @@
-"""Reads landed files: bytes to rows, in plain Python, without Spark.
+"""Reads landed files: bytes to rows, in plain Python, without Spark, in bounded memory.
 
-What a reader may meet: gzip, a byte-order mark, CRLF, blank lines, a missing final newline,
-columns in any order, surplus columns, lines that cannot be split. No line is dropped but blank
-ones; nothing is interpreted. Spark's own CSV stream maps columns by position and drops surplus
-fields, hence this.
+Here a line is judged: malformed (all its columns are null) or readable (its fields as text, the
+empty text where it has none). No line is dropped but blank ones, and nothing else is judged: what a
+field holds is for the models to say. docs/rules.md has the rules.
 """
 
 from __future__ import annotations
 
-import csv
+import codecs
 import gzip
 import hashlib
 import io
-import json
 import re
-import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
+
+from ingestion.jsontext import parse_object, text_of, without_surrogates
 
 Row = dict[str, Any]
-Parser = Callable[[str, bytes], Iterator[Row]]
+
+
+class Source(NamedTuple):
+    """A file as it is read: `name` below the feed's folder, `version` of its content (its size and
+    time of change; None: read by an older release), `size` in bytes."""
+
+    name: str
+    version: str | None
+    size: int
+
+
+Parser = Callable[[Source, BinaryIO], Iterator[Row]]
+
+MAX_LINE = 16 * 2**20
+"""Longest line that is read, in characters. The beginning of a longer one stands for it."""
+_SHOWN_OF_A_LONG_LINE = 1000
+_PIECE = 1 << 20
+# What a zipped file may grow to. Text, even one line over and over, seldom gains more.
+_MOST_UNZIPPED, _MOST_TIMES = 256 * 2**20, 100
 
 _JSON_NAME = re.compile(r"\.(json|ndjson|jsonl)(\.gz)?$", re.IGNORECASE)
 _CSV_NAME = re.compile(r"\.(csv|txt)(\.gz)?$", re.IGNORECASE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Lines longer than csv's default of 128 KiB are kept, too.
-csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+_BLANKS = " \t\n\v\f\r"
+_MARK = "\ufeff"
+_LONGEST_TIME = 64
 
 
-def record_id(source_file: str, number: int) -> str:
-    """Stable id of the record on line `number` (from 1) of a file: reading again gives it again."""
-    return hashlib.sha256(f"{source_file}\n{number}".encode()).hexdigest()[:32]
+def record_id(source: Source, number: int) -> str:
+    """Stable id of the record on line `number` (from 1) of a file: reading again gives it again.
 
-
-def lines_of(content: bytes) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers from 1, without line ends, blank ones left out.
-
-    Bytes that are no UTF-8 appear as `\\xNN`. A damaged gzip stream yields the lines before the
-    damage, then one line that says so: it is no CSV or JSON, so it is rejected later, visibly.
+    0 stands for the file as a whole.
     """
-    binary: io.BytesIO | gzip.GzipFile = io.BytesIO(content)
-    if content[:2] == b"\x1f\x8b":
-        binary = gzip.GzipFile(fileobj=io.BytesIO(content))
+    version = "" if source.version is None else f"{source.version}\n"
+    place = f"{source.name}\n{version}{number}"
+    return hashlib.sha256(place.encode()).hexdigest()[:32]
+
+
+class Unreadable(Exception):
+    """A file that is damaged; the text says how."""
+
+
+def lines_of(file: BinaryIO, size: int) -> Iterator[tuple[int, str | None, str]]:
+    """Lines with their numbers from 1, without line ends, blank ones left out: (number, line, raw).
+
+    `raw` is the line as text for bronze: bytes that are no text in the file's encoding appear as
+    `\\xNN`, and of a line over `MAX_LINE` there is its beginning and its length; then `line` is
+    None. In `line` such bytes are lone surrogates. Raises Unreadable, before the first line, if
+    the file is a damaged gzip stream or one that grows out of all proportion to its `size`.
+    """
+    start = file.read(2)
+    file.seek(0)
+    if start == b"\x1f\x8b":
+        _check_zipped(file, size)
+        file.seek(0)
+        file = gzip.GzipFile(fileobj=file)  # type: ignore[assignment]
+        start = file.read(2)
+        file.seek(0)
+    text = io.TextIOWrapper(file, encoding_of(start), errors=_ERRORS)
     number = 0
+    while line := text.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE and not line.endswith("\n"):
+            length = len(line)
+            while not line.endswith("\n") and (more := text.readline(_PIECE)):
+                line = line[:_SHOWN_OF_A_LONG_LINE] + more[-1:]
+                length += len(more)
+            length -= line.endswith("\n")
+            shown = without_surrogates(line[:_SHOWN_OF_A_LONG_LINE])
+            yield number, None, f"{shown}… ({length} characters: too long for a record)"
+        elif trimmed(line):
+            line = line.removesuffix("\n")
+            yield number, line, without_surrogates(line, as_bytes=True)
+
+
+def _check_zipped(file: BinaryIO, size: int) -> None:
+    most = max(_MOST_UNZIPPED, _MOST_TIMES * size)
+    length = 0
     try:
-        encoding = encoding_of(binary.read(2))
-        binary.seek(0)
-        for line in io.TextIOWrapper(binary, encoding, errors="backslashreplace"):
-            number += 1
-            if line.strip():
-                yield number, line.rstrip("\n")
+        with gzip.GzipFile(fileobj=file) as unzipped:
+            while piece := unzipped.read1(_PIECE):
+                length += len(piece)
+                if length > most:
+                    raise Unreadable(f"unzipped it has more than {most >> 20} MiB")
     except (OSError, EOFError, zlib.error) as error:
-        yield number + 1, f'"damaged file: {type(error).__name__}'
+        raise Unreadable(f"its gzip stream is damaged ({type(error).__name__})") from None
 
 
 def encoding_of(start: bytes) -> str:
@@ -62,54 +114,160 @@ def encoding_of(start: bytes) -> str:
     return "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
-def parse_rows(columns: tuple[str, ...]) -> Parser:
-    """Parser for a file feed: rows with `raw`, the source columns as text or null, `record_id`."""
+def _as_surrogates(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    wrong = error.object[error.start : error.end]
+    return "".join(chr(0xDC00 + byte) for byte in wrong), error.end
 
-    def parse(source_file: str, content: bytes) -> Iterator[Row]:
-        lines = lines_of(content)
-        first = next(lines, None)
-        if first is None:
-            return
-        if _is_json(source_file, first[1]):
-            split = _json_fields(columns)
-        else:
-            header = [name.strip().lower() for name in _split(first[1]) or []]
-            if set(header) & set(columns):
-                first = next(lines, None)
-                if first is None:
-                    return
-                split = _csv_fields(columns, header)
-            else:
-                # Without a header that names a column, no line can be mapped: all are kept raw.
-                split = _unmapped
-        for number, line in _chain(first, lines):
-            row: Row = dict.fromkeys(columns)
-            row.update(split(line))
-            yield {"raw": _clean(line), **row, "record_id": record_id(source_file, number)}
+
+_ERRORS = "fitbit-lone-surrogates"  # `surrogateescape` gives up on some bytes of UTF-16
+codecs.register_error(_ERRORS, _as_surrogates)
+
+
+def trimmed(text: str) -> str:
+    """Without blanks, then one byte-order mark, then blanks, at the beginning, and blanks at the
+    end: what is left of a field."""
+    return text.strip(_BLANKS).removeprefix(_MARK).strip(_BLANKS)
+
+
+def parse_rows(columns: Sequence[str]) -> Parser:
+    """Parser for a file feed: rows with `raw`, the source columns as text, and `record_id`.
+
+    All columns of a malformed line are null. A damaged file is one malformed line that names it.
+    """
+    nothing = dict.fromkeys(columns)
+
+    def parse(source: Source, file: BinaryIO) -> Iterator[Row]:
+        split: Splitter | None = None
+        try:
+            for number, line, raw in lines_of(file, source.size):
+                if split is None:
+                    is_header = not _is_json(source.name, line)
+                    split = _json_splitter(columns)
+                    if is_header:
+                        is_header, split = _csv_splitter(columns, line)
+                    if is_header:
+                        continue
+                fields = None if line is None else split(line)
+                yield {
+                    "raw": raw,
+                    **(nothing if fields is None else fields),
+                    "record_id": record_id(source, number),
+                }
+        except (Unreadable, OSError) as fault:
+            yield {"raw": _told(source, fault), **nothing, "record_id": record_id(source, 0)}
 
     return parse
 
 
-def parse_envelopes(topic: str) -> Parser:
+Splitter = Callable[[str], "dict[str, str] | None"]
+"""A line's fields by column, None if it is malformed."""
+
+
+def _told(source: Source, fault: Unreadable | OSError) -> str:
+    how = fault.strerror if isinstance(fault, OSError) else str(fault)
+    return f"The file {source.name} cannot be read: {how}. Land it again, whole."
+
+
+def _is_json(name: str, first_line: str | None) -> bool:
+    if _JSON_NAME.search(name):
+        return True
+    return not _CSV_NAME.search(name) and trimmed(first_line or "")[:1] in ("{", "[")
+
+
+def _csv_splitter(columns: Sequence[str], first_line: str | None) -> tuple[bool, Splitter]:
+    """Whether the first line is a header, and how to split the lines below it.
+
+    One that names no column is none, and below it nothing can be told; nor where it names one
+    twice.
+    """
+    names = [trimmed(name).lower() for name in fields_of(first_line or "") or []]
+    position = {name: names.index(name) for name in columns if name in names}
+    if not position or any(names.count(name) > 1 for name in position):
+        return bool(position), lambda _: None
+
+    def split(line: str) -> dict[str, str] | None:
+        fields = fields_of(line)
+        if fields is None or len(fields) != len(names):
+            return None
+        found = dict.fromkeys(columns, "")
+        for name, at in position.items():
+            if trimmed(fields[at]) not in ("NULL", "\\N"):
+                found[name] = without_surrogates(fields[at], as_bytes=True)
+        return found
+
+    return True, split
+
+
+def fields_of(line: str) -> list[str] | None:
+    """Fields of a CSV line, None if its quotation marks are odd in number.
+
+    A comma with an odd number of marks before it separates nothing. A field that, trimmed, begins
+    and ends with a mark is what lies between, doubled marks halved; other marks are characters.
+    """
+    if '"' not in line:
+        return line.split(",")
+    if line.count('"') % 2:
+        return None
+    fields: list[str] = []
+    parts: list[str] = []
+    is_open = False
+    for part in line.split(","):
+        parts.append(part)
+        is_open ^= part.count('"') % 2 == 1
+        if not is_open:
+            fields.append(_unquoted(",".join(parts)))
+            parts = []
+    return fields
+
+
+def _unquoted(field: str) -> str:
+    inner = trimmed(field)
+    if len(inner) > 1 and inner[0] == inner[-1] == '"':
+        return inner[1:-1].replace('""', '"')
+    return field
+
+
+def _json_splitter(columns: Sequence[str]) -> Splitter:
+    wanted = frozenset(columns)
+
+    def split(line: str) -> dict[str, str] | None:
+        value = parse_object(line)
+        if value is None:
+            return None
+        found = dict.fromkeys(columns, "")
+        seen = set()
+        for key, inner in value.items():
+            if (name := key.lower()) in wanted:
+                if name in seen:  # in another case: which of them is meant?
+                    return None
+                seen.add(name)
+                found[name] = text_of(inner) or ""
+        return found
+
+    return split
+
+
+def parse_envelopes(topic: str, required: Sequence[str]) -> Parser:
     """Parser for a topic's records in files: key, value, topic, partition, offset, timestamp.
 
-    A line that is no envelope (no object, or without a `value`) is a value itself, with no key.
+    A line that has all `required` fields of a payload at its top level is a value, with no key;
+    another object with a `value` is an envelope; any other line is a value.
     """
 
-    def parse(source_file: str, content: bytes) -> Iterator[Row]:
-        for number, line in lines_of(content):
-            envelope = parse_object(line)
-            if envelope is None or "value" not in envelope:
-                envelope = {"value": line}
-            yield {
-                "key": _bytes(envelope.get("key")),
-                "value": _bytes(envelope["value"]),
-                "topic": text_of(envelope.get("topic")) or topic,
-                "partition": _integer(envelope.get("partition"), 31),
-                "offset": _integer(envelope.get("offset"), 63),
-                "timestamp": moment(envelope.get("timestamp")),
-                "record_id": record_id(source_file, number),
-            }
+    def parse(source: Source, file: BinaryIO) -> Iterator[Row]:
+        try:
+            for number, line, raw in lines_of(file, source.size):
+                found = None if line is None else parse_object(line)
+                is_payload = found is None or all(name in found for name in required)
+                envelope = found if found and not is_payload and "value" in found else {}
+                if envelope is found:
+                    value = _bytes(envelope["value"])
+                else:
+                    value = raw.encode() if line is None else _as_it_came(line)
+                yield _record(topic, envelope, value, record_id(source, number))
+        except (Unreadable, OSError) as fault:
+            yield _record(topic, {}, _told(source, fault).encode(), record_id(source, 0))
 
     return parse
 
@@ -119,18 +277,40 @@ def _bytes(value: Any) -> bytes | None:
     return None if text is None else text.encode()
 
 
+def _as_it_came(line: str) -> bytes:
+    """A line in UTF-8, with the bytes in it that are none."""
+    try:
+        return line.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a byte of UTF-16
+        return without_surrogates(line, as_bytes=True).encode()
+
+
+def _record(topic: str, envelope: Row, value: bytes | None, identity: str) -> Row:
+    return {
+        "key": _bytes(envelope.get("key")),
+        "value": value,
+        "topic": text_of(envelope.get("topic")) or topic,
+        "partition": _integer(envelope.get("partition"), 31),
+        "offset": _integer(envelope.get("offset"), 63),
+        "timestamp": moment(envelope.get("timestamp")),
+        "record_id": identity,
+    }
+
+
 def _integer(value: Any, bits: int) -> int | None:
     text = text_of(value) or ""
-    return int(text) if re.fullmatch(r"\d{1,19}", text) and int(text) < 2**bits else None
+    return int(text) if re.fullmatch(r"[0-9]{1,19}", text) and int(text) < 2**bits else None
 
 
 def moment(value: Any) -> datetime | None:
     """A record's time from seconds, milliseconds or microseconds since 1970, or ISO 8601 (UTC
-    unless it says otherwise). None if it is none of these.
+    unless it says otherwise). None if it is none of these, or after the year 9999.
     """
     text = (text_of(value) or "").strip()
+    if len(text) > _LONGEST_TIME:
+        return None
     try:
-        if re.fullmatch(r"\d+(\.\d+)?([eE]\+?\d{1,2})?", text):
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?([eE]\+?[0-9]{1,2})?", text):
             number = Decimal(text)
             # 10^11 seconds is the year 5138, 10^11 milliseconds is 1973; likewise for 10^14.
             unit = 10**6 if number < 10**11 else 10**3 if number < 10**14 else 1
@@ -139,104 +319,3 @@ def moment(value: Any) -> datetime | None:
         return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _chain(first: tuple[int, str], rest: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    yield first
-    yield from rest
-
-
-def _is_json(name: str, first_line: str) -> bool:
-    if _JSON_NAME.search(name):
-        return True
-    return not _CSV_NAME.search(name) and first_line.lstrip()[:1] in ("{", "[")
-
-
-def _split(line: str) -> list[str] | None:
-    """Fields of one CSV line, or None if its quotes do not match."""
-    try:
-        return next(csv.reader([line], strict=True), None)
-    except csv.Error:
-        return None
-
-
-def _unmapped(_: str) -> Row:
-    return {}
-
-
-def _csv_fields(columns: tuple[str, ...], header: list[str]) -> Callable[[str], Row]:
-    position = {name: header.index(name) for name in columns if name in header}
-
-    def fields(line: str) -> Row:
-        values = _split(line)
-        if values is None:
-            return {}
-        at = {n: position.get(n, len(values)) for n in columns}
-        return {n: _clean(values[i]) if i < len(values) else "" for n, i in at.items()}
-
-    return fields
-
-
-def _json_fields(columns: tuple[str, ...]) -> Callable[[str], Row]:
-    def fields(line: str) -> Row:
-        value = parse_object(line)
-        return {} if value is None else {name: text_of(value.get(name)) for name in columns}
-
-    return fields
-
-
-class _Literal(str):
-    """A JSON number, as it is spelled in the file."""
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)  # NaN and Infinity are not JSON
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        raise ValueError("repeated key")
-    return value
-
-
-_DECODER = json.JSONDecoder(
-    parse_int=_Literal,
-    parse_float=_Literal,
-    parse_constant=_no_constant,
-    object_pairs_hook=_unique,
-)
-
-
-def parse_object(line: str) -> dict[str, Any] | None:
-    """The first JSON value of a line if it is an object with unique keys, else None.
-
-    Numbers keep their spelling. What follows the first value is not looked at.
-    """
-    try:
-        value, _ = _DECODER.raw_decode(line.lstrip())
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def text_of(value: Any) -> str | None:
-    """Text of a JSON value: strings and numbers as spelled, other values as compact JSON."""
-    if value is None:
-        return None
-    return _clean(value if isinstance(value, str) else _to_json(value))
-
-
-def _to_json(value: Any) -> str:
-    if isinstance(value, _Literal):
-        return str(value)
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(k)}:{_to_json(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_to_json, value)) + "]"
-    return json.dumps(value)
-
-
-def _clean(text: str) -> str:
-    """Text without lone surrogates (legal in JSON escapes), which no UTF-8 column can hold."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -17,7 +17,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession, functions
-from pyspark.sql.types import DataType, DateType, StringType, TimestampNTZType, TimestampType
+from pyspark.sql.types import (
+    BinaryType,
+    DataType,
+    DateType,
+    DoubleType,
+    FloatType,
+    StringType,
+    TimestampNTZType,
+    TimestampType,
+)
 
 from ingestion import bronze
 from ingestion.config import Config
@@ -109,6 +118,12 @@ class Source:
         self.rows = rows
         self.feed = feed
         self.label = f"jdbc:{name}"
+        names = [field.name.lower() for field in rows.schema.fields]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise IngestionError(
+                f"Table {name} of feed {feed.name} has columns that differ in case alone "
+                f"({', '.join(twice)}): give a view that names each once."
+            )
         self._types = {
             field.name.lower(): (field.name, field.dataType) for field in rows.schema.fields
         }
@@ -162,19 +177,31 @@ class Source:
 
     def gone(self, held: DataFrame, oldest: float | None) -> DataFrame:
         """`record_key` of rows since `oldest` that bronze holds and the source does not."""
-        key = f"to_json(struct({', '.join(self.feed.key)})) as record_key"
+        # Older releases have null where now there is the empty text.
+        parts = ", ".join(f"nullif({column}, '') as {column}" for column in self.feed.key)
+        key = f"to_json(struct({parts})) as record_key"
         recent = held.where(f"try_cast({self.feed.time} as double) >= {oldest or 0.0!r}")
         columns = (f"{self._text(column)} as {column}" for column in self.feed.key)
         present = self.since(oldest).selectExpr(*columns).selectExpr(key)
         return recent.selectExpr(key).distinct().join(present, "record_key", "left_anti")
 
     def _text(self, column: str) -> str:
-        """A source column as text; points in time as seconds since 1970."""
+        """A source column as text, null as the empty one: points in time as seconds since 1970,
+        whole floating-point numbers as digits, bytes as hexadecimal digits.
+        """
         name, kind = self._types[column]
+        text = f"cast(`{name}` as string)"
         if _is_time(kind):
             seconds = f"unix_micros(cast(`{name}` as timestamp)) / cast(1000000 as decimal(7, 0))"
-            return f"cast(cast({seconds} as decimal(20, 6)) as string)"
-        return f"cast(`{name}` as string)"
+            text = f"cast(cast({seconds} as decimal(20, 6)) as string)"
+        elif isinstance(kind, BinaryType):
+            text = f"hex(`{name}`)"
+        elif isinstance(kind, DoubleType | FloatType) and column != self.feed.time:
+            # Spark writes an exponent from ten million on, which makes another id of it.
+            digits = f"cast(cast(`{name}` as decimal(20, 0)) as string)"
+            is_whole = f"`{name}` = floor(`{name}`) and abs(`{name}`) between 1e7 and 1e15"
+            text = f"if({is_whole}, {digits}, {text})"
+        return f"coalesce({text}, '')"
 
 
 def _start_of_window(held: DataFrame, feed: JdbcFeed, days: float) -> float | None:

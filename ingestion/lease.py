@@ -19,13 +19,14 @@ import platform
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ingestion.config import Config
 from ingestion.feeds import IngestionError
 
 log = logging.getLogger(__name__)
@@ -177,7 +178,13 @@ class Lease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Let others take it. May be called again."""
         with self._writing:  # no beat may bring the file back
+            if self._ended.is_set():
+                return
             self._ended.set()
             if not self.is_lost():
                 self._path.unlink(missing_ok=True)
@@ -208,6 +215,28 @@ def _lock(handle: int, attempts: int) -> bool | None:
         except OSError:
             return None
     return False
+
+
+@contextmanager
+def held(config: Config, feeds: Sequence[str]) -> Iterator[list[Lease]]:
+    """The leases of these feeds for the length of the block: nobody else ingests them.
+
+    What earlier owners left running is stopped first. Raises LeaseHeld if one of them lives.
+    """
+    from ingestion import sessions  # Spark's client takes a second to import
+
+    with ExitStack() as stack:
+        acquire = Lease.acquire
+        leases = [
+            stack.enter_context(acquire(Path(config.leases), feed, config.lease_seconds))
+            for feed in feeds
+        ]
+        for lease in leases:
+            for orphan in lease.orphans if config.spark_remote else ():
+                stopped = sessions.stop_queries(config.spark_remote, orphan)
+                log.info("feed=%s taken over, %d orphaned query stopped", lease.feed, stopped)
+            lease.forget_orphans()
+        yield leases
 
 
 @contextmanager

@@ -19,11 +19,20 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from ingestion import bronze, checkpoints, jdbc, sessions, sources
+from ingestion import bronze, checkpoints, jdbc, sessions
 from ingestion.batches import Batch, batch_of, lag_of
 from ingestion.config import Config
-from ingestion.feeds import Feed, FileFeed, IngestionError, JdbcFeed, KafkaFeed, Unreachable
-from ingestion.lease import Lease
+from ingestion.feeds import (
+    EnvelopeFeed,
+    Feed,
+    FileFeed,
+    IngestionError,
+    JdbcFeed,
+    KafkaFeed,
+    Unreachable,
+)
+from ingestion.filereader import FileReader
+from ingestion.lease import Lease, held
 from ingestion.telemetry import Telemetry
 from ingestion.topics import TopicReader, Wishes
 
@@ -52,6 +61,13 @@ _FATAL = re.compile(
     r"|SCHEMA_MISMATCH|ConcurrentQuery"
     r"|ChecksumException|Failed to read log file|[Bb]atch \d+ doesn't exist"
 )
+# Kafka's time of a record, in milliseconds, does not fit into microseconds.
+_ODD_TIME = re.compile(r"ArithmeticException|long overflow", re.IGNORECASE)
+_OF_CHECKPOINT = re.compile(
+    r"ChecksumException|Failed to read log file|[Bb]atch \d+ doesn't exist|checkpoint|/offsets/"
+)
+# The first micro-batch after a start: however short a life the process has, it gets on.
+_FIRST_OFFSETS = 50_000
 _SPARK_GONE = re.compile(r"StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE", re.IGNORECASE)
 
 
@@ -63,21 +79,12 @@ def run(
 ) -> dict[str, int]:
     """Ingest until all is drained, or with `continuous` until `stop` is set: then after the batch.
 
-    Returns rows by feed. Raises LeaseHeld at once if another process has one of the feeds. Raises
-    IngestionError if a feed cannot go on: after the others have drained, or, with `continuous`,
-    after the others' micro-batches.
+    Returns rows by feed. Raises LeaseHeld at once if another process has one of the feeds. A feed
+    that cannot go on gives its lease back and is logged; the others go on. At their end
+    IngestionError tells which it was.
     """
     with ExitStack() as stack:
-        acquire = Lease.acquire
-        leases = [
-            stack.enter_context(acquire(Path(config.leases), feed.name, config.lease_seconds))
-            for feed in feeds
-        ]
-        for lease in leases:
-            for orphan in lease.orphans if config.spark_remote else ():
-                stopped = sessions.stop_queries(config.spark_remote, orphan)
-                log.info("feed=%s taken over, %d orphaned query stopped", lease.feed, stopped)
-            lease.forget_orphans()
+        leases = stack.enter_context(held(config, [feed.name for feed in feeds]))
         with sessions.session(config.spark_remote) as spark:
             bronze.create_tables(spark, config.catalog or None)
             known = bronze.known_topics(spark, config.catalog)
@@ -132,6 +139,8 @@ class FeedRun:
         self._lease = lease
         self._started = False
         self._failures = 0  # in a row
+        self._is_first = True  # the next micro-batch is the first after a start
+        self._ends_early = False  # the query is to end after it
         self._first: Mapping[int, int] = {}  # offsets at the start, for the log
         self._goal: Mapping[int, int] = {}  # offsets that a drain must reach
         self._wishes = wishes
@@ -151,10 +160,15 @@ class FeedRun:
                     spark.conf.set(setting, value)
                 while not self._attempt(spark):
                     pass
-        except BaseException:
-            if self._wishes.continuous:
-                self._stop.set()
+        except IngestionError as error:
+            # At once: with `continuous` the others may go on for weeks.
+            log.error("feed=%s ended: %s", self.feed.name, error)
             raise
+        except BaseException:
+            log.exception("feed=%s ended by an unexpected fault", self.feed.name)
+            raise
+        finally:
+            self._lease.give_back()
 
     def _attempt(self, spark: SparkSession) -> bool:
         """One start of the query; False if it failed and may be started again, after a pause."""
@@ -163,6 +177,9 @@ class FeedRun:
             if isinstance(self.feed, JdbcFeed):
                 self._pull(spark, self.feed)
                 return True
+            if isinstance(self.feed, FileFeed | EnvelopeFeed):
+                self._read_files(spark, self.feed)
+                return True
             query = self._start(spark)
             if query is None:
                 return True
@@ -170,8 +187,7 @@ class FeedRun:
             # They are meant for what was found now, not for what a later restart may meet.
             self._wishes = replace(self._wishes, accept_data_loss=False, new_topic=False)
             self._telemetry.up(self.feed.name, True)
-            self._follow(query)
-            return True
+            return self._follow(query)
         except Unreachable as error:
             # At the first start it is more likely a wrong setting than a broker that restarts.
             if not self._started:
@@ -184,6 +200,16 @@ class FeedRun:
                     f"Feed {self.feed.name} lost its Spark session ({reason}): start Spark again "
                     "if it is down, then ingestion; it resumes where it was."
                 ) from None
+            if self._topic is not None and _ODD_TIME.search(str(error)):
+                taken = self._topic.pass_odd_times(spark, self._check_lease)
+                if taken:
+                    self.rows += taken
+                    log.warning(
+                        "feed=%s rows=%d with records whose Kafka time no timestamp holds: it is "
+                        "null in bronze",
+                        *(self.feed.name, taken),
+                    )
+                    return False
             if _FATAL.search(str(error)):
                 raise IngestionError(self._cannot_go_on(reason)) from None
             return self._pause(reason)
@@ -196,6 +222,7 @@ class FeedRun:
         Raises IngestionError if it has been started again often enough.
         """
         self._failures += 1
+        self._is_first = True
         if self._wishes.continuous:
             enough = self._failures >= self._config.max_failures
         else:
@@ -209,10 +236,14 @@ class FeedRun:
         return self._stop.wait(pause)
 
     def _cannot_go_on(self, reason: str) -> str:
-        return (
-            f"Feed {self.feed.name} cannot go on: {reason}. If its checkpoint {self._checkpoint} "
-            "is damaged, remove that folder: the feed resumes from bronze, without loss or repeats."
-        )
+        if _OF_CHECKPOINT.search(reason):
+            hint = (
+                f"If its checkpoint {self._checkpoint} is damaged, remove that folder: the feed "
+                "resumes from bronze, without loss or repeats."
+            )
+        else:
+            hint = "Mend that and start ingestion again: the feed resumes where it was."
+        return f"Feed {self.feed.name} cannot go on: {reason}. {hint}"
 
     def _pull(self, spark: SparkSession, feed: JdbcFeed) -> None:
         """Pull once or, with `continuous`, again and again."""
@@ -239,6 +270,33 @@ class FeedRun:
             if not self._wishes.continuous or self._stop.wait(interval):
                 return
 
+    def _read_files(self, spark: SparkSession, feed: FileFeed | EnvelopeFeed) -> None:
+        """Read the files that bronze does not hold; with `continuous`, again and again."""
+        reader = FileReader(
+            *(spark, self._config, feed, self._check_lease), continuous=self._wishes.continuous
+        )
+        self._telemetry.up(feed.name, True)
+        for number in itertools.count():
+            started_at, started = datetime.now(UTC), time.monotonic()
+            found = reader.read_some()
+            self._failures = 0
+            if found is not None:
+                self.rows += found.rows
+                batch = Batch(
+                    *(feed.name, self._lease.session_id, number, found.rows),
+                    offsets=f"files:{found.files}",
+                    seconds=time.monotonic() - started,
+                    started_at=started_at,
+                    newest_record_at=found.newest,
+                )
+                log.info("%s", batch)
+                self._telemetry.batch(batch)
+            elif not self._wishes.continuous:
+                break
+            if self._stop.wait(self._config.trigger_seconds if found is None else 0):
+                return
+        reader.check_all_read()
+
     def _check_lease(self) -> None:
         """Raise IngestionError if another process may have the feed by now."""
         if self._lease.is_lost():
@@ -249,43 +307,35 @@ class FeedRun:
 
     def _start(self, spark: SparkSession) -> StreamingQuery | None:
         """Start the query from where bronze ends; None if a drain has nothing to read."""
-        assert not isinstance(self.feed, JdbcFeed)
-        writer_id = self.feed.name
-        if self._topic is not None:
-            start = self._topic.start(spark, self._wishes)
-            if start is None:
-                return None
-            self._first, self._goal, writer_id = start.first, start.goal, start.writer_id
-            rows = start.rows
-        else:
-            assert not isinstance(self.feed, KafkaFeed)
-            rows = sources.file_stream(spark, self._config, self.feed, self._held_files(spark))
+        assert self._topic is not None
+        most = self._config.max_offsets_per_trigger
+        first = min(most, _FIRST_OFFSETS) if self._is_first else most
+        start = self._topic.start(spark, self._wishes, first)
+        if start is None:
+            return None
+        self._is_first = False
+        unread = sum(end - start.first.get(p, 0) for p, end in start.goal.items())
+        self._ends_early = first < most and unread > first
+        self._first, self._goal = start.first, start.goal
         return bronze.start_writing(
-            rows,
+            start.rows,
             table=self._table,
             name=self.feed.name,
-            newest="source_modified_at" if isinstance(self.feed, FileFeed) else "timestamp",
-            writer_id=writer_id,
+            writer_id=start.writer_id,
             checkpoint=self._checkpoint,
             continuous=self._wishes.continuous,
             trigger_seconds=self._config.trigger_seconds,
         )
 
-    def _held_files(self, spark: SparkSession) -> frozenset[str]:
-        """Files that the checkpoint does not know to be in bronze, where they are since before."""
-        last = bronze.last_commit(spark, self._table, self.feed.name)
-        if checkpoints.trusted(self._checkpoint, last):
-            return checkpoints.remembered_files(self._checkpoint)
-        held = bronze.held_files(spark, self._table)
-        # Written down: a restart trusts the new checkpoint before it has passed over all of them.
-        checkpoints.remember_files(self._checkpoint, held)
-        return held
-
-    def _follow(self, query: StreamingQuery) -> None:
-        """Report micro-batches until the query ends, or has been asked to."""
+    def _follow(self, query: StreamingQuery) -> bool:
+        """Report micro-batches until the query ends, or has been asked to; False if it is to be
+        started again."""
         reported, looked = -1, time.monotonic()
         while not query.awaitTermination(_POLL_SECONDS):
             reported = self._report(query, reported)
+            if self._ends_early and reported >= 0 and not self._stop.is_set():
+                query.stop()
+                return False
             if self._lease.is_lost():
                 query.stop()
                 break
@@ -303,13 +353,14 @@ class FeedRun:
         self._report(query, reported)
         self._check_lease()
         if self._stop.is_set():
-            return
+            return True
         self._check_topic()
         if self._wishes.continuous or not checkpoints.has_reached(self._checkpoint, self._goal):
             raise IngestionError(
                 f"Feed {self.feed.name}: the query was stopped from outside before it had read "
                 "all. Start ingestion again; it resumes where it was."
             )
+        return True
 
     def _check_topic(self) -> None:
         if self._topic is not None:

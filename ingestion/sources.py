@@ -1,25 +1,27 @@
-"""Streams of bronze rows: from a Kafka topic, or from files in the landing zone."""
+"""Bronze rows: a stream of a Kafka topic's, and a batch of those in landed files."""
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, functions
 
 from ingestion import files
-from ingestion.broker import Topic, isolation_level
+from ingestion.broker import YEAR_10000, Record, Topic, isolation_level
 from ingestion.config import Config
-from ingestion.feeds import EnvelopeFeed, FileFeed, IngestionError
+from ingestion.feeds import EnvelopeFeed, FileFeed
+from ingestion.landing import LandedFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _EARLIEST = -2
-_ROWS_A_BATCH = 10_000
+# Of an Arrow batch on its way to Spark, whichever comes first.
+_MOST_ROWS, _MOST_BYTES = 10_000, 8 * 2**20
 
 # Spark asks again 3 times within 30 ms by default; a broker needs seconds to restart.
 _KAFKA_DEFAULTS = {
@@ -33,93 +35,114 @@ _KAFKA_DEFAULTS = {
 
 
 def kafka_stream(
-    spark: SparkSession, config: Config, topic: Topic, *, epoch: int, start: Mapping[int, int]
+    spark: SparkSession,
+    config: Config,
+    topic: Topic,
+    *,
+    epoch: int,
+    start: Mapping[int, int],
+    most: int,
 ) -> DataFrame:
     """All records of a topic from `start` (offset by partition); other partitions from their first.
 
-    Spark heeds `start` for a new checkpoint only.
+    At most `most` of them in a micro-batch. Spark heeds `start` for a new checkpoint only.
     """
+    options = _kafka_options(config, topic, start) | {"maxOffsetsPerTrigger": str(most)}
+    return _kafka_rows(spark.readStream.format("kafka").options(**options).load(), epoch)
+
+
+def kafka_batch(
+    spark: SparkSession, config: Config, topic: Topic, *, epoch: int, partition: int, span: range
+) -> DataFrame:
+    """The records of a span of offsets in one partition."""
+    nothing = {**topic.earliest, partition: span.start}
+    options = _kafka_options(config, topic, nothing)
+    ends = {str(p): span.stop if p == partition else at for p, at in nothing.items()}
+    options["endingOffsets"] = json.dumps({topic.name: ends})
+    return _kafka_rows(spark.read.format("kafka").options(**options).load(), epoch)
+
+
+def fetched_rows(spark: SparkSession, records: Sequence[Record], epoch: int) -> DataFrame:
+    """Records that were fetched without Spark."""
+    fetched = spark.createDataFrame(
+        [(*record[:6], record.timestamp) for record in records], _FETCHED
+    ).withColumn("timestamp", functions.expr("timestamp_millis(timestamp)"))
+    return _kafka_rows(fetched, epoch)
+
+
+_FETCHED = (
+    "key binary, value binary, headers array<struct<key: string, value: binary>>, topic string, "
+    "partition int, offset bigint, timestamp bigint"
+)
+
+
+def _kafka_options(config: Config, topic: Topic, start: Mapping[int, int]) -> dict[str, str]:
     offsets = {str(partition): start.get(partition, _EARLIEST) for partition in topic.latest}
-    options = {
+    return {
         **_KAFKA_DEFAULTS,
         "kafka.isolation.level": isolation_level(config.kafka),
         **{f"kafka.{name}": value for name, value in config.kafka.items()},
         "subscribe": topic.name,
         "startingOffsets": json.dumps({topic.name: offsets}),
-        "maxOffsetsPerTrigger": str(config.max_offsets_per_trigger),
     }
-    return (
-        spark.readStream.format("kafka")
-        .options(**options)
-        .load()
-        .selectExpr(
-            "key",
-            "value",
-            "headers",
-            "topic",
-            "partition",
-            "offset",
-            "timestamp",
-            f"{epoch} as topic_epoch",
-            "cast(null as string) as source_file",
-            "current_timestamp() as ingested_at",
-            "cast(null as string) as record_id",
-            "cast(null as timestamp) as erased_at",
-        )
-    )
 
 
-def file_stream(
-    spark: SparkSession, config: Config, feed: FileFeed | EnvelopeFeed, held: Collection[str]
-) -> DataFrame:
-    """Rows of the feed's files but those `held` already, by the path below the feed's folder.
-
-    A file is taken whole in one micro-batch, so its name in bronze says that all of it is there:
-    a lost checkpoint repeats nothing. The names are given, not joined: a stream that reads the
-    table it appends to is in conflict with all others that append to it.
-    """
-    root = f"{config.landing}/{feed.folder}"
-    try:
-        Path(root).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise IngestionError(f"Landing folder {root} is not there: create it.") from error
-    content = _file_reader(spark, config, root).selectExpr(
-        f"substring_index(path, {_quoted(root + '/')}, -1) as source_file",
-        "modificationTime as source_modified_at",
-        "content",
-    )
-    if isinstance(feed, EnvelopeFeed):
-        parser, columns = files.parse_envelopes(feed.table), _ENVELOPE_COLUMNS
-        rows = content.mapInArrow(arrow_parser(parser, columns, held), _ddl(columns))
-        return rows.selectExpr(
-            "key",
-            "value",
-            "cast(null as array<struct<key: string, value: binary>>) as headers",
-            "topic",
-            "partition",
-            "offset",
-            "timestamp",
-            "cast(null as int) as topic_epoch",
-            "source_file",
-            "current_timestamp() as ingested_at",
-            "record_id",
-            "cast(null as timestamp) as erased_at",
-        )
-    columns = {"raw": "string", **dict.fromkeys(feed.columns, "string")}
-    columns |= {"source_file": "string", "source_modified_at": "timestamp", "record_id": "string"}
-    parser = files.parse_rows(feed.columns)
-    rows = content.mapInArrow(arrow_parser(parser, columns, held), _ddl(columns))
-    return rows.selectExpr(
-        "raw",
-        *feed.columns,
-        "source_file",
-        "source_modified_at",
+def _kafka_rows(records: DataFrame, epoch: int) -> DataFrame:
+    return records.selectExpr(
+        "key",
+        "value",
+        "headers",
+        "topic",
+        "partition",
+        "offset",
+        # Later years are no dates to Python's clients, nor to much else that reads bronze.
+        f"if(unix_millis(timestamp) < {YEAR_10000}, timestamp, null) as timestamp",
+        f"{epoch} as topic_epoch",
+        "cast(null as string) as source_file",
+        "cast(null as string) as source_version",
         "current_timestamp() as ingested_at",
-        "record_id",
+        "cast(null as string) as record_id",
         "cast(null as timestamp) as erased_at",
     )
 
 
+def landed_rows(
+    spark: SparkSession, feed: FileFeed | EnvelopeFeed, landed: Sequence[LandedFile]
+) -> DataFrame:
+    """The rows of some of a feed's files, as bronze has them. Spark's workers open the files."""
+    listed = spark.createDataFrame(
+        [
+            (os.fsencode(file.path), file.name, file.version, file.size, file.modified_at)
+            for file in landed
+        ],
+        _LISTED,
+    )
+    if isinstance(feed, EnvelopeFeed):
+        columns = _ENVELOPE_COLUMNS
+        none = {"headers": "array<struct<key: string, value: binary>>", "topic_epoch": "int"}
+    else:
+        columns = {"raw": "string", **dict.fromkeys(feed.columns, "string"), **_FILE_COLUMNS}
+        none = {}
+    rows = listed.mapInArrow(arrow_parser(parser_of(feed), columns), _ddl(columns))
+    return rows.selectExpr(
+        "*",
+        *(f"cast(null as {kind}) as {name}" for name, kind in none.items()),
+        "current_timestamp() as ingested_at",
+        "cast(null as timestamp) as erased_at",
+    )
+
+
+def parser_of(feed: FileFeed | EnvelopeFeed) -> files.Parser:
+    """How the lines of a feed's files become rows."""
+    if isinstance(feed, EnvelopeFeed):
+        return files.parse_envelopes(feed.table, feed.required)
+    return files.parse_rows(feed.columns)
+
+
+_LISTED = (
+    "path binary, source_file string, source_version string, size bigint, "
+    "source_modified_at timestamp"
+)
 _ENVELOPE_COLUMNS = {
     "key": "binary",
     "value": "binary",
@@ -128,6 +151,13 @@ _ENVELOPE_COLUMNS = {
     "offset": "bigint",
     "timestamp": "timestamp",
     "source_file": "string",
+    "source_version": "string",
+    "record_id": "string",
+}
+_FILE_COLUMNS = {
+    "source_file": "string",
+    "source_modified_at": "timestamp",
+    "source_version": "string",
     "record_id": "string",
 }
 
@@ -136,38 +166,12 @@ def _ddl(columns: Mapping[str, str]) -> str:
     return ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _file_reader(spark: SparkSession, config: Config, root: str) -> DataFrame:
-    """Whole files: path, modificationTime, content."""
-    stream = spark.readStream
-    if config.spark_remote:
-        # A file whose modification time is long past (copied, unpacked) is a new file, too; by
-        # default Spark passes over files 7 days older than the newest.
-        return (
-            stream.format("binaryFile")
-            .schema("path string, modificationTime timestamp, length bigint, content binary")
-            .option("recursiveFileLookup", "true")
-            .option("maxFileAge", "36500d")
-            .option("maxFilesPerTrigger", config.max_files_per_trigger)
-            .load(root)
-        )
-    return (
-        stream.format("cloudFiles")
-        .option("cloudFiles.format", "binaryFile")
-        .option("cloudFiles.maxFilesPerTrigger", config.max_files_per_trigger)
-        .load(root)
-    )
-
-
 def arrow_parser(
-    parse: files.Parser, columns: Mapping[str, str], held: Collection[str] = ()
+    parse: files.Parser, columns: Mapping[str, str]
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
-    """The parser for `mapInArrow`: batches of files in, batches of at most 10,000 rows out.
+    """The parser for `mapInArrow`: batches of file names in, of rows out, bounded by their bytes.
 
-    Files in `held` (a set, if there are many) are passed over.
+    A file that is gone by now has no rows: it is not known then, and read if it comes back.
     """
 
     def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -184,15 +188,26 @@ def arrow_parser(
 
         def rows() -> Iterator[files.Row]:
             for batch in batches:
-                for i in range(batch.num_rows):
-                    file = {name: batch.column(name)[i].as_py() for name in batch.schema.names}
-                    content = file.pop("content")
-                    if file["source_file"] not in held:
-                        for row in parse(file["source_file"], content):
-                            yield {**file, **row}
+                for listed in batch.to_pylist():
+                    place = files.Source(
+                        listed["source_file"], listed["source_version"], listed["size"]
+                    )
+                    try:
+                        with Path(os.fsdecode(listed["path"])).open("rb") as file:
+                            for row in parse(place, file):
+                                yield {**listed, **row}
+                    except FileNotFoundError:
+                        continue
 
-        source = rows()
-        while page := list(itertools.islice(source, _ROWS_A_BATCH)):
+        page: list[files.Row] = []
+        size = 0
+        for row in rows():
+            page.append(row)
+            size += sum(len(v) for v in row.values() if isinstance(v, str | bytes))
+            if len(page) == _MOST_ROWS or size >= _MOST_BYTES:
+                yield pa.RecordBatch.from_pylist(page, schema)
+                page, size = [], 0
+        if page:
             yield pa.RecordBatch.from_pylist(page, schema)
 
     return convert

@@ -6,7 +6,7 @@ on stops the feed until the operator says what is meant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from pyspark.sql import DataFrame, SparkSession
 from ingestion import broker, bronze, checkpoints, sources
 from ingestion.config import Config
 from ingestion.feeds import IngestionError, KafkaFeed
+
+_PAGE_RECORDS, _PAGE_BYTES = 5_000, 8 * 2**20
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,10 @@ class TopicReader:
         self._checkpoint = checkpoint
         self._known = known
 
-    def start(self, spark: SparkSession, wishes: Wishes) -> Start | None:
-        """Where to go on; None if a drain has nothing to read. Raises IngestionError if records
-        are lost or the topic is another one, and the operator has not said that it is meant.
+    def start(self, spark: SparkSession, wishes: Wishes, most: int) -> Start | None:
+        """Where to go on, with at most so many records in a micro-batch; None if a drain has
+        nothing to read. Raises IngestionError if records are lost or the topic is another one, and
+        the operator has not said that it is meant.
         """
         topic = broker.describe(self._config, self._config.topic_of(self._feed.name))
         known = self._known
@@ -67,11 +70,15 @@ class TopicReader:
         resume = state.unread(last) if state else {}
         if not resume:
             resume = bronze.next_offsets(spark, catalog, self._feed.table, epoch)
+        if state and state.lacks(last) and _size({**topic.earliest, **resume}, state.end) > most:
+            # Spark would repeat it as it was planned, however often that does not end well.
+            checkpoints.set_aside(self._checkpoint, "its unfinished micro-batch is cut in pieces")
+            state = None
         if ahead := {p: at for p, at in resume.items() if at > topic.latest.get(p, 0)}:
             if not wishes.new_topic:
                 raise IngestionError(_ends_before(feed, topic, ahead))
             self._begin_epoch(spark, topic)
-            return self.start(spark, wishes)
+            return self.start(spark, wishes, most)
         if gaps := _gaps(topic, resume):
             if not wishes.accept_data_loss:
                 raise IngestionError(_expired(feed, gaps))
@@ -83,11 +90,46 @@ class TopicReader:
             return None
         first = {**topic.earliest, **resume}
         return Start(
-            rows=sources.kafka_stream(spark, self._config, topic, epoch=epoch, start=resume),
+            rows=sources.kafka_stream(
+                spark, self._config, topic, epoch=epoch, start=resume, most=most
+            ),
             writer_id=writer_id,
             first=first,
             goal={p: end for p, end in topic.latest.items() if end > first.get(p, 0)},
         )
+
+    def pass_odd_times(self, spark: SparkSession, check: Callable[[], None]) -> int:
+        """Take records into bronze whose time is beyond what Spark's Kafka source can convert,
+        with those before them; returns how many. Their `timestamp` is null.
+
+        The feed's query then starts behind them, from bronze. `check` is called before each commit.
+        """
+        topic = broker.describe(self._config, self._config.topic_of(self._feed.name))
+        assert self._known is not None
+        catalog, feed, epoch = self._config.catalog, self._feed.name, self._known.epoch
+        checkpoints.set_aside(self._checkpoint, "records with odd times are taken without Spark")
+        table = bronze.table_name(self._feed.table, catalog)
+        number = bronze.next_number(spark, table, feed)
+        resume = bronze.next_offsets(spark, catalog, self._feed.table, epoch)
+        taken = 0
+        for partition, end in topic.latest.items():
+            at = resume.get(partition, topic.earliest[partition])
+            for page in _odd_pages(self._config, topic.name, partition, range(at, end)):
+                first = page[0].offset
+                rows = sources.fetched_rows(spark, page, epoch)
+                if first > at:
+                    span = range(at, first)
+                    before = sources.kafka_batch(
+                        *(spark, self._config, topic), epoch=epoch, partition=partition, span=span
+                    )
+                    rows = rows.unionByName(before)
+                written = bronze.append(rows, table, feed, number, check)
+                if written is None:  # another writer was there first: look again
+                    return taken
+                taken += written
+                number += 1
+                at = page[-1].offset + 1
+        return taken
 
     def check_same(self) -> None:
         """Raise IngestionError if the topic was created anew while its query ran."""
@@ -112,6 +154,35 @@ class TopicReader:
         self._known = known = bronze.KnownTopic(topic.name, topic.id, epoch)
         bronze.record_topic(spark, catalog, feed, known)
         return known
+
+
+def _size(start: Mapping[int, int], end: Mapping[int, int]) -> int:
+    return sum(max(0, last - start.get(partition, 0)) for partition, last in end.items())
+
+
+def _odd_pages(
+    config: Config, topic: str, partition: int, span: range
+) -> Iterator[list[broker.Record]]:
+    """Records of a partition with an odd time among them, in pages of so many or so many bytes.
+
+    A page begins with the first odd one after the page before, and has no more than that if none
+    follows closely.
+    """
+    page: list[broker.Record] = []
+    size = last_odd = 0
+    for record in broker.records(config, topic, partition, span):
+        is_odd = record.timestamp is None
+        if not page and not is_odd:
+            continue
+        page.append(record)
+        size += len(record.key or b"") + len(record.value or b"") + 100
+        if is_odd:
+            last_odd = len(page)
+        if len(page) == _PAGE_RECORDS or size > _PAGE_BYTES:
+            yield page[:last_odd]
+            page, size, last_odd = [], 0, 0
+    if page:
+        yield page[:last_odd]
 
 
 def _gaps(topic: broker.Topic, resume: Mapping[int, int]) -> bronze.Gaps:

@@ -6,9 +6,13 @@ import os
 import re
 import urllib.request
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ingestion.feeds import KAFKA_FEEDS, IngestionError
 from local.home import Home
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 def lines(home: Home) -> list[str]:
@@ -17,6 +21,8 @@ def lines(home: Home) -> list[str]:
 
     from ingestion import bronze, lease, sessions
     from ingestion.care import states
+    from ingestion.filereader import waiting
+    from local.commands.ingest import config_of
 
     owners = {
         record.feed: record
@@ -37,6 +43,8 @@ def lines(home: Home) -> list[str]:
             .collect()
         )
         files = states(spark)
+        unread = waiting(spark, config_of(home))
+        lag = _lag(home, spark)
     newest = {row.feed: row for row in batches}
     restarts = _restarts(home) if owners else {}
     found = [
@@ -51,7 +59,8 @@ def lines(home: Home) -> list[str]:
             event = f"{row.event:%F %T}" if row.event else "-"
             cells += f" {row.rows:>10} {row.seconds:>8.2f} {rate:>8.0f}  {row.at:%F %T}  {event}"
         found.append(cells)
-    found.append("not read yet, by partition: " + ", ".join(_lag(home)))
+    found.append("not read yet, by partition: " + ", ".join(lag))
+    found += [f"files not read yet, {one}" for one in unread]
     many = [f"{s.table} {s.files}" for s in files if s.needs_optimize]
     found.append(
         f"small files: {', '.join(many) or 'none'}"
@@ -60,13 +69,15 @@ def lines(home: Home) -> list[str]:
     return found
 
 
-def _lag(home: Home) -> list[str]:
-    """What the broker has beyond each feed's checkpoint, asked now: also while nobody ingests."""
-    from ingestion import broker, checkpoints
+def _lag(home: Home, spark: SparkSession) -> list[str]:
+    """What the broker has beyond each feed's checkpoint, or bronze where there is none, asked
+    now: also while nobody ingests."""
+    from ingestion import broker, bronze, checkpoints
     from ingestion.config import load
     from local.commands.ingest import config_of
 
     found = []
+    known = bronze.known_topics(spark, "")
     for feed in KAFKA_FEEDS:
         try:
             config = load(os.environ, base=config_of(home))
@@ -76,6 +87,8 @@ def _lag(home: Home) -> list[str]:
             found.append(f"{feed.name} unknown")
             continue
         read = state.end if state else {}
+        if not read and feed.name in known:
+            read = bronze.next_offsets(spark, "", feed.table, known[feed.name].epoch)
         lag = (f"{p}:{max(0, end - read.get(p, 0))}" for p, end in sorted(topic.latest.items()))
         found.append(f"{feed.name} {' '.join(lag)}")
     return found

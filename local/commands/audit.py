@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def register(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
-        "audit", help="compare bronze's offsets with Kafka's (exit 1 if some are missing or twice)"
+        "audit",
+        help="compare bronze with Kafka's offsets and the landing folders (exit 1 if records are "
+        "missing or twice, or files cannot be read)",
     )
     parser.add_argument(
         "--content",
@@ -42,12 +44,14 @@ def _offsets() -> int:
     from ingestion import sessions
     from ingestion.audit import audit
     from ingestion.feeds import IngestionError
+    from ingestion.filereader import waiting
     from local.commands.ingest import load_config
 
     try:
         config = load_config()
         with sessions.session(config.spark_remote) as spark:
             lines = audit(spark, config)
+            files = waiting(spark, config)
     except IngestionError as error:
         print(f"lakehouse: {error}", file=sys.stderr)
         return 1
@@ -61,5 +65,7 @@ def _offsets() -> int:
         print("  ".join(f"{'-' if c is None else c:>9}" for c in cells) + mark)
     unsound = sum(not line.sound for line in lines)
     unread = sum(line.unread or 0 for line in lines)
+    for one in files:
+        print(f"files not read yet, {one}")
     print(f"{unsound} partitions not sound, {unread} records not read yet")
-    return 1 if unsound else 0
+    return 1 if unsound or any(one.unreadable for one in files) else 0

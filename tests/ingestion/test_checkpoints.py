@@ -122,40 +122,6 @@ def test_a_file_that_is_not_what_its_checksum_says(tmp_path: Path) -> None:
         checkpoints.read(path)
 
 
-def make_of_files(path: Path, entries: list[str], newest: int) -> Path:
-    make(path, 0, 0)
-    (path / "offsets" / "0").write_text(f'v1\n{{}}\n{{"logOffset":{newest}}}')
-    (path / "offsets" / ".0.crc").unlink()
-    (path / "sources" / "0" / "0").unlink()
-    for entry in entries:
-        (path / "sources" / "0" / entry).write_text('v1\n{"path":"file:///a.csv"}')
-    return path
-
-
-@pytest.mark.parametrize("entries", [["0", "1", "2"], ["0", "1", "2", "3"], ["1.compact", "2"]])
-def test_the_list_of_files_is_whole(tmp_path: Path, entries: list[str]) -> None:
-    assert checkpoints.read(make_of_files(tmp_path / "gym_logins", entries, 2))
-
-
-@pytest.mark.parametrize("entries", [[], ["0", "2"], ["0", "1"], ["9.compact"], ["0.compact", "2"]])
-def test_without_its_list_of_files_a_checkpoint_would_read_them_all_again(
-    tmp_path: Path, entries: list[str]
-) -> None:
-    with pytest.raises(checkpoints.Damaged, match="lacks entry"):
-        checkpoints.read(make_of_files(tmp_path / "gym_logins", entries, 2))
-
-
-def test_files_held_before_a_checkpoint_began_are_remembered_with_it(tmp_path: Path) -> None:
-    path = tmp_path / "gym_logins"
-    checkpoints.remember_files(path, {"b.csv", "a b.csv"})
-    assert checkpoints.read(path) is None  # no query has used it yet
-    make_of_files(path, ["0"], 0)
-    assert checkpoints.remembered_files(path) == {"a b.csv", "b.csv"}
-    (path / "held-files.json").write_text('["a')
-    with pytest.raises(checkpoints.Damaged):
-        checkpoints.read(path)
-
-
 def test_at_the_end_of_the_topic(tmp_path: Path) -> None:
     path = make(tmp_path / "bpm", 4, 4)
     assert checkpoints.has_reached(path, {0: 50, 1: 0})

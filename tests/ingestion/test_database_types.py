@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql.types import (
+    BinaryType,
     BooleanType,
     DataType,
     DecimalType,
@@ -71,6 +72,24 @@ def source(**types: DataType) -> jdbc.Source:
 )
 def test_sql_servers_types_as_text(kind: DataType, text: str) -> None:
     assert text in source(login=kind)._text("login")
+
+
+def test_columns_that_differ_in_case_alone_are_refused() -> None:
+    with pytest.raises(IngestionError, match=r"differ in case alone \(gym\)"):
+        source(GYM=DoubleType())
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (BinaryType(), "hex(`gym`)"),
+        (DoubleType(), "cast(cast(`gym` as decimal(20, 0)) as string)"),
+    ],
+)
+def test_ids_of_other_types_as_text(kind: DataType, text: str) -> None:
+    found = source(gym=kind)._text("gym")
+    assert text in found
+    assert found.startswith("coalesce(")
 
 
 def test_rows_without_a_time_are_always_pulled() -> None:

@@ -58,7 +58,7 @@ def test_a_sliding_window_over_the_rows_own_time(drills: Drills, database: Postg
     found = {row["mac_address"]: row for row in rows(drills, "gym_logins")}
     assert found["m1"]["gym"] == "1"
     assert float(found["m1"]["login"]) == start + day
-    assert found["m1"]["logout"] is None
+    assert found["m1"]["logout"] == ""
     assert json.loads(found["m1"]["raw"])["note"] == "x"
     assert len({row["record_id"] for row in found.values()}) == 21
 
@@ -71,7 +71,7 @@ def test_a_sliding_window_over_the_rows_own_time(drills: Drills, database: Postg
     assert "rows=2 deletes=1 " in pull(drills, database, "gym_logins_jdbc")
     assert "rows=0 deletes=0 " in pull(drills, database, "gym_logins_jdbc")
     versions = [row["logout"] for row in rows(drills, "gym_logins") if row["mac_address"] == "m19"]
-    assert sorted(value is None for value in versions) == [False, True]
+    assert sorted(value == "" for value in versions) == [False, True]
     (gone,) = drills.space.sql("select * from bronze.source_deletes")
     assert json.loads(gone["record_key"])["mac_address"] == "m18"
     wide = pull(
@@ -123,6 +123,45 @@ def test_rows_without_a_time_and_times_that_are_text(drills: Drills, database: P
     )
     assert "rows=2 " in pull(drills, database, "gym_logins_jdbc", **logins)
     assert "rows=1 " in pull(drills, database, "registered_users_jdbc", **users)
+
+
+def test_columns_of_any_case_and_type_are_fields_as_text(
+    drills: Drills, database: Postgres
+) -> None:
+    database.execute(
+        'create table "Visits" ("MAC_ADDRESS" bytea, "Gym" double precision, "LOGIN" timestamptz, '
+        '"LogOut" timestamp, "UserId_unused" int)',
+        "insert into \"Visits\" values ('\\x02005e000601', 12000000000, "
+        "'2024-03-01 12:00:00.5+02', '2024-03-01 11:00', 1), "
+        "(null, 6.5, '2024-03-01 10:00:00+00', null, 2)",
+        'create table "Registrations" ("User_ID" numeric, "DEVICE_ID" uuid, "Mac_Address" macaddr, '
+        '"Registration_Timestamp" date)',
+        "insert into \"Registrations\" values (6001, '00000000-0000-0000-0000-00000000000a', "
+        "'02:00:5e:00:06:01', '2024-02-01')",
+    )
+    visits = {"FITBIT_INGEST_JDBC_GYM_LOGINS_TABLE": '"Visits"'}
+    assert "rows=2 deletes=0 " in pull(drills, database, "gym_logins_jdbc", **visits)
+    assert "rows=0 deletes=0 " in pull(drills, database, "gym_logins_jdbc", **visits)
+    found = drills.space.sql(
+        "select mac_address, gym, login, logout from bronze.gym_logins "
+        "where source_file = 'jdbc:\"Visits\"' order by gym"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("02005E000601", "12000000000", "1709287200.500000", "1709290800.000000"),
+        ("", "6.5", "1709287200.000000", ""),
+    ]
+    users = {
+        "FITBIT_INGEST_JDBC_REGISTERED_USERS_TABLE": '"Registrations"',
+        "FITBIT_INGEST_JDBC_REGISTERED_USERS_WATERMARK": "REGISTRATION_TIMESTAMP",
+    }
+    assert "rows=1 " in pull(drills, database, "registered_users_jdbc", **users)
+    (user,) = drills.space.sql(
+        "select * from bronze.registered_users where source_file = 'jdbc:\"Registrations\"'"
+    )
+    assert float(user["user_id"]) == 6001
+    assert user["device_id"] == "00000000-0000-0000-0000-00000000000a"
+    assert user["mac_address"] == "02:00:5e:00:06:01"
+    assert user["registration_timestamp"] == "1706745600.000000"
 
 
 _SLOW = """create view {view} as select user_id, device_id, mac_address, registration_timestamp,

@@ -21,7 +21,7 @@ from ingestion.feeds import IngestionError, Unreachable, select
 from ingestion.runner import FeedRun
 from ingestion.telemetry import Telemetry
 from ingestion.topics import Wishes
-from tests.ingestion.test_checkpoints import QUERY, make
+from tests.ingestion.test_checkpoints import QUERY, make, sum_up
 
 KNOWN = KnownTopic("bpm", "id-1", 0)
 DRAIN = Wishes()
@@ -63,6 +63,7 @@ class World:
     gaps: list[dict[int, tuple[int, int]]] = field(default_factory=list)
     topics: list[KnownTopic] = field(default_factory=list)
     started_at: list[dict[int, int]] = field(default_factory=list)
+    most: list[int] = field(default_factory=list)
     query: Query = field(default_factory=Query)
     lease: Held = field(default_factory=Held)
 
@@ -80,8 +81,9 @@ class World:
         ends = {p: end for gaps in self.gaps for p, (_, end) in gaps.items()}
         return {**self.offsets, **ends}
 
-    def kafka_stream(self, *_: object, start: dict[int, int], **__: object) -> str:
+    def kafka_stream(self, *_: object, start: dict[int, int], most: int, **__: object) -> str:
         self.started_at.append(dict(start))
+        self.most.append(most)
         return "rows"
 
     def feed(self, wishes: Wishes = DRAIN, known: KnownTopic | None = KNOWN) -> FeedRun:
@@ -126,6 +128,55 @@ def test_a_drain_asks_the_table_before_it_says_that_all_is_read(
     with pytest.raises(IngestionError, match="stopped from outside"):  # the stub reads nothing
         world.attempt(world.feed())
     assert world.started_at == [{0: 20}]
+
+
+def test_the_first_micro_batch_after_a_start_is_small(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.topic = Topic("bpm", "id-1", {0: 0}, {0: 200_000})
+    world.query = Query(ends=False)
+    feed = world.feed()
+    monkeypatch.setattr(feed, "_report", lambda *_: 0)  # one micro-batch has ended
+    assert not world.attempt(feed)
+    assert world.query.stopped
+    world.query = Query()
+    with pytest.raises(IngestionError, match="stopped from outside"):  # the stub reads nothing
+        world.attempt(feed)
+    assert world.most == [50_000, 2_000_000]
+
+
+def test_where_little_is_unread_the_query_goes_on_after_its_first_micro_batch(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = world.feed()
+    monkeypatch.setattr(feed, "_report", lambda *_: 0)
+    with pytest.raises(IngestionError, match="stopped from outside"):
+        world.attempt(feed)
+    assert not world.query.stopped
+
+
+@pytest.mark.parametrize(
+    ("planned_to", "last", "is_cut"),
+    [(90_000, 3, True), (89_999, 3, False), (90_000, 4, False)],
+    ids=["large", "small", "in the table"],
+)
+def test_a_large_micro_batch_that_was_cut_off_is_repeated_in_pieces(
+    world: World, planned_to: int, last: int, is_cut: bool
+) -> None:
+    make(world.checkpoint, 4, 3)
+    offsets = world.checkpoint / "offsets" / "4"
+    offsets.write_text(offsets.read_text().replace('"0": 50', f'"0": {planned_to}'))
+    sum_up(offsets)
+    world.last = Commit(QUERY, last)
+    world.topic = Topic("bpm", "id-1", {0: 0, 1: 0}, {0: 200_000, 1: 0})
+    begin = Path(world.checkpoint / "offsets" / "3")
+    begin.write_text(begin.read_text().replace('"0": 40', '"0": 39999'))
+    sum_up(begin)
+    world.query = Query(ends=True)
+    with pytest.raises(IngestionError, match="stopped from outside"):
+        world.attempt(world.feed())
+    assert bool(list(world.folder.glob("bpm.old-*"))) == is_cut
+    assert world.started_at == [{0: 39_999 if last == 3 else planned_to, 1: 0}]
 
 
 def test_more_read_than_the_topic_has_is_refused(world: World) -> None:

@@ -161,9 +161,15 @@ def test_scram_over_tls(drills: Drills, secure_broker: SecureBroker, tmp_path: P
     config = Config(spark_remote=drills.home.connect_url, kafka=options)
     topic = broker.describe(config, "bpm")
     assert topic.latest == {0: 20}
+    fetched = list(broker.records(config, "bpm", 0, range(5, 8)))
+    assert [(record.offset, record.value) for record in fetched] == [
+        (5, b"5"),
+        (6, b"6"),
+        (7, b"7"),
+    ]
     with sessions.session(config.spark_remote) as spark:
         query = (
-            sources.kafka_stream(spark, config, topic, epoch=0, start={0: 5})
+            sources.kafka_stream(spark, config, topic, epoch=0, start={0: 5}, most=100)
             .writeStream.format("delta")
             .option("checkpointLocation", str(tmp_path / "checkpoint"))
             .trigger(availableNow=True)

@@ -76,7 +76,7 @@ def land(space: Workspace, batch: Sequence[Entry], hour: int) -> None:
             if rows:
                 schema = spark.table(f"bronze.{feed}").schema
                 names = schema.fieldNames()
-                frame = spark.createDataFrame([[row[n] for n in names] for row in rows], schema)
+                frame = spark.createDataFrame([[row.get(n) for n in names] for row in rows], schema)
                 frame.writeTo(f"bronze.{feed}").append()
 
 

@@ -9,6 +9,7 @@ are the simulator's, each kind in one world of `TURNS`.
 
 from __future__ import annotations
 
+import io
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ingestion.files import parse_rows
+from ingestion.files import Source, parse_rows
 from local.envelopes import Envelope
 from local.simulator.dirt import Form, Kind, Line, RowKind, row_kinds, topic_kinds
 from local.simulator.drops import render
@@ -118,14 +119,15 @@ class Records:
         """The rows that ingestion makes of a file."""
         name = f"{feed}/w{self.number}-dirt.{form}"
         content = render(form, list(FILE_COLUMNS[feed]), lines, set())
+        read = Source(name, f"{len(content)}-{EPOCH}", len(content))
         place = {
             "source_file": name,
+            "source_version": read.version,
             "source_modified_at": datetime.fromtimestamp(EPOCH, UTC),
             "erased_at": None,
         }
-        return [
-            Entry(feed, {**row, **place}) for row in parse_rows(FILE_COLUMNS[feed])(name, content)
-        ]
+        rows = parse_rows(FILE_COLUMNS[feed])(read, io.BytesIO(content))
+        return [Entry(feed, {**row, **place}) for row in rows]
 
     def row(self, feed: str, columns: Mapping[str, str]) -> Entry:
         self.made += 1
