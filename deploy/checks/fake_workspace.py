@@ -604,6 +604,10 @@ class Workspace:
         for command in dbt.get("commands", []):
             given = json.loads(command[command.index("--vars '") + 8 : command.rindex("'")])
             yield from self._dbt(actor, given["catalog"])
+            profile = command.split("--target ")[1].split()[0]
+            profiles = self.files.get(f"{dbt['project_directory']}/profiles.yml", b"").decode()
+            if not re.search(rf"^    {profile}:", profiles, re.M):
+                yield f"profiles.yml has no output {profile}"
         if sql:
             yield from self._sql(actor, sql.get("parameters", {}))
 
