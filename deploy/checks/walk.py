@@ -77,6 +77,12 @@ def _value(word: str, context: dict[str, str]) -> str:
     return word[1:-1] if word.startswith("'") else context.get(word, "")
 
 
+def workflow(root: Path) -> dict[str, Any]:
+    """The workflow that deploys."""
+    found: dict[str, Any] = yaml.safe_load((root / ".github/workflows/deploy.yml").read_text())
+    return found
+
+
 class Project:
     """A copy of what git would take, on its own `main`, with one workspace to deploy to."""
 
@@ -130,8 +136,9 @@ class Project:
 
     def release(self, kind: str) -> None:
         """All steps of the workflow's job `bundle`, for a push of a branch or a tag."""
-        workflow = yaml.safe_load((self.folder / ".github/workflows/deploy.yml").read_text())
-        job: dict[str, Any] = workflow["jobs"]["bundle"]
+        job = workflow(self.folder)["jobs"]["bundle"]
+        if kind == "tag":
+            self._git("checkout", "--quiet", "--detach")
         context = {
             "github.ref_type": kind,
             "vars.DATABRICKS_HOST": self.address,
@@ -254,12 +261,11 @@ def prod(root: Path) -> None:
     """Tags: the first, then one whose code the running job must take up."""
     with project(root, "prod") as copy:
         copy.release("tag")
-        (first,) = active(copy.workspace)
+        first = running(copy.workspace)
         copy.commit("another release")
         copy.release("tag")
-        (second,) = active(copy.workspace)
-        if wheel(first) == wheel(second):
-            raise Surprise(f"the job that runs without end still runs {wheel(first)}")
+        if running(copy.workspace) == first:
+            raise Surprise(f"the job that runs without end still runs {first}")
         for job in ("ingest_scheduled", "build", "care"):
             copy.bundle(DEPLOY, "run", job, "--target", "prod")
         expect(
@@ -276,8 +282,13 @@ def active(space: Workspace) -> Iterator[dict[str, Any]]:
         yield from space.active(key)
 
 
-def wheel(run: dict[str, Any]) -> str:
-    return str(run["settings"]["tasks"][0]["libraries"][0]["whl"])
+def running(space: Workspace) -> str:
+    """The wheel of the one job that runs."""
+    found = list(active(space))
+    if len(found) != 1:
+        errors = [run["error"] for run in space.runs.values() if run.get("error")]
+        raise Surprise(f"{len(found)} jobs run: {'; '.join(errors)}")
+    return str(found[0]["settings"]["tasks"][0]["libraries"][0]["whl"])
 
 
 WALKS: dict[str, Callable[[Path], None]] = {"dev": dev, "personal": personal, "prod": prod}
