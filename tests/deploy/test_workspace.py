@@ -39,11 +39,11 @@ class Client:
         self.address = address
 
     def ask(
-        self, who: str, method: str, path: str, body: Any = None, **query: str
+        self, who: str, method: str, url: str, body: Any = None, **query: str
     ) -> tuple[int, Any]:
         given = body if isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(
-            f"{self.address}{path}?{urlencode(query)}",
+            f"{self.address}{url}?{urlencode(query)}",
             data=None if body is None else given,
             headers={"Authorization": f"Bearer {who}"},
             method=method,
@@ -56,13 +56,13 @@ class Client:
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
 
-    def done(self, who: str, method: str, path: str, body: Any = None, **query: str) -> Any:
-        status, answer = self.ask(who, method, path, body, **query)
+    def done(self, who: str, method: str, url: str, body: Any = None, **query: str) -> Any:
+        status, answer = self.ask(who, method, url, body, **query)
         assert status == 200, answer
         return answer
 
-    def refused(self, who: str, method: str, path: str, body: Any = None, **query: str) -> str:
-        status, answer = self.ask(who, method, path, body, **query)
+    def refused(self, who: str, method: str, url: str, body: Any = None, **query: str) -> str:
+        status, answer = self.ask(who, method, url, body, **query)
         assert 400 <= status < 500, answer
         return str(answer["message"])
 
