@@ -57,6 +57,7 @@ class Directory:
                 "fitbit-analysts": frozenset(),
                 "fitbit-operators": frozenset({"ben@example.com"}),
                 "fitbit-stewards": frozenset(),
+                "fitbit-gym-managers": frozenset(),
                 "fitbit-developers": frozenset({"ada@example.com"}),
             },
             creators=frozenset({DEPLOY, "fitbit-developers"} if dev else {DEPLOY}),
@@ -503,7 +504,7 @@ class Workspace:
         job = self.jobs.setdefault(key, {"job_id": int(key), "creator_user_name": ask.who})
         job["settings"] = settings
         # A continuous job starts by itself; what runs keeps the settings that it began with.
-        if _endless(settings) and not self.active(key):
+        if _endless(settings) and not self._running(key):
             self._start(key)
         return {"job_id": int(key)}
 
@@ -516,17 +517,22 @@ class Workspace:
         self.jobs.pop(str(ask.body["job_id"]), None)
         return {}
 
-    def active(self, job: str) -> list[Json]:
-        """Runs of a job that have not ended."""
+    def _running(self, job: str) -> list[Json]:
         return [
             run
             for run in self.runs.values()
             if str(run.get("job_id")) == job and run["state"]["life_cycle_state"] == "RUNNING"
         ]
 
+    def active(self, job: str) -> list[Json]:
+        """Runs of a job that have not ended; one without end is tried again after a failure."""
+        if _endless(self.jobs[job]["settings"]) and not self._running(job):
+            self._start(job)
+        return self._running(job)
+
     @_route("GET", "/api/2.2/jobs/runs/list")
     def list_runs(self, ask: Ask) -> Json:
-        return {"runs": self.active(ask.query.get("job_id", ""))}
+        return {"runs": self.active(ask.query["job_id"])}
 
     @_route("POST", "/api/2.2/jobs/run-now")
     def run_now(self, ask: Ask) -> Json:
@@ -534,12 +540,12 @@ class Workspace:
         job = _of(self.jobs, key)
         if not self._allowed(ask.who, "jobs", key, "CAN_MANAGE_RUN"):
             raise _denied(f"{ask.who} may not run job {key}")
-        if self.active(key) and not _endless(job["settings"]):
+        if self._running(key) and not _endless(job["settings"]):
             raise _invalid(f"job {key} is running, and max_concurrent_runs is 1")
         return {"run_id": self._start(key)["run_id"]}
 
     def _start(self, key: str) -> Json:
-        for run in self.active(key):
+        for run in self._running(key):
             run["state"] = {"life_cycle_state": "TERMINATED", "result_state": "CANCELED"}
         job, number = self.jobs[key], next(self._ids)
         settings = json.loads(json.dumps(job["settings"]))

@@ -345,7 +345,7 @@ WALKED = [
     ("dev", "databricks.yml", "default: ${workspace.current_user.userName}", "default: ${var.transform_principal}", "who would write masked values"),
     ("dev", DEPLOY_YML, "          databricks bundle run ingest_scheduled --target dev\n", "", "nothing has been ingested"),
     ("dev", DEPLOY_YML, "AUDIENCE: ${{ vars.DATABRICKS_ACCOUNT_ID }}", "AUDIENCE: ${{ vars.DATABRICKS_HOST }}", "asks for another audience"),
-    ("dev", "databricks.yml", "    workspace: &deployer\n      # One fixed place: a second person deploying meets the first copy, not a new one.\n      root_path: /Workspace/Users/${var.deploy_principal}/", "    workspace: &deployer\n      root_path: ~/", "already exists"),
+    ("dev", "databricks.yml", "    workspace: &deployer\n      # One fixed place: a second person deploying meets the first copy, not a new one.\n      root_path: /Workspace/Users/${var.deploy_principal}/", "    workspace: &deployer\n      root_path: ~/", "requires destructive actions"),
     ("dev", "databricks.yml", "prevent_destroy: true", "prevent_destroy: false", "was not refused"),
     ("dev", "databricks.yml", "    - deploy/care\n", "", "optimize.sql"),
     ("personal", "databricks.yml", "      catalog: fitbit_dev_${workspace.current_user.short_name}\n", "      catalog: fitbit_dev\n", "already exists"),
