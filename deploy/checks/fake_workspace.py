@@ -152,6 +152,10 @@ class Workspace:
         self.files: dict[str, bytes] = {}
         self.folders: dict[str, int] = {}
         self.rights: dict[str, list[Json]] = {}
+        for home in ("", *sorted(directory.users | directory.principals)):
+            self.folders[f"/Workspace/Users/{home}".rstrip("/")] = number = next(self._ids)
+            if home:
+                self._own(home, "directories", str(number))
         self.securables: dict[tuple[str, str], Json] = {}
         self.grants: dict[tuple[str, str], dict[str, set[str]]] = {}
         self.warehouses: dict[str, Json] = {}
@@ -205,7 +209,10 @@ class Workspace:
 
     def may(self, who: str, path: str, level: str) -> bool:
         """By the home that the path is in, or by rights on a folder above it."""
-        if PurePosixPath(path).parts[:4] == ("/", "Workspace", "Users", who):
+        parts = PurePosixPath(path).parts
+        if parts[:4] == ("/", "Workspace", "Users", who):
+            return True
+        if len(parts) < 4 and level == "CAN_READ":  # above all homes
             return True
         above = [path, *map(str, PurePosixPath(path).parents)]
         keys = [str(self.folders[folder]) for folder in above if folder in self.folders]
