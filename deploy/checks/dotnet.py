@@ -1,4 +1,4 @@
-"""Microsoft's parser of T-SQL and the expression engine of Data Factory, asked by dotnet_host.py."""
+"""Asks Microsoft's parser of T-SQL and Data Factory's expression engine, by dotnet_host.py."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ def evaluate(
 
     `outputs` are what activities answer, by name. `refused` is there where the engine gave up.
     """
-    return _ask(
-        "pipeline", {"document": document, "parameters": parameters, "outputs": outputs}
-    )
+    return _ask("pipeline", {"document": document, "parameters": parameters, "outputs": outputs})
 
 
 def _ask(kind: str, question: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ their expressions come to, by Data Factory's own engine, or the sentence with wh
 import json
 import os
 import re
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -81,6 +82,7 @@ def evaluated(document, parameters, outputs):
     values = [RunParameter(RunParameterType.Pipeline, k, v) for k, v in parameters.items()]
     values.append(RunParameter(RunParameterType.System, "RunId", "run-1"))
     seen = []
+    signal.alarm(10)  # an activity that waits for one that is not there is waited for without end
     try:
         framework = TestFramework(TestFrameworkType.DataFactory, root_folder_path=str(root))
         pipeline = framework.get_pipeline_by_name("it")
@@ -96,7 +98,13 @@ def evaluated(document, parameters, outputs):
             activity.set_result(DependencyCondition.SUCCEEDED, given)
     except Exception as error:  # the engine's refusals have no class in common
         return {"refused": f"{type(error).__name__}: {error}", "seen": seen}
+    finally:
+        signal.alarm(0)
     return {"seen": seen}
+
+
+def too_long(*_):
+    raise TimeoutError("an activity waits for one that never runs")
 
 
 def plain(value):
@@ -109,6 +117,7 @@ def plain(value):
     return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
 
 
+signal.signal(signal.SIGALRM, too_long)
 for line in sys.stdin:
     kind, asked = json.loads(line)
     print(json.dumps(parsed(asked) if kind == "sql" else evaluated(**asked)), flush=True)

