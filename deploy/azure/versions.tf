@@ -1,5 +1,5 @@
 terraform {
-  required_version = ">= 1.9"
+  required_version = ">= 1.11"
 
   # Exact: the checks know the schemas of these versions (deploy/checks/providers.json).
   required_providers {

@@ -29,13 +29,18 @@ def evaluate(
 
 
 def _ask(kind: str, question: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(_answer(json.dumps([kind, question])))
+    return answer
+
+
+@cache
+def _answer(question: str) -> str:
     host = _host()
     assert host.stdin is not None
     assert host.stdout is not None
-    host.stdin.write(json.dumps([kind, question]) + "\n")
+    host.stdin.write(question + "\n")
     host.stdin.flush()
-    answer: dict[str, Any] = json.loads(host.stdout.readline())
-    return answer
+    return host.stdout.readline()
 
 
 @cache

@@ -5,6 +5,7 @@ their expressions come to, by Data Factory's own engine, or the sentence with wh
 """
 # mypy: ignore-errors
 
+import functools
 import json
 import os
 import re
@@ -14,8 +15,10 @@ import tempfile
 from pathlib import Path
 
 import dotnetcore2
+import lark
 import pythonnet
 
+lark.Lark = functools.cache(lark.Lark)  # the engine makes its grammar anew for each expression
 os.environ["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1"
 FOLDER = Path(tempfile.mkdtemp())
 FRAMEWORK = {"name": "Microsoft.NETCore.App", "version": "3.1.0"}
@@ -82,7 +85,7 @@ def evaluated(document, parameters, outputs):
     values = [RunParameter(RunParameterType.Pipeline, k, v) for k, v in parameters.items()]
     values.append(RunParameter(RunParameterType.System, "RunId", "run-1"))
     seen = []
-    signal.alarm(10)  # an activity that waits for one that is not there is waited for without end
+    signal.alarm(60)  # an activity that waits for one that is not there is waited for without end
     try:
         framework = TestFramework(TestFrameworkType.DataFactory, root_folder_path=str(root))
         pipeline = framework.get_pipeline_by_name("it")

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,8 @@ def check(azure: Path, factory: Factory) -> list[str]:
             faults.append(f"dataset {name}: declares {declared}, uses {sorted(used)}")
     for activity in _all(activities):
         faults += _activity(activity, factory, procedures)
-    return [*faults, *_tables(azure / "sql", statements), *_runs(activities, factory)]
+    faults += _tables(azure / "sql", statements)
+    return faults or list(_runs(activities, factory))
 
 
 def _activity(
@@ -105,8 +105,8 @@ def _activity(
             if procedure not in procedures:
                 yield f"activity {name}: no procedure {procedure} in sql/"
             elif procedures[procedure] != given:
-                wanted = sorted(procedures[procedure])
-                yield f"activity {name}: {procedure} takes {wanted}, given {sorted(given)}"
+                takes = sorted(procedures[procedure])
+                yield f"activity {name}: {procedure} takes {takes}, given {sorted(given)}"
     if kind == "WebActivity":
         signed_in = activity["typeProperties"].get("authentication")
         if signed_in != {"type": "MSI", "resource": "https://storage.azure.com/"}:
@@ -185,16 +185,11 @@ class _Lake:
                 self.published.add(feed)
 
 
-@cache
-def _script(text: str) -> dict[str, Any]:
-    return dotnet.parse(text)
-
-
 def _scripts(folder: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Faults by file, all statements. What each file does is parsed by Microsoft's own parser."""
+    """Faults of all files, and their statements."""
     faults, statements = [], []
     for path in sorted(folder.glob("*.sql")):
-        script = _script(path.read_text())
+        script = dotnet.parse(path.read_text())
         faults += [f"{path.name}, {fault}" for fault in script["faults"]]
         statements += script["statements"]
     return faults, statements

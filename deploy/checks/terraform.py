@@ -25,8 +25,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+import grpc  # type: ignore[import-untyped]
+from google.protobuf import (  # type: ignore[import-untyped]
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+)
 
 from deploy.checks import tools
 
@@ -200,7 +204,7 @@ def _schema(given: dict[str, Any]) -> Any:
     return _message("Schema")(version=given.get("version", 0), block=_block(given["block"]))
 
 
-class _Provider(grpc.GenericRpcHandler):
+class _Provider(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Answers GetProviderSchema; to every other call an empty message, which is no objection."""
 
     def __init__(self, given: dict[str, Any]) -> None:

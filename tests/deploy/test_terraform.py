@@ -29,8 +29,12 @@ def states(root: Path) -> dict[str, State]:
     return terraform.applied(root / "deploy/azure")
 
 
-def test_azure_is_sound(states: dict[str, State]) -> None:
+def test_azure_is_sound(root: Path, states: dict[str, State]) -> None:
     assert states.keys() == {"prod_from_outside", "prod_from_inside", "dev"}
+    azure = root / "deploy/azure"
+    assert terraform.run(azure, "validate", "-no-color").stdout.startswith("Success!")
+    assert terraform.run(azure, "fmt", "-check", "-recursive").stdout == ""
+    assert not [p for p in azure.rglob("*.tf*") if p.suffix in (".tfvars", ".tfstate")], "secret"
 
 
 OPEN = "Something answers outside of the network"

@@ -125,10 +125,10 @@ run "prod_from_inside" {
         "${azurerm_key_vault.main.id} vault",
         "${azurerm_databricks_workspace.main.id} databricks_ui_api",
         "${azurerm_databricks_workspace.main.id} browser_authentication",
-      ] : contains([
-        for endpoint in azurerm_private_endpoint.main : format("%s %s",
-          endpoint.private_service_connection[0].private_connection_resource_id,
-        endpoint.private_service_connection[0].subresource_names[0])
+        ] : contains([
+          for endpoint in azurerm_private_endpoint.main : format("%s %s",
+            endpoint.private_service_connection[0].private_connection_resource_id,
+          endpoint.private_service_connection[0].subresource_names[0])
       ], target)
     ])
     error_message = "A service without a private endpoint cannot be reached."
