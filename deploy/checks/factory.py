@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ def check(azure: Path, factory: Factory) -> list[str]:
             faults.append(f"dataset {name}: declares {declared}, uses {sorted(used)}")
     for activity in _all(activities):
         faults += _activity(activity, factory, procedures)
+        for key in _INNER:
+            faults += _chain(activity["typeProperties"].get(key, []))
     faults += _tables(azure / "sql", statements)
     return faults or list(_runs(activities, factory))
 
@@ -111,6 +114,14 @@ def _activity(
         signed_in = activity["typeProperties"].get("authentication")
         if signed_in != {"type": "MSI", "resource": "https://storage.azure.com/"}:
             yield f"activity {name}: not by managed identity"
+
+
+def _chain(activities: list[Activity]) -> Iterator[str]:
+    """Each waits for the one before: the engine runs them as listed, Data Factory all at once."""
+    for before, after in pairwise(activities):
+        wanted = {"activity": before["name"], "dependencyConditions": ["Succeeded"]}
+        if wanted not in after["dependsOn"]:
+            yield f"activity {after['name']}: does not wait for {before['name']}"
 
 
 def _runs(activities: list[Activity], factory: Factory) -> Iterator[str]:

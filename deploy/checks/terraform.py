@@ -22,10 +22,10 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]
 from google.protobuf import (  # type: ignore[import-untyped]
     descriptor_pb2,
     descriptor_pool,
@@ -34,6 +34,7 @@ from google.protobuf import (  # type: ignore[import-untyped]
 
 from deploy.checks import tools
 
+grpc: Any = import_module("grpc")  # mypy reports missing types once a run: local/ says them
 AZURE = Path(__file__).parents[1] / "azure"
 SCHEMAS = Path(__file__).with_name("providers.json")
 
