@@ -178,6 +178,16 @@ def _versions(azure: Path) -> None:
     assert "use_azuread_auth = true" in (azure / "versions.tf").read_text()
 
 
+def test_schemas_are_cut_to_the_types_in_use() -> None:
+    """What is printed for more types, with descriptions, comes to the file that is committed."""
+    printed = json.loads(terraform.SCHEMAS.read_text())["provider_schemas"]
+    for given in printed.values():
+        given["resource_schemas"]["unused_type"] = {"block": {}}
+        given["provider"]["block"]["description"] = "words"
+    printed = {f"registry.example/{name}": given for name, given in printed.items()}
+    assert terraform.cut({"provider_schemas": printed}) == terraform.SCHEMAS.read_text()
+
+
 def _order(states: dict[str, State]) -> None:
     """Who asks the workspace waits for its endpoints; a region's metastore comes before it."""
     prod = states["prod_from_inside"]
@@ -242,6 +252,10 @@ def _fits_ingestion(root: Path, states: dict[str, State]) -> None:
     assert policy["rule"][0]["filters"][0]["prefix_match"] == ["landing/fitbit_prod/"]
     (pipeline,) = prod.all("azurerm_data_factory_pipeline")
     assert pipeline["parameters"]["catalog"] == prod.outputs["bundle_variables"]["catalog"]
+    # Dev's trigger is off, and nothing else brings registrations.
+    (trigger,) = states["dev"].all("azurerm_data_factory_trigger_schedule")
+    started = f"-n {pipeline['name']}\n" in (root / "docs/deployment.md").read_text()
+    assert trigger["activated"] or started
     sink = _properties(root / "deploy/azure/connect/sink.properties")
     written = re.findall(r"INSERT INTO (\S+) SELECT \* FROM (\w+)", sink["connect.datalake.kcql"])
     assert set(written) == {("landing:${env:CATALOG}/feeds", f.table) for f in ENVELOPE_FEEDS}
@@ -303,6 +317,7 @@ SINK = "deploy/azure/connect/sink.properties"
         ("deploy/azure/databricks.tf", "provider = databricks.account", "provider = databricks.workspace"),
         ("docs/deployment.md", "output -raw key_vault", "output -raw vault"),
         ("docs/deployment.md", "-var workspace_reachable=false", "-var inside=false"),
+        ("docs/deployment.md", "-n copy_changes", "-n copy"),
         ("deploy/azure/dev.tfvars.example", "admin_group", "sql_admin_group"),
         ("databricks.yml", "  secret_scope:\n", "  secret_scope:\n    default: fitbit\n"),
         ("deploy/bundle/storage.yml", "/feeds", "/files"),
