@@ -77,6 +77,7 @@ MUTANTS = [
     ("identity.tf", '"Storage Account Contributor"', '"Owner"', "A role is too much"),
     ("workspace/main.tf", 'concat([var.principals["transform"]], var', 'concat([var.principals["ingest"]], var', "set the governed tags"),
     ("databricks.tf", 'var.environment == "dev" ? var.developers_group : ""', "var.developers_group", "nobody but the deploy identity deploys"),
+    ("workspace/main.tf", 'var.environment == "prod" ? {} : local.deployers', "local.deployers", "ingest alone reads secrets"),
     # Promises of docs/deployment.md.
     ("storage.tf", "  public_network_access_enabled     = false\n", "", OPEN),
     ("storage.tf", 'default_action = "Deny"', 'default_action = "Allow"', OPEN),
@@ -251,7 +252,7 @@ def _fits_ingestion(root: Path, states: dict[str, State]) -> None:
     (policy,) = prod.all("azurerm_storage_management_policy")
     assert policy["rule"][0]["filters"][0]["prefix_match"] == ["landing/fitbit_prod/"]
     (pipeline,) = prod.all("azurerm_data_factory_pipeline")
-    assert pipeline["parameters"]["catalog"] == prod.outputs["bundle_variables"]["catalog"]
+    assert pipeline["parameters"]["catalog"] == "fitbit_prod"
     # Dev's trigger is off, and nothing else brings registrations.
     (trigger,) = states["dev"].all("azurerm_data_factory_trigger_schedule")
     started = f"-n {pipeline['name']}\n" in (root / "docs/deployment.md").read_text()

@@ -173,8 +173,8 @@ run "prod_from_inside" {
     error_message = "dbt of each environment must be allowed to set the governed tags."
   }
   assert {
-    condition     = module.workspace[0].deployers == toset(["deploy"])
-    error_message = "In prod nobody but the deploy identity deploys."
+    condition     = module.workspace[0].deployers == toset(["deploy"]) && module.workspace[0].secret_readers == toset(["ingest"])
+    error_message = "In prod nobody but the deploy identity deploys, and ingest alone reads secrets."
   }
 
   # What is logged.
@@ -212,8 +212,12 @@ run "dev" {
     error_message = "Metastore and governed tags of the account are made by one environment."
   }
   assert {
-    condition     = module.workspace[0].deployers == toset(["deploy", "developers"]) && output.bundle_variables.catalog == "fitbit_dev"
-    error_message = "Developers deploy copies of their own beside dev."
+    condition     = module.workspace[0].deployers == toset(["deploy", "developers"]) && module.workspace[0].secret_readers == toset(["deploy", "developers", "ingest"])
+    error_message = "Developers deploy copies of their own beside dev, and run them."
+  }
+  assert {
+    condition     = output.bundle_variables.storage_account == "stfitbitdeva1b2"
+    error_message = "The bundle's storage account is not the lake."
   }
   assert {
     condition     = output.bundle_variables.kafka_bootstrap_servers == "evhns-fitbit-dev-a1b2.servicebus.windows.net:9093"

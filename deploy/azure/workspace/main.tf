@@ -104,12 +104,12 @@ resource "databricks_secret_scope" "main" {
   }
 }
 
-# In dev the jobs run as whoever deploys.
+# In dev, and in a developer's copy, the jobs run as whoever deploys.
 resource "databricks_secret_acl" "readers" {
-  for_each = toset(var.environment == "prod" ? ["ingest"] : ["ingest", "deploy"])
+  for_each = merge({ ingest = var.principals["ingest"] }, var.environment == "prod" ? {} : local.deployers)
 
   scope      = databricks_secret_scope.main.name
-  principal  = var.principals[each.key]
+  principal  = each.value
   permission = "READ"
 }
 
@@ -164,6 +164,11 @@ output "secret_scope" {
 output "isolation_mode" {
   description = "Which workspaces may use the credential."
   value       = databricks_storage_credential.lake.isolation_mode
+}
+
+output "secret_readers" {
+  description = "Who reads the secret scope."
+  value       = toset(keys(databricks_secret_acl.readers))
 }
 
 output "deployers" {
