@@ -72,7 +72,7 @@ def write(path: Path, record: Record) -> None:
 class Lease:
     """Held from `acquire` to the end of the `with` block, unless it is lost meanwhile."""
 
-    def __init__(self, path: Path, record: Record, lock: int) -> None:
+    def __init__(self, path: Path, record: Record, lock: int | None) -> None:
         self._path = path
         self._record = record
         self._lock = lock
@@ -100,7 +100,7 @@ class Lease:
         """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{feed}.json"
-        lock = os.open(folder / f"{feed}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = _opened(folder / f"{feed}.lock")
         try:
             locked = _lock(lock, attempts=10)  # the warden holds it for an instant
             old = read(path)
@@ -114,7 +114,7 @@ class Lease:
             record = Record(feed, host, os.getpid(), sessions, now, seconds=seconds)
             write(path, record)
         except BaseException:
-            os.close(lock)
+            _close(lock)
             raise
         lease = cls(path, record, lock)
         threading.Thread(
@@ -146,7 +146,7 @@ class Lease:
             self._ended.set()
             if not self.is_lost():
                 self._path.unlink(missing_ok=True)
-        os.close(self._lock)
+        _close(self._lock)
 
     def _beat(self, every: float) -> None:
         while not self._ended.wait(every):
@@ -160,8 +160,23 @@ class Lease:
                     log.warning("feed=%s heartbeat failed: %s", self._record.feed, error.strerror)
 
 
-def _lock(handle: int, attempts: int) -> bool | None:
+def _opened(path: Path) -> int | None:
+    """The file that carries the lock; None where a file cannot be opened for that, as on a volume."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return None
+
+
+def _close(handle: int | None) -> None:
+    if handle is not None:
+        os.close(handle)
+
+
+def _lock(handle: int | None, attempts: int) -> bool | None:
     """True if the lock is ours, False if another process has it, None if there are no locks."""
+    if handle is None:
+        return None
     for attempt in range(attempts):
         if attempt:
             time.sleep(0.1)
@@ -181,15 +196,11 @@ def unowned(path: Path) -> Iterator[bool]:
 
     True, too, where there are no locks: then the heartbeat alone tells.
     """
-    try:
-        handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError:
-        yield True
-        return
+    handle = _opened(path.with_suffix(".lock"))
     try:
         yield _lock(handle, attempts=1) is not False
     finally:
-        os.close(handle)
+        _close(handle)
 
 
 def _beats(path: Path, old: Record) -> bool:

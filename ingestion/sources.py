@@ -158,6 +158,8 @@ def _file_reader(spark: SparkSession, config: Config, root: str) -> DataFrame:
         stream.format("cloudFiles")
         .option("cloudFiles.format", "binaryFile")
         .option("cloudFiles.maxFilesPerTrigger", config.max_files_per_trigger)
+        # By the events of the external location: no folder is listed.
+        .option("cloudFiles.useManagedFileEvents", "true")
         .load(root)
     )
 

@@ -3,7 +3,6 @@
 output "bundle_variables" {
   description = "Values for the bundle, keyed by its variables."
   value = {
-    catalog                 = local.catalog
     storage_account         = azurerm_storage_account.lake.name
     storage_credential      = one(module.workspace[*].storage_credential)
     kafka_bootstrap_servers = "${azurerm_eventhub_namespace.main.name}.servicebus.windows.net:9093"

@@ -83,12 +83,12 @@ variable "create_governed_tags" {
 
 variable "other_tag_assigners" {
   type        = list(string)
-  description = "Application ids of the transform identities of the account's other environments, where create_governed_tags is true: they set the tags, too."
+  description = "Who sets the governed tags in the account's other environments, where create_governed_tags is true: servicePrincipals/<application id> or groups/<name>."
   default     = []
 
   validation {
-    condition     = alltrue([for id in var.other_tag_assigners : can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", id))])
-    error_message = "other_tag_assigners are GUIDs in lower case: bundle_variables.transform_principal of each."
+    condition     = alltrue([for name in var.other_tag_assigners : can(regex("^(servicePrincipals|groups)/.", name))])
+    error_message = "other_tag_assigners begin with servicePrincipals/ or groups/."
   }
 }
 

@@ -22,10 +22,9 @@ from ingestion import cli as ingest
 from ingestion.config import Config
 from local.endpoint.session import SETTINGS
 from tests.deploy import bundle
-from tests.deploy.bundle import Bundle
+from tests.deploy.bundle import TARGETS, Bundle
 
 Mutant = Callable[[str, str, str], Path]
-TARGETS = ("dev", "prod")
 VALUES = {
     "catalog": "fitbit_test",
     "storage_account": "lake",
@@ -44,53 +43,49 @@ def test_bundle_is_sound(root: Path) -> None:
 
 
 JOBS, STORAGE = "deploy/bundle/jobs.yml", "deploy/bundle/storage.yml"
+WAREHOUSE, DASHBOARD = "deploy/bundle/warehouse.yml", "deploy/bundle/dashboard.yml"
+PRINCIPAL = "      - level: CAN_VIEW\n        service_principal_name: ${var.transform_principal}\n"
 MUTANTS = [
-    ("databricks.yml", "  engine: direct", "  engines: direct", "bundle: unknown key engines"),
-    ("databricks.yml", "  engine: direct", "  engine: terraform", "needs bundle.engine: direct"),
-    ("databricks.yml", "    mode: development", "    mode: production", "dev: mode development"),
-    ("databricks.yml", "  skip_name_prefix_for_schema: true", "  skip_name_prefix_for_schema: false", "schemas would be renamed in dev"),
-    ("databricks.yml", "    - dashboards/**\n", "", "sync: dashboards/fitbit.lvdash.json does not belong"),
-    ("databricks.yml", "    - samples/**", "    - models/**", "sync: leaves out models/deep/x.sql"),
-    ("databricks.yml", "    path: deploy/wheel", "    path: deploy/wheels", "no pyproject.toml in deploy/wheels"),
-    ("databricks.yml", "  alert_email:", "  alert_mail:", "no variable alert_email"),
+    # What the first deployment would have met.
+    (STORAGE, "    landing_files:\n", "    landing:\n", "several kinds of resource are called landing"),
+    (WAREHOUSE, "          group_name: users", "          group_name: ${var.operators_group}", "operators_group} has rights on the whole bundle, too"),
+    (WAREHOUSE, "level: CAN_USE", "level: CAN_VIEW", "the jobs' identities could not use it"),
+    (STORAGE, "      file_event_queue:\n        managed_aqs: {}\n", "", "landing_files: file events need exactly one queue"),
+    (STORAGE, "      enable_file_events: false\n", "", "metadata_files: file events are on unless"),
+    ("databricks.yml", PRINCIPAL, "", "transform_principal} could not read the deployed files"),
+    ("databricks.yml", "    mode: development\n    default", "    mode: production\n    default", "dev: mode development"),
+    ("databricks.yml", "/Workspace/Users/${var.deploy_principal}", "/Workspace/Users/${workspace.current_user.userName}", "dev: root_path is not one fixed place"),
+    ("databricks.yml", "root_path: ~/", "root_path: /Workspace/Shared/", "personal: root_path is not the developer's own"),
+    ("databricks.yml", "catalog: fitbit_dev_${workspace.current_user.short_name}", "warehouse_size: Small", "personal: the catalog is not the developer's own"),
+    ("databricks.yml", "default: fitbit_${bundle.target}", "default: fitbit", "dev: its catalog is not the one that Terraform names"),
+    ("databricks.yml", "default: ${workspace.current_user.userName}", "default: ${var.transform_principal}", "dev: the policies would not spare who builds"),
+    ("databricks.yml", "      builder: ${var.transform_principal}\n", "", "prod: the policies would not spare who builds"),
+    ("databricks.yml", "          continuous:\n            pause_status: UNPAUSED\n", "", "needs an explicit pause_status"),
+    # Who runs, when, and what stays.
+    ("databricks.yml", "  skip_name_prefix_for_schema: true", "  skip_name_prefix_for_schema: false", "schemas would be renamed"),
+    ("databricks.yml", "    - deploy/care\n", "", "sync: leaves out deploy/care"),
+    ("databricks.yml", "    - docs/dbt\n", "    - docs/dbt\n    - docs/adr\n", "sync: no job reads docs/adr"),
+    ("databricks.yml", "    - /profiles.yml", "    - profiles.yml", "by their whole path"),
     ("databricks.yml", "        build:\n          run_as:\n            service_principal_name: ${var.transform_principal}\n", "", "jobs.build would run as whoever deployed it"),
-    ("databricks.yml", "/Workspace/Users/${var.deploy_principal}", "/Workspace/Users/${workspace.current_user.userName}", "root_path is not one fixed place"),
-    ("databricks.yml", "        silver:\n          lifecycle:\n            prevent_destroy: true\n", "", "schemas.silver could be destroyed"),
-    ("databricks.yml", "deploy/bundle/*.yml", "deploy/bundle/[!j]*.yml", "jobs.setup: no tasks"),
+    ("databricks.yml", "        silver:\n          lifecycle: *keep\n", "", "dev: schemas.silver could be destroyed"),
     (JOBS, "    continuous:", "    continous:", "jobs.ingest: Unexpected field 'continous'"),
-    (JOBS, "      continuous:\n        task_retry_mode: ON_FAILURE", "      continuous:\n        task_retry_mode: SOMETIMES", "'SOMETIMES' is not a valid"),
     (JOBS, "        task_retry_mode: ON_FAILURE", "        task_retry_mode: NEVER", "is not started again after a failure"),
     (JOBS, "        task_retry_mode: ON_FAILURE", "        task_retry_mode: ON_FAILURE\n        pause_status: UNPAUSED", "dev: jobs.ingest would run by itself"),
-    (JOBS, "        pause_status: PAUSED\n", "        pause_status: UNPAUSED\n", "of the two ingest jobs exactly one runs"),
-    (JOBS, "        - task_key: docs\n          depends_on:\n            - task_key: build\n", "        - task_key: docs\n          depends_on:\n            - task_key: bild\n", "depends on bild, which is not there"),
-    (JOBS, "        - task_key: freshness\n", "        - task_key: freshness\n          depends_on:\n            - task_key: docs\n", "wait for each other"),
+    (JOBS, "        pause_status: PAUSED\n", "        pause_status: UNPAUSED\n", "jobs.ingest_scheduled would run by itself"),
+    (JOBS, "        - task_key: docs\n          depends_on:\n            - task_key: build\n", "        - task_key: docs\n          depends_on:\n            - task_key: bild\n", "bild is not before it"),
     (JOBS, "      max_concurrent_runs: 1\n      timeout_seconds: 5400", "      timeout_seconds: 5400", "jobs.build: max_concurrent_runs must be 1"),
     (JOBS, "      timeout_seconds: 5400\n", "", "jobs.build: no timeout"),
     (JOBS, "0 7/30 * * * ?", "0 7/30 * * * *", "no Quartz expression"),
     (JOBS, "0 30 2 ? * SUN", "0 30 25 ? * SUN", "25 does not fit"),
     (JOBS, "      runtime_engine: STANDARD", "      runtime_engine: PHOTON", "may run Photon"),
-    (JOBS, "new_cluster: ${var.ingest_cluster}", "new_cluster: ${var.ingest_node}", "no variable ingest_node"),
-    (JOBS, "entry_point: fitbit-ingest", "entry_point: ingest", "has no entry point ingest"),
-    (JOBS, "package_name: fitbit_ingestion", "package_name: fitbit-lakehouse", "no package fitbit-lakehouse"),
-    (JOBS, "../wheel/dist/*.whl", "../wheels/dist/*.whl", "no artifact builds"),
-    (JOBS, "../governance/policies.sql", "../governance/policy.sql", "no file ../governance/policy.sql"),
     (JOBS, "              stewards: ${var.stewards_group}\n", "", "policies.sql takes"),
-    (JOBS, "project_directory: ../..", "project_directory: ..", "no dbt project in .."),
-    (JOBS, "            profiles_directory: .\n", "            profiles_directory: profiles\n", "no profiles.yml in profiles"),
-    (JOBS, "            profiles_directory: .\n", "            profiles_directory: .\n            warehouse_id: ${resources.sql_warehouses.fitbit.id}\n", "either a warehouse or a profile"),
-    (JOBS, "${resources.dashboards.fitbit.id}", "${resources.dashboards.main.id}", "no resource dashboards.main"),
-    (JOBS, "${resources.sql_warehouses.fitbit.id}", "${resources.sql_warehouses.fitbit.ident}", "has no ident"),
     (JOBS, "{{secrets/${var.secret_scope}/kafka-jaas}}", "org.apache.kafka.PlainLoginModule required;", "must come from the secret scope"),
     (JOBS, "          - ${var.alert_email}\n        on_streaming", "        on_streaming", "jobs.ingest: nobody hears of a failure"),
     (STORAGE, "USE_SCHEMA, SELECT]", "USE_SCHEMA, SELCT]", "'SELCT' is not a valid Privilege"),
-    (STORAGE, "    - principal: ${var.stewards_group}\n          privileges: [USE_CATALOG]", "    - principal: ${var.stewards_group}\n          privileges: []", "a grant without principal or privileges"),
-    (STORAGE, "schema_name: ${resources.schemas.gold.name}", "schema_name: ${resources.schemas.golden.name}", "no resource schemas.golden"),
-    (STORAGE, "      volume_type: EXTERNAL", "      volume_type: OUTSIDE", "'OUTSIDE' is not a valid VolumeType"),
-    ("deploy/bundle/warehouse.yml", "enable_serverless_compute: true", "enable_serverless_compute: false", "not serverless"),
-    ("deploy/bundle/warehouse.yml", "      auto_stop_mins: 5\n", "      auto_stop_mins: 0\n", "does not stop by itself"),
-    ("deploy/bundle/dashboard.yml", "      dataset_schema: gold\n", "", "dataset_catalog and dataset_schema"),
-    ("deploy/bundle/dashboard.yml", "embed_credentials: false", "embed_credentials: true", "with their own rights"),
-    ("deploy/bundle/dashboard.yml", "fitbit.lvdash.json", "gym.lvdash.json", "is not the project's dashboard"),
+    (WAREHOUSE, "enable_serverless_compute: true", "enable_serverless_compute: false", "not serverless"),
+    (WAREHOUSE, "      auto_stop_mins: 5\n", "      auto_stop_mins: 0\n", "does not stop by itself"),
+    (DASHBOARD, "      dataset_schema: gold\n", "", "dataset_catalog and dataset_schema"),
+    (DASHBOARD, "embed_credentials: false", "embed_credentials: true", "with their own rights"),
 ]  # fmt: skip
 
 
@@ -105,7 +100,7 @@ def test_dbt_takes_every_command(root: Path, target: str) -> None:
     seen = set()
     for where, words in bundle.dbt_commands(Bundle(root, target, VALUES)):
         parameters = dbt_parameters(words)
-        assert parameters["target"] == target, where
+        assert parameters["target"] == ("prod" if target == "prod" else "dev"), where
         assert set(parameters["vars"]) == {"http_path", "catalog"}, where
         seen.add(where)
     assert seen == {
@@ -145,13 +140,14 @@ def test_dbt_finds_the_warehouse(root: Path, target: str) -> None:
     set_invocation_context({"DBT_HOST": "adb-1.azuredatabricks.net", "DBT_ACCESS_TOKEN": "a-token"})
     (command, *_) = [w for _, w in bundle.dbt_commands(Bundle(root, target, VALUES))]
     given = dbt_parameters(command)["vars"]
-    profile = load_profile(str(root), given, target_override=target)
+    output = "prod" if target == "prod" else "dev"
+    profile = load_profile(str(root), given, target_override=output)
     found: Any = profile.credentials
     assert found.type == "databricks"
     assert (found.host, found.token) == ("adb-1.azuredatabricks.net", "a-token")
-    assert found.http_path == "/sql/1.0/warehouses/fitbit-id"
+    assert found.http_path == "/sql/1.0/warehouses/warehouse-id"
     assert (found.database, found.schema) == ("fitbit_test", "silver")
-    assert f'"environment": "{target}"' in found.query_tags
+    assert f'"environment": "{output}"' in found.query_tags
     nobody: Any = SimpleNamespace(credentials_provider=None)
     sent = SqlUtils.prepare_connection_arguments(found, nobody, found.http_path)
     assert sent["session_configuration"] == {"timezone": "UTC"}

@@ -39,7 +39,8 @@ MUTANTS = [
     ("models/silver/user_profiles.yml", "databricks_tags: {personal_data: address}", "databricks_tags: {personal_data: street}", "nothing masks street"),
     ("models/gold/gym_summary.yml", "      - name: gym_id\n", "      - name: gym_id\n        config: {databricks_tags: {personal_data: name}}\n", "gold.gym_summary.gym_id: personal in gold"),
     ("models/gold/hourly_heart_rates.yml", "databricks_tags: {row_filter: member}", "databricks_tags: {}", "tagged row_filter"),
-    ("deploy/governance/access.yml", "  landing: {ingest: read, transform: write}", "  landing: {ingest: write, transform: write}", "its table is not this one"),
+    ("deploy/governance/access.yml", "  landing: {ingest: write, transform: write}", "  landing: {ingest: read, transform: write}", "its table is not this one"),
+    ("databricks.yml", "[USE_CATALOG, USE_SCHEMA, SELECT, READ_VOLUME]", "[USE_CATALOG, USE_SCHEMA, SELECT, MODIFY]", "dev, catalogs.fitbit: also granted"),
     ("dashboards/fitbit.lvdash.json", "FROM pipeline_health", "FROM silver.rejected_records", "silver.rejected_records is no table of gold"),
     ("dashboards/fitbit.lvdash.json", "hourly_heart_rates", "daily_heart_rates", "shows single members without the row filter"),
 ]  # fmt: skip

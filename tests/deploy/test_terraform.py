@@ -75,7 +75,7 @@ MUTANTS = [
     ("identity.tf", '"Key Vault Secrets Officer"', '"Key Vault Reader"', "Nobody may set the Kafka key"),
     ("identity.tf", "scope     = azurerm_storage_container.lake[\"landing\"].id", "scope     = azurerm_storage_account.lake.id", "landed files, nothing else"),
     ("identity.tf", '"Storage Account Contributor"', '"Owner"', "A role is too much"),
-    ("workspace/main.tf", 'concat([var.principals["transform"]], var', 'concat([var.principals["ingest"]], var', "set the governed tags"),
+    ("workspace/main.tf", '? "transform" : "deploy"', '? "ingest" : "deploy"', "set the governed tags"),
     ("databricks.tf", 'var.environment == "dev" ? var.developers_group : ""', "var.developers_group", "nobody but the deploy identity deploys"),
     ("workspace/main.tf", 'var.environment == "prod" ? {} : local.deployers', "local.deployers", "ingest alone reads secrets"),
     # Promises of docs/deployment.md.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,34 @@ def test_workflows_are_sound(root: Path, makefile: str) -> None:
     assert workflows.zizmor(root) == []
 
 
+def test_a_pull_request_meets_the_real_tools(root: Path) -> None:
+    """Which `make test` lacks: the Databricks CLI and actionlint come from no package registry."""
+    steps = yaml.safe_load((root / FOLDER / "checks.yml").read_text())["jobs"]["deployment"][
+        "steps"
+    ]
+    used = " ".join(step.get("uses", "") + step.get("run", "") for step in steps)
+    for part in (
+        "databricks/setup-cli",
+        "deploy.checks.walk",
+        "tests/deploy/test_workspace.py",
+        "actionlint",
+    ):
+        assert part in used
+    versions = set(
+        re.findall(
+            r"databricks/setup-cli@\S+ # v([\d.]+)",
+            "".join(path.read_text() for path in (root / FOLDER).glob("*.yml")),
+        )
+    )
+    (wanted,) = versions
+    least = yaml.safe_load((root / "databricks.yml").read_text())["bundle"][
+        "databricks_cli_version"
+    ]
+    assert tuple(map(int, wanted.split("."))) >= tuple(
+        map(int, least.removeprefix(">= ").split("."))
+    )
+
+
 MUTANTS = [
     ("checks.yml", "@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "@v7", "is not pinned by commit"),
     ("checks.yml", "3d3c42e5aac5ba805825da76410c181273ba90b1", "0" * 40, "pinned in two ways"),
@@ -32,6 +61,8 @@ MUTANTS = [
     ("deploy.yml", "vars.DATABRICKS_CLIENT_ID", "secrets.DATABRICKS_CLIENT_ID", "a stored secret"),
     ("deploy.yml", "vars.DATABRICKS_HOST", "vars.WORKSPACE", "does not say what WORKSPACE is"),
     ("deploy.yml", "bundle run setup", "bundle run set-up", "no job set-up"),
+    ("deploy.yml", "run ingest --restart --no-wait", "run ingest --no-wait", "deploy.yml: restarts ingest if, and only if"),
+    ("../../databricks.yml", "pause_status: UNPAUSED", "pause_status: PAUSED", "deploy.yml: restarts ingest if, and only if"),
     ("deploy.yml", "needs: checks", "needs: check", "needs check, which is not there"),
     ("deploy.yml", "    environment: ${{ github.ref_type == 'tag' && 'prod' || 'dev' }}\n", "", "a token without an environment"),
     ("deploy.yml", "    timeout-minutes: 60\n", "", "bundle: no timeout"),

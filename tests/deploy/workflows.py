@@ -26,6 +26,10 @@ def check(root: Path, makefile: str) -> list[str]:
         faults += [f"{path.name}: {fault}" for fault in _one(root, text, makefile, page)]
         for line in re.findall(r"uses: (.*)", text):
             pins.setdefault(line.split("@")[0], set()).add(line)
+    endless = Bundle(root, "prod").resources["jobs"]["ingest"]["continuous"]["pause_status"]
+    releases = (root / ".github/workflows/deploy.yml").read_text()
+    if (endless == "UNPAUSED") != ("bundle run ingest --restart --no-wait" in releases):
+        faults.append("deploy.yml: restarts ingest if, and only if, it runs without end in prod")
     faults += [f"{name}: pinned in two ways" for name, lines in pins.items() if len(lines) > 1]
     return faults
 
@@ -46,7 +50,7 @@ def _one(root: Path, text: str, makefile: str, page: str) -> Iterator[str]:
     if "pull_request_target" in triggers:
         yield "pull_request_target runs foreign code with rights"
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
-    jobs = set(Bundle(root, "prod").config["resources"]["jobs"])
+    jobs = set(Bundle(root, "prod").resources["jobs"])
     for key, job in document["jobs"].items():
         if not job.get("timeout-minutes"):
             yield f"{key}: no timeout"

@@ -78,6 +78,16 @@ def test_a_lease_given_back_leaves_no_orphan(tmp_path: Path) -> None:
         assert again.orphans == ()
 
 
+def test_where_no_lock_can_be_opened_the_heartbeat_alone_tells(tmp_path: Path) -> None:
+    """As on a volume, which knows no locks."""
+    (tmp_path / "bpm.lock").mkdir()
+    with Lease.acquire(tmp_path, "bpm", seconds=0.4) as first:
+        with pytest.raises(LeaseHeld):
+            Lease.acquire(tmp_path, "bpm", seconds=0.4)
+        assert not first.is_lost()
+    assert not (tmp_path / "bpm.json").exists()
+
+
 def test_the_heartbeat_beats(tmp_path: Path) -> None:
     path = tmp_path / "bpm.json"
     with Lease.acquire(tmp_path, "bpm", 0.2) as held:

@@ -40,6 +40,7 @@ def test_files_are_read_by_auto_loader(tmp_path: Path, feed: Any) -> None:
         ("format", "cloudFiles"),
         ("option", "cloudFiles.format", "binaryFile"),
         ("option", "cloudFiles.maxFilesPerTrigger", 7),
+        ("option", "cloudFiles.useManagedFileEvents", "true"),
         ("load", f"{tmp_path}/{feed.folder}"),
     ]
-    assert [call[0] for call in spark.calls[4:]] == ["selectExpr", "mapInArrow", "selectExpr"]
+    assert [call[0] for call in spark.calls[5:]] == ["selectExpr", "mapInArrow", "selectExpr"]

@@ -62,7 +62,7 @@ run "prod_from_inside" {
   state_key = "prod"
 
   variables {
-    other_tag_assigners = ["00000000-0000-0000-0000-000000000003"]
+    other_tag_assigners = ["groups/fitbit-developers"]
   }
 
   # Nothing is open.
@@ -169,7 +169,7 @@ run "prod_from_inside" {
     error_message = "Data Factory and Kafka Connect write landed files, nothing else."
   }
   assert {
-    condition     = module.workspace[0].tag_assigners == toset(["servicePrincipals/12121212-1212-4212-8212-121212121212", "servicePrincipals/00000000-0000-0000-0000-000000000003"])
+    condition     = module.workspace[0].tag_assigners == toset(["servicePrincipals/12121212-1212-4212-8212-121212121212", "groups/fitbit-developers"])
     error_message = "dbt of each environment must be allowed to set the governed tags."
   }
   assert {

@@ -55,7 +55,7 @@ variable "developers" {
 
 variable "other_tag_assigners" {
   type        = list(string)
-  description = "Application ids of other environments' transform identities."
+  description = "Who sets the tags in other environments."
 }
 
 resource "databricks_storage_credential" "lake" {
@@ -128,7 +128,16 @@ resource "databricks_tag_policy" "main" {
   values      = [for value in each.value : { name = value }]
 }
 
-# dbt sets the tags. One rule set a tag in the whole account: whoever makes the tags names all.
+# dbt sets the tags, in dev as whoever deploys. There is one rule set a tag in the whole account:
+# the environment that makes the tags names all.
+locals {
+  builders = concat(
+    ["servicePrincipals/${var.principals[var.environment == "prod" ? "transform" : "deploy"]}"],
+    var.developers == "" ? [] : ["groups/${var.developers}"],
+    var.other_tag_assigners,
+  )
+}
+
 resource "databricks_access_control_rule_set" "tag_assigners" {
   for_each = databricks_tag_policy.main
   provider = databricks.account
@@ -137,7 +146,7 @@ resource "databricks_access_control_rule_set" "tag_assigners" {
 
   grant_rules {
     role       = "roles/tagPolicy.assigner"
-    principals = [for id in concat([var.principals["transform"]], var.other_tag_assigners) : "servicePrincipals/${id}"]
+    principals = local.builders
   }
 }
 
