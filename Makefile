@@ -58,7 +58,7 @@ lint: install ## all checks that need no workspace
 
 # What the tests need beyond `install`; each target that adds a need adds it here.
 test-setup: install
-	@$(BIN)/python -m tests.deploy.checkov
+	@$(BIN)/python -m deploy.checks.tools
 	@$(BIN)/python -m tests.dashboard.browser
 
 # pytest comes last, so that its summary closes the run.

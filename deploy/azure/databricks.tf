@@ -18,7 +18,18 @@ resource "azurerm_databricks_workspace" "main" {
     private_subnet_name                                  = azurerm_subnet.nodes["private"].name
     public_subnet_network_security_group_association_id  = azurerm_subnet_network_security_group_association.nodes["public"].id
     private_subnet_network_security_group_association_id = azurerm_subnet_network_security_group_association.nodes["private"].id
+    storage_account_name                                 = local.workspace_storage
   }
+
+  # Azure makes a metastore by itself with a region's first workspace, if none is there yet.
+  depends_on = [databricks_metastore.main]
+}
+
+# The workspace's own storage account lets in nobody but private endpoints, so nodes and serverless
+# compute need theirs (Azure: "firewall support for your workspace storage account").
+locals {
+  workspace_storage    = "dbst${local.compact}"
+  workspace_storage_id = "${azurerm_databricks_workspace.main.managed_resource_group_id}/providers/Microsoft.Storage/storageAccounts/${local.workspace_storage}"
 }
 
 # One metastore per region and account: created here only if the region has none.
@@ -38,8 +49,8 @@ resource "databricks_metastore_assignment" "main" {
   metastore_id = var.metastore_id == "" ? databricks_metastore.main[0].id : var.metastore_id
 }
 
-# Serverless compute (the SQL warehouse) reaches the lake through private endpoints as well. Azure
-# shows each as a pending connection of the storage account: approve it once.
+# Serverless compute (the SQL warehouse) reaches both accounts through private endpoints as well.
+# Azure shows each as a pending connection: approve it once (docs/deployment.md).
 resource "databricks_mws_network_connectivity_config" "main" {
   provider = databricks.account
 
@@ -54,36 +65,27 @@ resource "databricks_mws_ncc_binding" "main" {
   workspace_id                   = azurerm_databricks_workspace.main.workspace_id
 }
 
-resource "databricks_mws_ncc_private_endpoint_rule" "lake" {
-  for_each = toset(["dfs", "blob"])
+resource "databricks_mws_ncc_private_endpoint_rule" "storage" {
+  for_each = {
+    lake_dfs       = { target = azurerm_storage_account.lake.id, subresource = "dfs" }
+    lake_blob      = { target = azurerm_storage_account.lake.id, subresource = "blob" }
+    workspace_dfs  = { target = local.workspace_storage_id, subresource = "dfs" }
+    workspace_blob = { target = local.workspace_storage_id, subresource = "blob" }
+  }
   provider = databricks.account
 
   network_connectivity_config_id = databricks_mws_network_connectivity_config.main.network_connectivity_config_id
-  resource_id                    = azurerm_storage_account.lake.id
-  group_id                       = each.key
-}
-
-resource "databricks_storage_credential" "lake" {
-  provider = databricks.workspace
-
-  name           = "fitbit-${var.environment}"
-  comment        = "The access connector's identity; the bundle's external locations use it"
-  isolation_mode = "ISOLATION_MODE_ISOLATED"
-
-  azure_managed_identity {
-    access_connector_id = azurerm_databricks_access_connector.lake.id
-  }
-
-  depends_on = [databricks_metastore_assignment.main, azurerm_role_assignment.main]
+  resource_id                    = each.value.target
+  group_id                       = each.value.subresource
 }
 
 # The three identities as service principals of the account, then of the workspace.
 resource "databricks_service_principal" "workload" {
-  for_each = azurerm_user_assigned_identity.workload
+  for_each = local.workloads
   provider = databricks.account
 
-  application_id = each.value.client_id
-  display_name   = each.value.name
+  application_id = azurerm_user_assigned_identity.workload[each.key].client_id
+  display_name   = azurerm_user_assigned_identity.workload[each.key].name
 }
 
 resource "databricks_mws_permission_assignment" "workload" {
@@ -112,69 +114,6 @@ resource "databricks_service_principal_federation_policy" "github" {
   }
 }
 
-# What the deploy identity needs to create catalog, external locations and their grants.
-resource "databricks_grant" "deploy_metastore" {
-  provider = databricks.workspace
-
-  metastore  = databricks_metastore_assignment.main.metastore_id
-  principal  = azurerm_user_assigned_identity.workload["deploy"].client_id
-  privileges = ["CREATE_CATALOG", "CREATE_EXTERNAL_LOCATION"]
-
-  depends_on = [databricks_mws_permission_assignment.workload]
-}
-
-resource "databricks_grant" "deploy_credential" {
-  provider = databricks.workspace
-
-  storage_credential = databricks_storage_credential.lake.id
-  principal          = azurerm_user_assigned_identity.workload["deploy"].client_id
-  privileges         = ["CREATE_EXTERNAL_LOCATION"]
-
-  depends_on = [databricks_mws_permission_assignment.workload]
-}
-
-resource "databricks_secret_scope" "main" {
-  provider = databricks.workspace
-
-  name         = "fitbit"
-  backend_type = "AZURE_KEYVAULT"
-
-  keyvault_metadata {
-    resource_id = azurerm_key_vault.main.id
-    dns_name    = azurerm_key_vault.main.vault_uri
-  }
-}
-
-# In dev the jobs run as whoever deploys.
-resource "databricks_secret_acl" "readers" {
-  for_each = toset(var.environment == "prod" ? ["ingest"] : ["ingest", "deploy"])
-  provider = databricks.workspace
-
-  scope      = databricks_secret_scope.main.name
-  principal  = azurerm_user_assigned_identity.workload[each.key].client_id
-  permission = "READ"
-
-  depends_on = [databricks_mws_permission_assignment.workload]
-}
-
-# Tags of the account that the policies heed: set by dbt from the models' YAML, to these values
-# only. They belong to the account, so one of its environments makes them.
-resource "databricks_tag_policy" "main" {
-  for_each = {
-    for key, values in {
-      personal_data = ["name", "address", "birth_date", "mac_address"]
-      row_filter    = ["member"]
-    } : key => values if var.create_governed_tags
-  }
-  provider = databricks.workspace
-
-  tag_key     = each.key
-  description = "Heeded by deploy/governance/policies.sql"
-  values      = [for value in each.value : { name = value }]
-
-  depends_on = [databricks_metastore_assignment.main]
-}
-
 # Deploying sets `run_as`, so the deploy identity must be allowed to act as the other two.
 resource "databricks_access_control_rule_set" "run_as" {
   for_each = { for name in ["ingest", "transform"] : name => azurerm_user_assigned_identity.workload[name].client_id }
@@ -190,15 +129,32 @@ resource "databricks_access_control_rule_set" "run_as" {
   depends_on = [databricks_service_principal.workload]
 }
 
-# Warehouses and job clusters are made in their names.
-resource "databricks_entitlements" "compute" {
-  for_each = { for name in ["deploy", "ingest"] : name => databricks_service_principal.workload[name].id }
-  provider = databricks.workspace
+# What only the workspace itself can make. The machine that applies this must reach it: over the
+# internet, or from inside the network, whose endpoints and names come first.
+module "workspace" {
+  count  = var.workspace_reachable ? 1 : 0
+  source = "./workspace"
 
-  service_principal_id  = each.value
-  workspace_access      = true
-  allow_cluster_create  = true
-  databricks_sql_access = each.key == "deploy"
+  environment          = var.environment
+  account_id           = var.databricks_account_id
+  metastore_id         = databricks_metastore_assignment.main.metastore_id
+  access_connector_id  = azurerm_databricks_access_connector.lake.id
+  key_vault            = { id = azurerm_key_vault.main.id, uri = azurerm_key_vault.main.vault_uri }
+  principals           = { for name, identity in azurerm_user_assigned_identity.workload : name => identity.client_id }
+  principal_ids        = { for name, principal in databricks_service_principal.workload : name => principal.id }
+  create_governed_tags = var.create_governed_tags
+  other_tag_assigners  = var.other_tag_assigners
+  developers           = var.environment == "dev" ? var.developers_group : ""
 
-  depends_on = [databricks_mws_permission_assignment.workload]
+  providers = {
+    databricks         = databricks.workspace
+    databricks.account = databricks.account
+  }
+
+  depends_on = [
+    azurerm_private_dns_zone_virtual_network_link.main,
+    azurerm_private_endpoint.main,
+    azurerm_role_assignment.main,
+    databricks_mws_permission_assignment.workload,
+  ]
 }

@@ -1,11 +1,11 @@
 # Who may do what in Azure. Every identity is managed by Azure: there is no client secret anywhere.
 locals {
-  # Deploys the bundle (GitHub), writes bronze, runs dbt.
+  # Deploys the bundle (GitHub), writes bronze, runs dbt: Databricks knows these three.
   workloads = toset(["deploy", "ingest", "transform"])
 }
 
 resource "azurerm_user_assigned_identity" "workload" {
-  for_each = local.workloads
+  for_each = setunion(local.workloads, ["connect"])
 
   name                = "id-${local.name}-${each.key}"
   location            = azurerm_resource_group.main.location
@@ -59,6 +59,19 @@ locals {
       role      = "Storage Blob Data Contributor"
       principal = azurerm_data_factory.main.identity[0].principal_id
     }
+    # The Kafka Connect worker, likewise (connect/).
+    connect_landing = {
+      scope     = azurerm_storage_container.lake["landing"].id
+      role      = "Storage Blob Data Contributor"
+      principal = azurerm_user_assigned_identity.workload["connect"].principal_id
+    }
+    # Who sets the Kafka key, by hand or by rotation.
+    admin_secrets = {
+      scope     = azurerm_key_vault.main.id
+      role      = "Key Vault Secrets Officer"
+      principal = var.admin_group.object_id
+      type      = "Group"
+    }
     scope_secrets = {
       scope     = azurerm_key_vault.main.id
       role      = "Key Vault Secrets User"
@@ -73,5 +86,5 @@ resource "azurerm_role_assignment" "main" {
   scope                = each.value.scope
   role_definition_name = each.value.role
   principal_id         = each.value.principal
-  principal_type       = "ServicePrincipal"
+  principal_type       = lookup(each.value, "type", "ServicePrincipal")
 }

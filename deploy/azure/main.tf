@@ -34,8 +34,13 @@ resource "azurerm_consumption_budget_resource_group" "main" {
   amount            = var.monthly_budget
   time_grain        = "Monthly"
 
+  # Azure takes no month that is over, and no other start later.
   time_period {
-    start_date = var.budget_start
+    start_date = formatdate("YYYY-MM-01'T'00:00:00'Z'", plantimestamp())
+  }
+
+  lifecycle {
+    ignore_changes = [time_period]
   }
 
   notification {
@@ -66,19 +71,24 @@ resource "azurerm_log_analytics_workspace" "main" {
 # Who read or changed what. Payloads are in none of these logs.
 resource "azurerm_monitor_diagnostic_setting" "audit" {
   for_each = {
-    storage   = "${azurerm_storage_account.lake.id}/blobServices/default"
-    key_vault = azurerm_key_vault.main.id
-    events    = azurerm_eventhub_namespace.main.id
-    factory   = azurerm_data_factory.main.id
-    sql       = azurerm_mssql_database.source.id
-    workspace = azurerm_databricks_workspace.main.id
+    storage   = { target = "${azurerm_storage_account.lake.id}/blobServices/default", group = "audit", category = null }
+    key_vault = { target = azurerm_key_vault.main.id, group = "audit", category = null }
+    events    = { target = azurerm_eventhub_namespace.main.id, group = "audit", category = null }
+    # These two know no group "audit".
+    factory   = { target = azurerm_data_factory.main.id, group = "allLogs", category = null }
+    workspace = { target = azurerm_databricks_workspace.main.id, group = "allLogs", category = null }
+    # A server's auditing goes through its database master, whichever database was read.
+    sql = { target = "${azurerm_mssql_server.main.id}/databases/master", group = null, category = "SQLSecurityAuditEvents" }
   }
 
   name                       = "audit"
-  target_resource_id         = each.value
+  target_resource_id         = each.value.target
   log_analytics_workspace_id = azurerm_log_analytics_workspace.main.id
 
   enabled_log {
-    category_group = each.key == "sql" || each.key == "workspace" ? "allLogs" : "audit"
+    category_group = each.value.group
+    category       = each.value.category
   }
+
+  depends_on = [azurerm_mssql_server_extended_auditing_policy.main]
 }

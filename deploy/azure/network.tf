@@ -1,8 +1,9 @@
 # One network: two delegated subnets for cluster nodes (no public address), one for private
-# endpoints. Storage, SQL, Event Hubs and the key vault are reached through it and in no other way.
+# endpoints, one for machines of one's own: the runner that deploys, a Kafka Connect worker. Storage, SQL, Event Hubs and the key vault are reached through it and in no other way.
 locals {
   private_zones = {
     dfs         = "privatelink.dfs.core.windows.net"
+    queue       = "privatelink.queue.core.windows.net"
     blob        = "privatelink.blob.core.windows.net"
     sqlServer   = "privatelink.database.windows.net"
     namespace   = "privatelink.servicebus.windows.net"
@@ -14,6 +15,9 @@ locals {
   private_endpoints = {
     dfs         = { target = azurerm_storage_account.lake.id, subresource = "dfs", zone = "dfs" }
     blob        = { target = azurerm_storage_account.lake.id, subresource = "blob", zone = "blob" }
+    queue       = { target = azurerm_storage_account.lake.id, subresource = "queue", zone = "queue" }
+    own_dfs     = { target = local.workspace_storage_id, subresource = "dfs", zone = "dfs" }
+    own_blob    = { target = local.workspace_storage_id, subresource = "blob", zone = "blob" }
     sql         = { target = azurerm_mssql_server.main.id, subresource = "sqlServer", zone = "sqlServer" }
     events      = { target = azurerm_eventhub_namespace.main.id, subresource = "namespace", zone = "namespace" }
     vault       = { target = azurerm_key_vault.main.id, subresource = "vault", zone = "vault" }
@@ -71,6 +75,14 @@ resource "azurerm_subnet" "endpoints" {
   private_endpoint_network_policies = "Enabled"
 }
 
+resource "azurerm_subnet" "runners" {
+  name                            = "snet-runners"
+  resource_group_name             = azurerm_resource_group.main.name
+  virtual_network_name            = azurerm_virtual_network.main.name
+  address_prefixes                = [cidrsubnet(var.address_space, 4, 9)]
+  default_outbound_access_enabled = false
+}
+
 resource "azurerm_subnet_network_security_group_association" "nodes" {
   for_each = azurerm_subnet.nodes
 
@@ -78,12 +90,14 @@ resource "azurerm_subnet_network_security_group_association" "nodes" {
   network_security_group_id = azurerm_network_security_group.main.id
 }
 
-resource "azurerm_subnet_network_security_group_association" "endpoints" {
-  subnet_id                 = azurerm_subnet.endpoints.id
+resource "azurerm_subnet_network_security_group_association" "others" {
+  for_each = { endpoints = azurerm_subnet.endpoints.id, runners = azurerm_subnet.runners.id }
+
+  subnet_id                 = each.value
   network_security_group_id = azurerm_network_security_group.main.id
 }
 
-# The nodes' way out: packages and the Databricks control plane.
+# The way out of nodes and runners: packages and the Databricks control plane.
 resource "azurerm_public_ip" "egress" {
   name                = "pip-${local.name}-egress"
   location            = azurerm_resource_group.main.location
@@ -106,10 +120,10 @@ resource "azurerm_nat_gateway_public_ip_association" "egress" {
   public_ip_address_id = azurerm_public_ip.egress.id
 }
 
-resource "azurerm_subnet_nat_gateway_association" "nodes" {
-  for_each = azurerm_subnet.nodes
+resource "azurerm_subnet_nat_gateway_association" "main" {
+  for_each = merge({ for name, subnet in azurerm_subnet.nodes : name => subnet.id }, { runners = azurerm_subnet.runners.id })
 
-  subnet_id      = each.value.id
+  subnet_id      = each.value
   nat_gateway_id = azurerm_nat_gateway.egress.id
 }
 

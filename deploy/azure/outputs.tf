@@ -4,9 +4,9 @@ output "bundle_variables" {
   description = "Values for the bundle, keyed by its variables."
   value = {
     storage_account         = azurerm_storage_account.lake.name
-    storage_credential      = databricks_storage_credential.lake.name
+    storage_credential      = one(module.workspace[*].storage_credential)
     kafka_bootstrap_servers = "${azurerm_eventhub_namespace.main.name}.servicebus.windows.net:9093"
-    secret_scope            = databricks_secret_scope.main.name
+    secret_scope            = one(module.workspace[*].secret_scope)
     deploy_principal        = azurerm_user_assigned_identity.workload["deploy"].client_id
     ingest_principal        = azurerm_user_assigned_identity.workload["ingest"].client_id
     transform_principal     = azurerm_user_assigned_identity.workload["transform"].client_id

@@ -9,8 +9,8 @@ resource "azurerm_mssql_server" "main" {
   public_network_access_enabled = false
 
   azuread_administrator {
-    login_username              = var.sql_admin_group.name
-    object_id                   = var.sql_admin_group.object_id
+    login_username              = var.admin_group.name
+    object_id                   = var.admin_group.object_id
     tenant_id                   = data.azurerm_client_config.current.tenant_id
     azuread_authentication_only = true
   }

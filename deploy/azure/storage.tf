@@ -33,6 +33,12 @@ resource "azurerm_storage_account" "lake" {
   network_rules {
     default_action = "Deny"
     bypass         = ["AzureServices"]
+
+    # Unity Catalog's control plane checks external locations in the connector's name.
+    private_link_access {
+      endpoint_resource_id = azurerm_databricks_access_connector.lake.id
+      endpoint_tenant_id   = data.azurerm_client_config.current.tenant_id
+    }
   }
 
   tags = local.tags

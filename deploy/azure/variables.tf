@@ -81,16 +81,33 @@ variable "create_governed_tags" {
   default     = true
 }
 
-variable "sql_admin_group" {
+variable "other_tag_assigners" {
+  type        = list(string)
+  description = "Who sets the governed tags in the account's other environments, where create_governed_tags is true: servicePrincipals/<application id> or groups/<name>."
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.other_tag_assigners : can(regex("^(servicePrincipals|groups)/.", name))])
+    error_message = "other_tag_assigners begin with servicePrincipals/ or groups/."
+  }
+}
+
+variable "developers_group" {
+  type        = string
+  description = "Account group of Databricks whose members deploy copies of their own beside dev; empty for none. Prod has none."
+  default     = "fitbit-developers"
+}
+
+variable "admin_group" {
   type = object({
     name      = string
     object_id = string
   })
-  description = "Entra group that administers Azure SQL. There is no SQL login."
+  description = "Entra group that administers Azure SQL (there is no SQL login) and sets the key vault's secrets."
 
   validation {
-    condition     = can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", var.sql_admin_group.object_id)) && length(var.sql_admin_group.name) > 0
-    error_message = "sql_admin_group needs the group's name and its object id (GUID in lower case)."
+    condition     = can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", var.admin_group.object_id)) && length(var.admin_group.name) > 0
+    error_message = "admin_group needs the group's name and its object id (GUID in lower case)."
   }
 }
 
@@ -118,6 +135,12 @@ variable "workspace_public_access" {
   type        = bool
   description = "Whether the Databricks workspace answers on the internet (sign-in still needed). False needs a runner and users inside the network."
   default     = false
+}
+
+variable "workspace_reachable" {
+  type        = bool
+  description = "Whether the machine that applies reaches the workspace. False for the first apply of a private environment from outside; then from inside, true for good."
+  default     = true
 }
 
 variable "topic_partitions" {
@@ -172,16 +195,5 @@ variable "monthly_budget" {
   validation {
     condition     = var.monthly_budget > 0
     error_message = "monthly_budget is greater than 0."
-  }
-}
-
-variable "budget_start" {
-  type        = string
-  description = "First month of the budget, as its first day."
-  default     = "2026-01-01T00:00:00Z"
-
-  validation {
-    condition     = can(regex("^[0-9]{4}-[0-9]{2}-01T00:00:00Z$", var.budget_start))
-    error_message = "budget_start is the first day of a month, as 2026-01-01T00:00:00Z."
   }
 }

@@ -1,18 +1,19 @@
 terraform {
-  required_version = ">= 1.9"
+  required_version = ">= 1.11"
 
+  # Exact: the checks know the schemas of these versions (deploy/checks/providers.json).
   required_providers {
     azurerm = {
       source  = "hashicorp/azurerm"
-      version = "~> 4.55"
+      version = "4.81.0"
     }
     azuread = {
       source  = "hashicorp/azuread"
-      version = "~> 3.7"
+      version = "3.9.0"
     }
     databricks = {
       source  = "databricks/databricks"
-      version = "~> 1.99"
+      version = "1.128.0"
     }
   }
 
@@ -30,6 +31,10 @@ provider "azurerm" {
   features {
     key_vault {
       purge_soft_delete_on_destroy = false
+    }
+    # Waiting for the data plane of a private account ends in 403 from outside of the network.
+    storage {
+      data_plane_available = false
     }
     resource_group {
       prevent_deletion_if_contains_resources = true

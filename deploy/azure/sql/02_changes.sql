@@ -20,16 +20,42 @@ insert into etl.watermarks (feed, version, closed_at)
 values ('registered_users', -1, sysutcdatetime()), ('gym_logins', -1, sysutcdatetime());
 go
 
--- One row: from_version (exclusive) and to_version. from_version is -1, and the whole table is
--- copied, when changes since the watermark are no longer kept.
+-- One row: from_version (exclusive) and to_version; the same twice where there is nothing to copy.
+-- from_version is -1, and the whole table is copied, when changes since the watermark are no longer
+-- kept. Changes that only delete have no row to copy: the watermark passes them here, since a copy
+-- without a row leaves no file to publish.
 create procedure etl.open_window @feed varchar(64) as
 begin
     set nocount on;
     declare @from_version bigint = (select version from etl.watermarks where feed = @feed);
     if @from_version is null throw 50001, 'Unknown feed: it has no row in etl.watermarks.', 1;
     declare @table int = object_id(concat('dbo.', quotename(@feed)));
+    -- Read before the rows: what commits after it belongs to the next window.
+    declare @to_version bigint = change_tracking_current_version();
     if @from_version < change_tracking_min_valid_version(@table) set @from_version = -1;
-    select @from_version as from_version, change_tracking_current_version() as to_version;
+
+    declare @rows bit = 0;
+    if @feed = 'registered_users' and @from_version = -1
+        set @rows = iif(exists (select 1 from dbo.registered_users), 1, 0);
+    else if @feed = 'registered_users'
+        set @rows = iif(exists (
+            select 1 from changetable(changes dbo.registered_users, @from_version) as changed
+            where changed.sys_change_operation <> 'D'
+        ), 1, 0);
+    else if @feed = 'gym_logins' and @from_version = -1
+        set @rows = iif(exists (select 1 from dbo.gym_logins), 1, 0);
+    else if @feed = 'gym_logins'
+        set @rows = iif(exists (
+            select 1 from changetable(changes dbo.gym_logins, @from_version) as changed
+            where changed.sys_change_operation <> 'D'
+        ), 1, 0);
+
+    if @rows = 0
+    begin
+        if @from_version >= 0 exec etl.close_window @feed, @to_version;
+        set @to_version = @from_version;
+    end;
+    select @from_version as from_version, @to_version as to_version;
 end;
 go
 
