@@ -98,11 +98,15 @@ class AddKey:
 
 @dataclass(frozen=True)
 class DropKey:
-    """Without a name: the primary key. `then` is for Spark if no such key is recorded."""
+    """Without a name: the primary key. `then` is for Spark if no such key is recorded.
+
+    `cascade` takes the foreign keys that lead to a primary key with it.
+    """
 
     target: Name
     name: str | None
     then: str | None = None
+    cascade: bool = False
 
 
 @dataclass(frozen=True)
@@ -626,16 +630,18 @@ def _drop_key(cursor: Cursor) -> Translation | None:
     if name is None:
         return None
     if cursor.accept("DROP PRIMARY KEY"):
-        return _recorded(DropKey(_table_name(name), None))
+        cursor.accept("IF EXISTS")
+        cascade = cursor.accept_any("CASCADE", "RESTRICT") == "CASCADE"
+        return _recorded(DropKey(_table_name(name), None, cascade=cascade))
     if not cursor.accept("DROP CONSTRAINT"):
         return None
     optional = "IF EXISTS " if cursor.accept("IF EXISTS") else ""
     given = cursor.name()
     if given is None:
         return None
-    cursor.accept_any("CASCADE", "RESTRICT")
+    cascade = cursor.accept_any("CASCADE", "RESTRICT") == "CASCADE"
     then = f"ALTER TABLE {_sql_name(name)} DROP CONSTRAINT {optional}{identifier(given[-1])}"
-    return _recorded(DropKey(_table_name(name), given[-1], then))
+    return _recorded(DropKey(_table_name(name), given[-1], then, cascade))
 
 
 def _insert_replace_on(cursor: Cursor) -> Translation | None:

@@ -353,7 +353,7 @@ def governed(client: Client, view: str, columns: str, schema: str) -> list[tuple
 
 def test_tags_masks_filters_and_keys_are_recorded(client: Client, schema: str) -> None:
     name = f"lakehouse.{schema}.governed"
-    client.rows(f"CREATE TABLE {name} (id BIGINT, email STRING)")
+    client.rows(f"CREATE TABLE {name} (id BIGINT NOT NULL, email STRING)")
     client.rows(f"ALTER TABLE {name} SET TAGS ('layer' = 'gold', 'pii')")
     client.rows(f"ALTER TABLE {name} ALTER COLUMN email SET TAGS ('pii' = 'yes')")
     client.rows(f"ALTER TABLE {name} ALTER COLUMN email SET MASK lakehouse.gold.hide")
@@ -377,6 +377,35 @@ def test_tags_masks_filters_and_keys_are_recorded(client: Client, schema: str) -
     assert governed(client, "table_tags", "tag_name", schema) == [("layer",)]
     client.rows(f"DROP TABLE {name}")
     assert governed(client, "table_tags", "tag_name", schema) == []
+
+
+def test_what_unity_catalog_refuses_about_keys_is_refused(client: Client, schema: str) -> None:
+    client.rows(
+        f"CREATE TABLE {schema}.parents (id BIGINT NOT NULL, part STRING NOT NULL, note STRING)"
+    )
+    parent, child = f"ALTER TABLE {schema}.parents", f"ALTER TABLE {schema}.children"
+    leads = f"FOREIGN KEY (id, part) REFERENCES lakehouse.{schema}.parents (id, part)"
+    made = f"CREATE TABLE {schema}.children (id BIGINT, part STRING, CONSTRAINT leads {leads})"
+    with pytest.raises(ServerOperationError, match="does not have a primary key"):
+        client.rows(made)
+    assert not client.rows(f"SHOW TABLES IN {schema} LIKE 'children'")
+    with pytest.raises(ServerOperationError, match="`note` is nullable"):
+        client.rows(f"{parent} ADD CONSTRAINT known PRIMARY KEY (id, note) RELY")
+    client.rows(f"{parent} ADD CONSTRAINT known PRIMARY KEY (id, part) RELY")
+    with pytest.raises(ServerOperationError, match="'known' already exists"):
+        client.rows(f"{parent} ADD CONSTRAINT other PRIMARY KEY (id)")
+    client.rows(made)
+    with pytest.raises(ServerOperationError, match="does not have a primary key"):
+        client.rows(
+            f"{child} ADD CONSTRAINT half FOREIGN KEY (id) REFERENCES {schema}.parents (id)"
+        )
+    with pytest.raises(ServerOperationError, match="with non empty child constraints"):
+        client.rows(f"{parent} DROP CONSTRAINT known")
+    client.rows(f"{parent} DROP CONSTRAINT known CASCADE")
+    left = "constraint_name FROM system.information_schema.table_constraints"
+    assert not client.rows(
+        f"SELECT {left} WHERE table_schema = '{schema}' AND table_name IN ('parents', 'children')"
+    )
 
 
 def test_not_null_set_afterwards_is_enforced(client: Client, schema: str) -> None:
