@@ -187,6 +187,8 @@ class Session:
                 error.condition.startswith(known) for known in translation.tolerate
             ):
                 raise
+            if translation.instead is not None:
+                self._spark.rows(translation.instead)
             result = Result(StructType([]), iter(()))
         self._record(translation.effects)
         return result

@@ -189,8 +189,9 @@ class Translation:
     only: Only = field(default_factory=Only)
     effects: tuple[Effect, ...] = ()
     answer: Answer | None = None
-    # Error conditions of Spark that mean "it is so already".
+    # Error conditions of Spark that mean "it is so already", and what to run then, if anything.
     tolerate: frozenset[str] = frozenset()
+    instead: str | None = None
 
     @property
     def views(self) -> list[View]:
@@ -509,9 +510,10 @@ def _set_not_null(cursor: Cursor) -> Translation | None:
         return _run(f"ALTER TABLE {table} {check}", tolerate=exists)
     if cursor.accept("DROP NOT NULL"):
         # A column that was created NOT NULL has no such constraint.
-        return _run(
-            f"ALTER TABLE {table} DROP CONSTRAINT {constraint}",
+        return Translation(
+            (f"ALTER TABLE {table} DROP CONSTRAINT {constraint}",),
             tolerate=frozenset({"DELTA_CONSTRAINT_DOES_NOT_EXIST"}),
+            instead=f"ALTER TABLE {table} ALTER COLUMN {identifier(column)} DROP NOT NULL",
         )
     return None
 

@@ -426,6 +426,18 @@ def test_not_null_set_afterwards_is_enforced(client: Client, schema: str) -> Non
     assert client.value(f"SELECT count(*) FROM {name}") == 2
 
 
+def test_not_null_from_the_start_is_enforced_and_can_be_dropped(
+    client: Client, schema: str
+) -> None:
+    name = f"{schema}.strict"
+    client.rows(f"CREATE TABLE {name} (id BIGINT NOT NULL)")
+    with pytest.raises(ServerOperationError, match="DELTA_NOT_NULL_CONSTRAINT_VIOLATED"):
+        client.rows(f"INSERT INTO {name} VALUES (NULL)")
+    client.rows(f"ALTER TABLE {name} ALTER COLUMN id DROP NOT NULL")
+    client.rows(f"INSERT INTO {name} VALUES (NULL)")
+    assert client.value(f"SELECT count(*) FROM {name}") == 1
+
+
 def test_insert_replace_on_replaces_the_keys_of_the_new_rows(client: Client, schema: str) -> None:
     name = f"{schema}.replaced"
     client.rows(f"CREATE TABLE {name} AS SELECT id, 'old' AS v FROM range(3)")
