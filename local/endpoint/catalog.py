@@ -215,6 +215,12 @@ class Catalog:
                 return []
             raise
 
+    def nullable(self, schema: str, name: str) -> set[str]:
+        """Columns of a table that may be null, in lower case. Raises SparkError."""
+        not_null = _checked(self.details(schema, name).get("Table Properties", ""))
+        fields = self._fields_of(schema, name)
+        return {field.name.lower() for field in fields if field.nullable} - not_null
+
     def details(self, schema: str, name: str) -> dict[str, str]:
         """The lower part of DESCRIBE TABLE EXTENDED. Raises SparkError."""
         sql = f"DESCRIBE TABLE EXTENDED {identifier(schema, name)}"

@@ -91,15 +91,31 @@ class Governance:
 
     def forget_table(self, schema: str, table: str) -> None:
         """After DROP: its notes, and foreign keys of others that lead to it."""
-        key = (schema.lower(), table.lower())
         with self._lock:
-            known = self._tables.pop(key, None) is not None
-            for notes in self._tables.values():
-                kept = [c for c in notes.constraints if c.parent != list(key)]
-                known = known or len(kept) != len(notes.constraints)
-                notes.constraints = kept
-            if known:
+            self.forget_references(schema, table)
+            if self._tables.pop((schema.lower(), table.lower()), None) is not None:
                 self._save()
+
+    def references(self, schema: str, table: str) -> list[TableKey]:
+        """The tables that have a foreign key to this one."""
+        parent = [schema.lower(), table.lower()]
+        with self._lock:
+            return [
+                key
+                for key, notes in self._tables.items()
+                if any(constraint.parent == parent for constraint in notes.constraints)
+            ]
+
+    def forget_references(self, schema: str, table: str) -> None:
+        """Drop the foreign keys that lead to a table."""
+        parent = [schema.lower(), table.lower()]
+
+        def edit(notes: Notes) -> None:
+            notes.constraints = [c for c in notes.constraints if c.parent != parent]
+
+        with self._lock:
+            for child in self.references(schema, table):
+                self.change(*child, edit)
 
     def forget_schema(self, schema: str) -> None:
         with self._lock:

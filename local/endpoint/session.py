@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyspark.sql.types import StringType, StructField, StructType
 
+from local.endpoint import keys
 from local.endpoint import schema as types
 from local.endpoint.catalog import Catalog
 from local.endpoint.connect import Arguments, SparkError, SparkSession
@@ -160,9 +161,11 @@ class Session:
         if translation.answer is not None:
             result = self._answered(translation)
             if not isinstance(result, Translation):
+                self._refuse_keys(translation.effects, is_alter=True)
                 self._record(translation.effects)
                 return result
             translation = result
+        self._refuse_keys(translation.effects, is_alter=False)
         views = {view: self.catalog.information(view) for view in translation.views}
         text = translation.text(
             lambda part: views[part] if isinstance(part, View) else self._columns_of(part)
@@ -182,6 +185,8 @@ class Session:
                 error.condition.startswith(known) for known in translation.tolerate
             ):
                 raise
+            if translation.instead is not None:
+                self._spark.rows(translation.instead)
             result = Result(StructType([]), iter(()))
         self._record(translation.effects)
         return result
@@ -235,6 +240,19 @@ class Session:
 
     # Governance
 
+    def _refuse_keys(self, effects: tuple[Effect, ...], *, is_alter: bool) -> None:
+        """Raise SparkError where Unity Catalog would refuse a key, or to drop one."""
+        for effect in effects:
+            if isinstance(effect, AddKey):
+                schema, table = self.catalog.qualified(effect.target)
+                keys.refuse_parent(self._governance, schema, table, effect.constraint)
+                if is_alter:
+                    nullable = self.catalog.nullable(schema, table)
+                    keys.refuse_added(self._governance, schema, table, effect.constraint, nullable)
+            elif isinstance(effect, DropKey):
+                schema, table = self.catalog.qualified(effect.target)
+                keys.refuse_drop(self._governance, schema, table, effect)
+
     def _record(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
             if isinstance(effect, DroppedSchema):
@@ -253,6 +271,12 @@ class Session:
             new_schema, new_table = self.catalog.qualified(effect.to)
             self._governance.rename_table(schema, table, new_schema, new_table)
         else:
+            if (
+                isinstance(effect, DropKey)
+                and effect.cascade
+                and keys.is_primary(self._governance, schema, table, effect.name)
+            ):
+                self._governance.forget_references(schema, table)
             self._governance.change(schema, table, lambda notes: _edit(notes, effect, schema))
 
     # Life
@@ -331,6 +355,7 @@ def _edit(notes: Notes, effect: Effect, schema: str) -> None:
         if key.parent is not None:
             parent = key.parent if len(key.parent) == 2 else [schema, *key.parent]
             key.parent = [part.lower() for part in parent]
+        # CREATE TABLE IF NOT EXISTS may state again what is recorded.
         notes.constraints = [
             c
             for c in notes.constraints

@@ -110,11 +110,15 @@ class AddKey:
 
 @dataclass(frozen=True)
 class DropKey:
-    """Without a name: the primary key. `then` is for Spark if no such key is recorded."""
+    """Without a name: the primary key. `then` is for Spark if no such key is recorded.
+
+    `cascade` takes the foreign keys that lead to a primary key with it.
+    """
 
     target: Name
     name: str | None
     then: str | None = None
+    cascade: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,8 +200,9 @@ class Translation:
     rules: tuple[str, ...] = ()
     effects: tuple[Effect, ...] = ()
     answer: Answer | None = None
-    # Error conditions of Spark that mean "it is so already".
+    # Error conditions of Spark that mean "it is so already", and what to run then, if anything.
     tolerate: frozenset[str] = frozenset()
+    instead: str | None = None
 
     @property
     def views(self) -> list[View]:
@@ -622,9 +627,10 @@ def _set_not_null(cursor: Cursor) -> Translation | None:
         return _run(f"ALTER TABLE {table} {check}", tolerate=exists)
     if cursor.accept("DROP NOT NULL"):
         # A column that was created NOT NULL has no such constraint.
-        return _run(
-            f"ALTER TABLE {table} DROP CONSTRAINT {constraint}",
+        return Translation(
+            (f"ALTER TABLE {table} DROP CONSTRAINT {constraint}",),
             tolerate=frozenset({"DELTA_CONSTRAINT_DOES_NOT_EXIST"}),
+            instead=f"ALTER TABLE {table} ALTER COLUMN {identifier(column)} DROP NOT NULL",
         )
     return None
 
@@ -743,16 +749,18 @@ def _drop_key(cursor: Cursor) -> Translation | None:
     if name is None:
         return None
     if cursor.accept("DROP PRIMARY KEY"):
-        return _recorded(DropKey(_table_name(name), None))
+        cursor.accept("IF EXISTS")
+        cascade = cursor.accept_any("CASCADE", "RESTRICT") == "CASCADE"
+        return _recorded(DropKey(_table_name(name), None, cascade=cascade))
     if not cursor.accept("DROP CONSTRAINT"):
         return None
     optional = "IF EXISTS " if cursor.accept("IF EXISTS") else ""
     given = cursor.name()
     if given is None:
         return None
-    cursor.accept_any("CASCADE", "RESTRICT")
+    cascade = cursor.accept_any("CASCADE", "RESTRICT") == "CASCADE"
     then = f"ALTER TABLE {_sql_name(name)} DROP CONSTRAINT {optional}{identifier(given[-1])}"
-    return _recorded(DropKey(_table_name(name), given[-1], then))
+    return _recorded(DropKey(_table_name(name), given[-1], then, cascade))
 
 
 def _insert_replace_on(cursor: Cursor) -> Translation | None:

@@ -1,4 +1,4 @@
-{{ config(unique_key=['kind', 'identifier_hash', 'owned_from']) }}
+{{ config(unique_key=['kind', 'identifier_hash', 'registered_at']) }}
 
 -- When devices and MAC addresses were an erased person's: the rule of device_registrations, over
 -- keyed hashes.
@@ -96,6 +96,7 @@ intervals as (
         kind,
         identifier_hash,
         owner,
+        registered_at,
         if(previous_owner is null, null, registered_at) as owned_from,
         lead(registered_at) over (partition by kind, identifier_hash order by registered_at)
             as owned_to
@@ -119,6 +120,7 @@ erased_intervals as (
         kind,
         identifier_hash,
         owner['user_hash'] as user_hash,
+        registered_at,
         owned_from,
         owned_to
     from intervals
@@ -131,6 +133,7 @@ final as (
     select
         intervals.kind,
         intervals.identifier_hash,
+        intervals.registered_at,
         intervals.owned_from,
         intervals.owned_to,
         requests.requested_at

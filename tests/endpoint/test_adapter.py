@@ -196,6 +196,18 @@ def test_nothing_new_changes_nothing(client: Client, built: Project) -> None:
     assert contents(client, built, "merged", "id, name") == before
 
 
+def statements(workspace: Workspace) -> list[dict[str, Any]]:
+    """The log of the endpoint's statements."""
+    lines = (workspace.home.logs / "statements.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def altered_keys(workspace: Workspace, before: int) -> list[str]:
+    """The rules by which keys were dropped and added since that many statements."""
+    rules = [rule for line in statements(workspace)[before:] for rule in line.get("rules", [])]
+    return [rule for rule in rules if rule in ("add-key", "drop-key")]
+
+
 def test_the_second_materialization_states_everything_at_once(
     workspace: Workspace, client: Client, tmp_path: Path
 ) -> None:
@@ -207,9 +219,10 @@ def test_the_second_materialization_states_everything_at_once(
     )
     try:
         project.seed(FIRST)
-        project.dbt("build", "--select", "+second")
+        project.dbt("build", "--select", "+second+")
+        before = len(statements(workspace))
         project.seed(SECOND)
-        project.dbt("build", "--select", "+second")
+        project.dbt("build", "--select", "+second+")
         assert contents(client, project, "second", "id, name") == [
             (1, "ann"),
             (2, "bea"),
@@ -221,7 +234,19 @@ def test_the_second_materialization_states_everything_at_once(
         assert [row["column_name"] for row in mask] == ["name"]
         filters = client.rows(f"SELECT target_columns FROM {views}.row_filters {where}")
         assert [row["target_columns"] for row in filters] == ["id"]
-        keys = client.rows(f"SELECT constraint_name FROM {views}.table_constraints {where}")
-        assert [row["constraint_name"] for row in keys] == ["second_pk"]
+        names = (
+            f"SELECT constraint_name FROM {views}.table_constraints "
+            f"WHERE table_schema = '{project.schema}' ORDER BY ALL"
+        )
+        keys = [row["constraint_name"] for row in client.rows(names)]
+        assert keys == ["second_pk", "third_pk", "third_second"]
+        # What stands is not stated again; an edited key is, and takes what leads to it along.
+        assert not altered_keys(workspace, before)
+        models = project.folder / "models" / "second.yml"
+        models.write_text(models.read_text().replace("name: second_pk", "name: second_key"))
+        project.dbt("build", "--select", "second+")
+        assert altered_keys(workspace, before) == ["drop-key", "add-key", "add-key"]
+        keys = [row["constraint_name"] for row in client.rows(names)]
+        assert keys == ["second_key", "third_pk", "third_second"]
     finally:
         client.rows(f"DROP SCHEMA IF EXISTS lakehouse.{project.schema} CASCADE")

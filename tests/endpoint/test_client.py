@@ -398,7 +398,7 @@ def governed(client: Client, view: str, columns: str, schema: str) -> list[tuple
 
 def test_tags_masks_filters_and_keys_are_recorded(client: Client, schema: str) -> None:
     name = f"lakehouse.{schema}.governed"
-    client.rows(f"CREATE TABLE {name} (id BIGINT, email STRING)")
+    client.rows(f"CREATE TABLE {name} (id BIGINT NOT NULL, email STRING)")
     client.rows(f"ALTER TABLE {name} SET TAGS ('layer' = 'gold', 'pii')")
     client.rows(f"ALTER TABLE {name} ALTER COLUMN email SET TAGS ('pii' = 'yes')")
     client.rows(f"ALTER TABLE {name} ALTER COLUMN email SET MASK lakehouse.gold.hide")
@@ -424,6 +424,35 @@ def test_tags_masks_filters_and_keys_are_recorded(client: Client, schema: str) -
     assert governed(client, "table_tags", "tag_name", schema) == []
 
 
+def test_what_unity_catalog_refuses_about_keys_is_refused(client: Client, schema: str) -> None:
+    client.rows(
+        f"CREATE TABLE {schema}.parents (id BIGINT NOT NULL, part STRING NOT NULL, note STRING)"
+    )
+    parent, child = f"ALTER TABLE {schema}.parents", f"ALTER TABLE {schema}.children"
+    leads = f"FOREIGN KEY (id, part) REFERENCES lakehouse.{schema}.parents (id, part)"
+    made = f"CREATE TABLE {schema}.children (id BIGINT, part STRING, CONSTRAINT leads {leads})"
+    with pytest.raises(ServerOperationError, match="does not have a primary key"):
+        client.rows(made)
+    assert not client.rows(f"SHOW TABLES IN {schema} LIKE 'children'")
+    with pytest.raises(ServerOperationError, match="`note` is nullable"):
+        client.rows(f"{parent} ADD CONSTRAINT known PRIMARY KEY (id, note) RELY")
+    client.rows(f"{parent} ADD CONSTRAINT known PRIMARY KEY (id, part) RELY")
+    with pytest.raises(ServerOperationError, match="'known' already exists"):
+        client.rows(f"{parent} ADD CONSTRAINT other PRIMARY KEY (id)")
+    client.rows(made)
+    with pytest.raises(ServerOperationError, match="does not have a primary key"):
+        client.rows(
+            f"{child} ADD CONSTRAINT half FOREIGN KEY (id) REFERENCES {schema}.parents (id)"
+        )
+    with pytest.raises(ServerOperationError, match="with non empty child constraints"):
+        client.rows(f"{parent} DROP CONSTRAINT known")
+    client.rows(f"{parent} DROP CONSTRAINT known CASCADE")
+    left = "constraint_name FROM system.information_schema.table_constraints"
+    assert not client.rows(
+        f"SELECT {left} WHERE table_schema = '{schema}' AND table_name IN ('parents', 'children')"
+    )
+
+
 def test_not_null_set_afterwards_is_enforced(client: Client, schema: str) -> None:
     name = f"{schema}.filled"
     client.rows(f"CREATE TABLE {name} AS SELECT 1 AS id, 'x' AS s")
@@ -440,6 +469,18 @@ def test_not_null_set_afterwards_is_enforced(client: Client, schema: str) -> Non
     assert client.value(nullable) == "YES"
     client.rows(f"INSERT INTO {name} VALUES (NULL, 'y')")
     assert client.value(f"SELECT count(*) FROM {name}") == 2
+
+
+def test_not_null_from_the_start_is_enforced_and_can_be_dropped(
+    client: Client, schema: str
+) -> None:
+    name = f"{schema}.strict"
+    client.rows(f"CREATE TABLE {name} (id BIGINT NOT NULL)")
+    with pytest.raises(ServerOperationError, match="DELTA_NOT_NULL_CONSTRAINT_VIOLATED"):
+        client.rows(f"INSERT INTO {name} VALUES (NULL)")
+    client.rows(f"ALTER TABLE {name} ALTER COLUMN id DROP NOT NULL")
+    client.rows(f"INSERT INTO {name} VALUES (NULL)")
+    assert client.value(f"SELECT count(*) FROM {name}") == 1
 
 
 def test_insert_replace_on_replaces_the_keys_of_the_new_rows(client: Client, schema: str) -> None:

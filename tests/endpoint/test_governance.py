@@ -46,6 +46,16 @@ def test_a_dropped_table_is_forgotten_with_keys_that_lead_to_it(record: Governan
     assert record.table("gold", "u").empty
 
 
+def test_keys_that_lead_to_a_table_can_be_dropped(record: Governance, tmp_path: Path) -> None:
+    foreign = KeyConstraint("fk", ["t_id"], ["gold", "t"], ["id"])
+    record.change("gold", "u", lambda n: n.constraints.append(foreign))
+    record.change("gold", "u", lambda n: n.constraints.append(KeyConstraint("pk", ["id"])))
+    assert record.references("Gold", "T") == [("gold", "u")]
+    record.forget_references("Gold", "T")
+    again = Governance(tmp_path / "governance.json")
+    assert again.table("gold", "u").constraints == [KeyConstraint("pk", ["id"])]
+
+
 def test_a_renamed_table_keeps_what_is_known(record: Governance) -> None:
     record.change("gold", "t", tag)
     foreign = KeyConstraint("fk", ["t_id"], ["gold", "t"], ["id"])

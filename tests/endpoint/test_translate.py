@@ -309,8 +309,17 @@ def test_set_not_null_twice_is_no_error() -> None:
         ),
         ("ALTER TABLE gold.t DROP PRIMARY KEY", DropKey(("gold", "t"), None)),
         (
+            "ALTER TABLE gold.t DROP PRIMARY KEY IF EXISTS CASCADE",
+            DropKey(("gold", "t"), None, cascade=True),
+        ),
+        (
             "ALTER TABLE gold.t DROP CONSTRAINT IF EXISTS c CASCADE",
-            DropKey(("gold", "t"), "c", "ALTER TABLE `gold`.`t` DROP CONSTRAINT IF EXISTS `c`"),
+            DropKey(
+                ("gold", "t"),
+                "c",
+                "ALTER TABLE `gold`.`t` DROP CONSTRAINT IF EXISTS `c`",
+                cascade=True,
+            ),
         ),
     ],
 )
