@@ -186,6 +186,10 @@ def _policies(root: Path, rights: Json) -> Iterator[str]:
             yield f"{function} takes {functions.get(function)}, {value} is of type {type_}"
 
 
+# Types of columns that a tag's mask fits, if they are not text.
+_MASKED = {"birth_date": ("date",), "age": ("int", "double")}
+
+
 def _columns(root: Path, rights: Json) -> Iterator[str]:
     filtered = set()
     for path in sorted([*root.glob("models/*/*.yml"), *root.glob("snapshots/*.yml")]):
@@ -205,10 +209,7 @@ def _columns(root: Path, rights: Json) -> Iterator[str]:
                     continue
                 if value not in rights["masks"]:
                     yield f"{where}: nothing masks {value}"
-                elif column.get("data_type") not in (
-                    None,
-                    "date" if value == "birth_date" else "string",
-                ):
+                elif column.get("data_type") not in (None, *_MASKED.get(value, ("string",))):
                     yield f"{where}: {rights['masks'][value]} does not fit {column['data_type']}"
                 if layer == "gold" and model["name"] not in rights["personal_in_gold"].get(
                     value, []
