@@ -181,13 +181,13 @@ def _policies(root: Path, rights: Json) -> Iterator[str]:
     if filters != {"row_filter=member"}:
         yield f"policies filter by {sorted(filters)}"
     for value, function in rights["masks"].items():
-        type_ = "date" if value == "birth_date" else "string"
+        type_ = _MASKED.get(value, ("string",))[-1]
         if functions.get(function) != type_:
             yield f"{function} takes {functions.get(function)}, {value} is of type {type_}"
 
 
-# Types of columns that a tag's mask fits, if they are not text.
-_MASKED = {"birth_date": ("date",), "age": ("int", "double")}
+# Types of columns that a mask fits, if they are not text; it takes the last.
+_MASKED: dict[str, tuple[str, ...]] = {"birth_date": ("date",), "age": ("int", "double")}
 
 
 def _columns(root: Path, rights: Json) -> Iterator[str]:
