@@ -36,6 +36,12 @@ set variable statement = concat(
 execute immediate statement;
 
 set variable statement = concat(
+    'create or replace function `', :catalog, '`.silver.hidden_number(value double) returns double ',
+    'comment ''Null, whatever the value'' return cast(null as double)'
+);
+execute immediate statement;
+
+set variable statement = concat(
     'create or replace function `', :catalog, '`.silver.visible_member(member string) returns boolean ',
     'comment ''Whether the reader was given this member'' ',
     'return exists (select 1 from `', :catalog, '`.silver.member_access as granted ',
@@ -61,6 +67,16 @@ set variable statement = concat(
     'column mask `', :catalog, '`.silver.hidden_date ',
     'to `account users` except `', :stewards, '`, `', :transform, '` ',
     'for tables match columns hasTagValue(''personal_data'', ''birth_date'') as personal ',
+    'on column personal'
+);
+execute immediate statement;
+
+set variable statement = concat(
+    'create or replace policy personal_number on catalog `', :catalog, '` ',
+    'comment ''Ages by day, and what tells them, are null to all but stewards'' ',
+    'column mask `', :catalog, '`.silver.hidden_number ',
+    'to `account users` except `', :stewards, '`, `', :transform, '` ',
+    'for tables match columns hasTagValue(''personal_data'', ''age'') as personal ',
     'on column personal'
 );
 execute immediate statement;

@@ -194,9 +194,13 @@ def _policies(root: Path, rights: Json) -> Iterator[str]:
     if filters != {"row_filter=member"}:
         yield f"policies filter by {sorted(filters)}"
     for value, function in rights["masks"].items():
-        type_ = "date" if value == "birth_date" else "string"
+        type_ = _MASKED.get(value, ("string",))[-1]
         if functions.get(function) != type_:
             yield f"{function} takes {functions.get(function)}, {value} is of type {type_}"
+
+
+# Types of columns that a mask fits, if they are not text; it takes the last.
+_MASKED: dict[str, tuple[str, ...]] = {"birth_date": ("date",), "age": ("int", "double")}
 
 
 def _columns(root: Path, rights: Json) -> Iterator[str]:
@@ -218,10 +222,7 @@ def _columns(root: Path, rights: Json) -> Iterator[str]:
                     continue
                 if value not in rights["masks"]:
                     yield f"{where}: nothing masks {value}"
-                elif column.get("data_type") not in (
-                    None,
-                    "date" if value == "birth_date" else "string",
-                ):
+                elif column.get("data_type") not in (None, *_MASKED.get(value, ("string",))):
                     yield f"{where}: {rights['masks'][value]} does not fit {column['data_type']}"
                 if layer == "gold" and model["name"] not in rights["personal_in_gold"].get(
                     value, []

@@ -62,4 +62,4 @@ def test_statements_parse(root: Path, name: str) -> None:
     for statement in made:
         if " policy " not in statement and not statement.startswith("grant "):
             sqlfluff.parse(statement, dialect="databricks")
-    assert len(made) == {"policies": 8, "grants": 3}[name]
+    assert len(made) == {"policies": 10, "grants": 3}[name]

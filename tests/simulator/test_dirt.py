@@ -102,7 +102,8 @@ def test_dirt_changes_no_table(
     clean: dict[str, list[Any]], dirty: tuple[dict[str, Any], dict[str, list[Any]]]
 ) -> None:
     def content(rows: list[Any]) -> list[str]:
-        return sorted(repr(row) for row in rows)
+        # Dirt adds values to an instant, of which the lowest stands.
+        return sorted(repr({**row, "num_values": None}) for row in rows)
 
     for table in clean.keys() - LINEAGE:
         assert content(clean[table]) == content(dirty[1][table]), table
