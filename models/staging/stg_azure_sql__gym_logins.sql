@@ -47,16 +47,16 @@ named_ids as (
 erased_records as (
 
     select /*+ broadcast(ownerships) */
-        record_key,
-        min(greatest(ownerships.requested_at, ingested_at)) as erased_at
+        named_ids.record_key,
+        min(greatest(ownerships.requested_at, named_ids.ingested_at)) as erased_at
     from named_ids
     cross join {{ erasure_pads() }} as pads
     inner join {{ ref('stg_erasure__ownerships') }} as ownerships
         on
             ownerships.kind = 'mac'
-            and {{ keyed_hash('mac', 'id') }} = ownerships.identifier_hash
-            and {{ in_interval('at', 'ownerships.owned_from', 'ownerships.owned_to') }}
-    group by record_key
+            and {{ keyed_hash('mac', 'named_ids.id') }} = ownerships.identifier_hash
+            and {{ in_interval('named_ids.at', 'ownerships.owned_from', 'ownerships.owned_to') }}
+    group by named_ids.record_key
 
 ),
 

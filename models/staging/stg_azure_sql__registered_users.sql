@@ -50,22 +50,22 @@ named_ids as (
 erased_records as (
 
     select /*+ broadcast(persons) */
-        record_key,
-        min(greatest(persons.requested_at, ingested_at)) as erased_at,
+        named_ids.record_key,
+        min(greatest(persons.requested_at, named_ids.ingested_at)) as erased_at,
         min_by(
             named_struct(
                 'user_hash', persons.user_hash,
-                'device_hash', {{ keyed_hash('device', 'device_id') }},
-                'mac_hash', {{ keyed_hash('mac', 'mac_address') }},
-                'registered_at', registered_at
+                'device_hash', {{ keyed_hash('device', 'named_ids.device_id') }},
+                'mac_hash', {{ keyed_hash('mac', 'named_ids.mac_address') }},
+                'registered_at', named_ids.registered_at
             ),
             persons.user_hash
         ) as erased_registration
     from named_ids
     cross join {{ erasure_pads() }} as pads
     inner join {{ source('bronze', 'suppression_list') }} as persons
-        on {{ keyed_hash('user', 'id') }} = persons.user_hash
-    group by record_key
+        on {{ keyed_hash('user', 'named_ids.id') }} = persons.user_hash
+    group by named_ids.record_key
 
 ),
 

@@ -70,13 +70,13 @@ named_ids as (
 erased_records as (
 
     select /*+ broadcast(persons) */
-        record_key,
-        min(greatest(persons.requested_at, ingested_at)) as erased_at
+        named_ids.record_key,
+        min(greatest(persons.requested_at, named_ids.ingested_at)) as erased_at
     from named_ids
     cross join {{ erasure_pads() }} as pads
     inner join {{ source('bronze', 'suppression_list') }} as persons
-        on {{ keyed_hash('user', 'id') }} = persons.user_hash
-    group by record_key
+        on {{ keyed_hash('user', 'named_ids.id') }} = persons.user_hash
+    group by named_ids.record_key
 
 ),
 
