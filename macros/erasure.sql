@@ -86,7 +86,7 @@
     changes nothing, if one of them is the hash of no user in bronze. Those on the list already are
     passed over. #}
 {% macro forget(persons) -%}
-    {% for person in persons if not modules.re.fullmatch('[0-9a-f]{64}', person) %}
+    {% for person in persons if person | length != 64 or person | reject('in', '0123456789abcdef') | list %}
         {% do exceptions.raise_compiler_error('persons are given as keyed hashes, never as ids') %}
     {% endfor %}
     {% set wanted %}
@@ -159,29 +159,7 @@
         'when not matched then insert *',
     ) %}
     {% for feed, (records, payload) in feeds.items() %}
-        {% set bronze = source('bronze', feed) %}
-        {% set place = bronze_record_key(feed) %}
-        {% do merge_if_any(
-            bronze,
-            'select records.record_key, records.erased_at from ' ~ records ~ ' as records left semi join ' ~ bronze
-            ~ ' as old on records.record_key = ' ~ place ~ ' and old.erased_at is null'
-            ~ ' where records.erased_at is not null',
-            place ~ ' = new.record_key',
-            'when matched then update set ' ~ payload | join(' = null, ') ~ ' = null, erased_at = new.erased_at',
-        ) %}
-        {# Someone else's record under the person's key: the payload stays. #}
-        {% if feed in ['user_info', 'workout'] %}
-            {% do merge_if_any(
-                bronze,
-                'select ' ~ place ~ ' as record_key from ' ~ bronze ~ ' as old cross join ' ~ erasure_pads()
-                ~ ' left semi join ' ~ source('bronze', 'suppression_list') ~ ' as list on list.user_hash = '
-                ~ keyed_hash('user', key_field(trimmed('cast(old.key as string)')))
-                ~ ' left semi join ' ~ records ~ ' as records on records.record_key = ' ~ place
-                ~ ' and records.erased_at is null where old.key is not null',
-                place ~ ' = new.record_key',
-                'when matched then update set key = null',
-            ) %}
-        {% endif %}
+        {% do blank_feed(feed, records, payload) %}
     {% endfor %}
     {% set deletes = source('bronze', 'source_deletes') %}
     {% do merge_if_any(
@@ -205,6 +183,34 @@
             ~ keyed_hash('user', 'old.user_id'),
             'old.user_id = new.user_id',
             'when matched then delete',
+        ) %}
+    {% endif %}
+{%- endmacro %}
+
+
+{# Empty the records of one feed that staging keeps out; of others' records, an erased person's key. #}
+{% macro blank_feed(feed, records, payload) -%}
+    {% set bronze = source('bronze', feed) %}
+    {% set place = bronze_record_key(feed) %}
+    {% do merge_if_any(
+        bronze,
+        'select records.record_key, records.erased_at from ' ~ records ~ ' as records left semi join ' ~ bronze
+        ~ ' as old on records.record_key = ' ~ place ~ ' and old.erased_at is null'
+        ~ ' where records.erased_at is not null',
+        place ~ ' = new.record_key',
+        'when matched then update set ' ~ payload | join(' = null, ') ~ ' = null, erased_at = new.erased_at',
+    ) %}
+    {# Someone else's record under the person's key: the payload stays. #}
+    {% if feed in ['user_info', 'workout'] %}
+        {% do merge_if_any(
+            bronze,
+            'select ' ~ place ~ ' as record_key from ' ~ bronze ~ ' as old cross join ' ~ erasure_pads()
+            ~ ' left semi join ' ~ source('bronze', 'suppression_list') ~ ' as list on list.user_hash = '
+            ~ keyed_hash('user', key_field(trimmed('cast(old.key as string)')))
+            ~ ' left semi join ' ~ records ~ ' as records on records.record_key = ' ~ place
+            ~ ' and records.erased_at is null where old.key is not null',
+            place ~ ' = new.record_key',
+            'when matched then update set key = null',
         ) %}
     {% endif %}
 {%- endmacro %}

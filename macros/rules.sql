@@ -91,11 +91,3 @@
     (({{ from_timestamp }} is null or {{ instant }} >= {{ from_timestamp }})
         and ({{ to_timestamp }} is null or {{ instant }} < {{ to_timestamp }}))
 {%- endmacro %}
-
-
-{# One row for each UTC hour that [from, to] touches. #}
-{% macro hours_between(from_timestamp, to_timestamp) -%}
-    explode(sequence(
-        date_trunc('hour', {{ from_timestamp }}), date_trunc('hour', {{ to_timestamp }}), interval 1 hour
-    ))
-{%- endmacro %}

@@ -4,7 +4,11 @@ with
 {% call affected_cte() %}
     select
         gym_id,
-        {{ hours_between('login_at', 'coalesce(logout_at, login_at)') }} as hour_at
+        explode(sequence(
+            date_trunc('hour', login_at),
+            date_trunc('hour', coalesce(logout_at, login_at)),
+            interval 1 hour
+        )) as hour_at
     from {{ changes_of(ref('gym_visits')) }}
 {% endcall %}
 
@@ -26,7 +30,11 @@ visit_hours as (
 
     select
         visits.*,
-        {{ hours_between('login_at', 'coalesce(logout_at, login_at)') }} as hour_at
+        explode(sequence(
+            date_trunc('hour', login_at),
+            date_trunc('hour', coalesce(logout_at, login_at)),
+            interval 1 hour
+        )) as hour_at
     from visits
 
 ),

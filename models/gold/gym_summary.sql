@@ -137,9 +137,8 @@ final as (
     left join {{ ref('profile_versions') }} as profiles
         on
             visits.user_id = profiles.user_id
-            and {{ in_interval(
-                'visits.login_at', 'profiles.in_force_from', 'profiles.in_force_to'
-            ) }}
+            and visits.login_at >= profiles.in_force_from
+            and visits.login_at < profiles.in_force_to
     left join {{ ref('age_bands') }} as age_bands
         on {{ is_in_age_band(whole_years('profiles.date_of_birth', 'visits.login_at'), 'age_bands') }}
 

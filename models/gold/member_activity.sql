@@ -42,16 +42,23 @@ members as (
 
 ),
 
+-- Each visit once in all, and once for each span of days up to as_of_date that it lies in.
 visits as (
 
     select
         visits.user_id,
         visits.login_at,
-        date_diff(as_of.as_of_date, cast(visits.login_at as date)) as days_ago,
-        {{ micros_between('visits.login_at', 'visits.logout_at') }} as gym_micros
+        spans.days,
+        unix_micros(visits.logout_at) - unix_micros(visits.login_at) as micros
     from {{ ref('gym_visits') }} as visits
     cross join as_of
-    where visits.user_id is not null
+    lateral view explode(array(7, 14, 28, null)) spans as days
+    where
+        visits.user_id is not null
+        and (
+            spans.days is null
+            or date_diff(as_of.as_of_date, cast(visits.login_at as date)) between 0 and spans.days - 1
+        )
 
 ),
 
@@ -59,13 +66,13 @@ visit_sums as (
 
     select
         user_id,
-        count(*) as logins,
-        count_if(days_ago between 0 and 6) as logins_7_days,
-        count_if(days_ago between 0 and 13) as logins_14_days,
-        count_if(days_ago between 0 and 27) as logins_28_days,
-        sum(gym_micros) as gym_micros,
-        sum(gym_micros) filter (where days_ago between 0 and 6) as gym_7_days_micros,
-        sum(gym_micros) filter (where days_ago between 0 and 27) as gym_28_days_micros,
+        count_if(days is null) as logins,
+        count_if(days = 7) as logins_7_days,
+        count_if(days = 14) as logins_14_days,
+        count_if(days = 28) as logins_28_days,
+        {{ minutes('sum(if(days is null, micros, 0))') }} as gym_minutes,
+        {{ minutes('sum(if(days = 7, micros, 0))') }} as gym_minutes_7_days,
+        {{ minutes('sum(if(days = 28, micros, 0))') }} as gym_minutes_28_days,
         min(login_at) as first_visit_at,
         max(login_at) as last_visit_at
     from visits
@@ -73,34 +80,26 @@ visit_sums as (
 
 ),
 
-dated_sessions as (
-
-    select
-        sessions.*,
-        date_diff(as_of.as_of_date, cast(sessions.started_at as date)) as days_ago,
-        if(days_ago between 0 and 6, sessions.ended_at, null) as ended_7_days_at,
-        if(days_ago between 0 and 27, sessions.ended_at, null) as ended_28_days_at
-    from {{ ref('workout_sessions') }} as sessions
-    cross join as_of
-    where sessions.status = 'completed'
-
-),
-
--- Sessions that overlap are counted once: each adds what reaches past all that started before it.
+-- The same of completed sessions. Those that overlap are counted once: each adds what reaches past
+-- all that started before it.
 sessions as (
 
     select
-        user_id,
-        days_ago,
-        {{ micros_added('started_at', 'ended_at', 'max(ended_at) over earlier') }} as micros,
-        {{ micros_added('started_at', 'ended_7_days_at', 'max(ended_7_days_at) over earlier') }}
-            as micros_7_days,
-        {{ micros_added('started_at', 'ended_28_days_at', 'max(ended_28_days_at) over earlier') }}
-            as micros_28_days
-    from dated_sessions
+        sessions.user_id,
+        spans.days,
+        {{ micros_added('sessions.started_at', 'sessions.ended_at', 'max(sessions.ended_at) over earlier') }} as micros
+    from {{ ref('workout_sessions') }} as sessions
+    cross join as_of
+    lateral view explode(array(7, 14, 28, null)) spans as days
+    where
+        sessions.status = 'completed'
+        and (
+            spans.days is null
+            or date_diff(as_of.as_of_date, cast(sessions.started_at as date)) between 0 and spans.days - 1
+        )
     window earlier as (
-        partition by user_id
-        order by started_at, ended_at, workout_id, session_id
+        partition by sessions.user_id, spans.days
+        order by sessions.started_at, sessions.ended_at, sessions.workout_id, sessions.session_id
         rows between unbounded preceding and 1 preceding
     )
 
@@ -110,13 +109,13 @@ session_sums as (
 
     select
         user_id,
-        count(*) as workouts,
-        count_if(days_ago between 0 and 6) as workouts_7_days,
-        count_if(days_ago between 0 and 13) as workouts_14_days,
-        count_if(days_ago between 0 and 27) as workouts_28_days,
-        sum(micros) as exercise_micros,
-        sum(micros_7_days) as exercise_7_days_micros,
-        sum(micros_28_days) as exercise_28_days_micros
+        count_if(days is null) as workouts,
+        count_if(days = 7) as workouts_7_days,
+        count_if(days = 14) as workouts_14_days,
+        count_if(days = 28) as workouts_28_days,
+        {{ minutes('sum(if(days is null, micros, 0))') }} as exercise_minutes,
+        {{ minutes('sum(if(days = 7, micros, 0))') }} as exercise_minutes_7_days,
+        {{ minutes('sum(if(days = 28, micros, 0))') }} as exercise_minutes_28_days
     from sessions
     group by all
 
@@ -137,12 +136,12 @@ final as (
         coalesce(session_sums.workouts, 0) as workouts,
         coalesce(session_sums.workouts_7_days, 0) as workouts_7_days,
         coalesce(session_sums.workouts_28_days, 0) as workouts_28_days,
-        {{ minutes('coalesce(visit_sums.gym_micros, 0)') }} as gym_minutes,
-        {{ minutes('coalesce(visit_sums.gym_7_days_micros, 0)') }} as gym_minutes_7_days,
-        {{ minutes('coalesce(visit_sums.gym_28_days_micros, 0)') }} as gym_minutes_28_days,
-        {{ minutes('coalesce(session_sums.exercise_micros, 0)') }} as exercise_minutes,
-        {{ minutes('coalesce(session_sums.exercise_7_days_micros, 0)') }} as exercise_minutes_7_days,
-        {{ minutes('coalesce(session_sums.exercise_28_days_micros, 0)') }} as exercise_minutes_28_days,
+        coalesce(visit_sums.gym_minutes, 0) as gym_minutes,
+        coalesce(visit_sums.gym_minutes_7_days, 0) as gym_minutes_7_days,
+        coalesce(visit_sums.gym_minutes_28_days, 0) as gym_minutes_28_days,
+        coalesce(session_sums.exercise_minutes, 0) as exercise_minutes,
+        coalesce(session_sums.exercise_minutes_7_days, 0) as exercise_minutes_7_days,
+        coalesce(session_sums.exercise_minutes_28_days, 0) as exercise_minutes_28_days,
         coalesce(visit_sums.logins_14_days, 0) + coalesce(session_sums.workouts_14_days, 0) = 0 as is_inactive,
         as_of.as_of_date,
         visit_sums.first_visit_at,
@@ -154,8 +153,8 @@ final as (
     left join {{ ref('profile_versions') }} as profiles
         on
             members.user_id = profiles.user_id
-            and as_of.as_of_date is not null
-            and {{ in_interval('as_of.as_of_date', 'profiles.in_force_from', 'profiles.in_force_to') }}
+            and as_of.as_of_date >= profiles.in_force_from
+            and as_of.as_of_date < profiles.in_force_to
     left join {{ ref('age_bands') }} as age_bands
         on {{ is_in_age_band(whole_years('profiles.date_of_birth', 'as_of.as_of_date'), 'age_bands') }}
 

@@ -76,9 +76,8 @@ members as (
     left join {{ ref('profile_versions') }} as profiles
         on
             summaries.user_id = profiles.user_id
-            and {{ in_interval(
-                'summaries.started_at', 'profiles.in_force_from', 'profiles.in_force_to'
-            ) }}
+            and summaries.started_at >= profiles.in_force_from
+            and summaries.started_at < profiles.in_force_to
 
 ),
 

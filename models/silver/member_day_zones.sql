@@ -22,9 +22,8 @@ ages as (
     left join {{ ref('profile_versions') }} as profiles
         on
             days.user_id = profiles.user_id
-            and {{ in_interval(
-                'cast(days.`date` as timestamp)', 'profiles.in_force_from', 'profiles.in_force_to'
-            ) }}
+            and days.`date` >= profiles.in_force_from
+            and days.`date` < profiles.in_force_to
 
 ),
 
