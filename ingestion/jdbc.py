@@ -173,6 +173,7 @@ class Source:
             f"{modified} as source_modified_at",
             "current_timestamp() as ingested_at",
             "cast(null as timestamp) as erased_at",
+            "cast(null as string) as source_version",
         ).selectExpr("*", "left(sha2(concat(source_file, '\\n', raw), 256), 32) as record_id")
 
     def gone(self, held: DataFrame, oldest: float | None) -> DataFrame:
