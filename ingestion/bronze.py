@@ -231,15 +231,19 @@ def create_tables(spark: SparkSession, catalog: str | None = None) -> None:
         spark.sql(
             f"create table if not exists {table_name(table.name, catalog)} ({columns}) using delta "
             f"comment '{table.comment}' tblproperties ('delta.enableChangeDataFeed' = 'true', "
+            "'delta.enableInCommitTimestamps' = 'true', "
             f"'delta.dataSkippingStatsColumns' = '{table.statistics}')"
         )
 
 
 def add_columns(spark: SparkSession, table: Table, name: str) -> None:
-    """Add columns that a table of an older release lacks; its rows have null in them."""
+    """Add what a table of an older release lacks: columns (null in its rows), commit times."""
     if "source_version" not in table.columns:
         return
     lacking = table.columns.keys() - set(spark.table(name).columns)
+    if lacking:
+        times = "'delta.enableInCommitTimestamps' = 'true'"
+        spark.sql(f"alter table {name} set tblproperties ({times})")
     for column in sorted(lacking):
         kind, comment = table.columns[column]
         spark.sql(f"alter table {name} add columns (`{column}` {kind} comment '{comment}')")

@@ -40,6 +40,7 @@ select
     kind,
     identifier,
     user_id,
+    registered_at,
     case when previous_user_id is not null then registered_at end as owned_from,
     lead(registered_at) over (partition by kind, identifier order by registered_at) as owned_to
 from neighbours
@@ -138,7 +139,8 @@ with readings as (
     select
         event.device_id,
         timestamp_micros(cast(event.time * 1000000 as bigint)) as measured_at,
-        min(event.heartrate) as heart_rate_bpm
+        min(event.heartrate) as heart_rate_bpm,
+        count(distinct event.heartrate) as num_values
     from bpm_events
     where event.device_id is not null and event.time is not null and event.heartrate between 30 and 220
     group by 1, 2
@@ -148,6 +150,7 @@ select
     readings.device_id,
     owners.user_id,
     readings.heart_rate_bpm,
+    readings.num_values,
     readings.measured_at
 from readings
 left join batch.device_registrations as owners
@@ -228,6 +231,8 @@ select
         when unix_micros(ended_at) - unix_micros(started_at) >= 10800000000 then 'too_long'
         else 'completed'
     end as status,
+    started_at is null as is_orphan,
+    coalesce(started_at, ended_at) as began_at,
     started_at,
     ended_at
 from sessions;
@@ -527,12 +532,41 @@ exercise as (
         sum(added_micros) as exercise_micros
     from additions
     group by mac_address, gym_id, login_at
+),
+
+members as (
+    select
+        visits.mac_address,
+        visits.gym_id,
+        visits.login_at,
+        profiles.sex,
+        profiles.gender,
+        profiles.city,
+        profiles.state,
+        year(visits.login_at) - year(profiles.date_of_birth) - case
+            when
+                month(visits.login_at) * 100 + day(visits.login_at)
+                < month(profiles.date_of_birth) * 100 + day(profiles.date_of_birth)
+                then 1
+            else 0
+        end as age
+    from batch.gym_visits as visits
+    inner join profiles
+        on
+            visits.user_id = profiles.user_id
+            and (profiles.in_force_from is null or visits.login_at >= profiles.in_force_from)
+            and (profiles.valid_to is null or visits.login_at < profiles.valid_to)
 )
 
 select
     visits.gym_id,
     visits.mac_address,
     visits.user_id,
+    coalesce(bands.age_band, 'invalid age') as age_band,
+    members.sex,
+    members.gender,
+    members.city,
+    members.state,
     exercise.sessions,
     floor((unix_micros(visits.logout_at) - unix_micros(visits.login_at) + 300000) / 600000) / 100
         as minutes_in_gym,
@@ -541,7 +575,9 @@ select
     visits.login_at,
     visits.logout_at
 from batch.gym_visits as visits
-left join exercise using (mac_address, gym_id, login_at);
+left join exercise using (mac_address, gym_id, login_at)
+left join members using (mac_address, gym_id, login_at)
+left join batch.age_bands as bands on members.age >= bands.from_age and members.age < bands.to_age;
 
 create or replace table batch.hourly_heart_rates as
 with owned as (
@@ -649,6 +685,10 @@ summaries as (
 with_ages as (
     select
         summaries.*,
+        profiles.sex,
+        profiles.gender,
+        profiles.city,
+        profiles.state,
         year(summaries.reading_date) - year(profiles.date_of_birth) - case
             when
                 month(summaries.reading_date) * 100 + day(summaries.reading_date)
@@ -732,6 +772,11 @@ resting as (
 
 select
     with_ages.user_id,
+    coalesce(bands.age_band, 'invalid age') as age_band,
+    with_ages.sex,
+    with_ages.gender,
+    with_ages.city,
+    with_ages.state,
     with_ages.min_bpm,
     with_ages.avg_bpm,
     with_ages.max_bpm,
@@ -753,4 +798,5 @@ select
     with_ages.reading_date as date
 from with_ages
 inner join sums using (user_id, reading_date)
-left join resting using (user_id, reading_date);
+left join resting using (user_id, reading_date)
+left join batch.age_bands as bands on with_ages.age >= bands.from_age and with_ages.age < bands.to_age;

@@ -41,7 +41,8 @@
             {%- endif %}
         )
         {%- endset -%}
-        {%- do find_ranges(plan, rows) -%}
+        {#- A row that was changed may lie elsewhere now than the one it takes the place of. -#}
+        {%- if not (since and since.has_updates) -%}{%- do find_ranges(plan, rows) -%}{%- endif -%}
         {{ rows }}
     {%- endif -%}
 {%- endmacro %}

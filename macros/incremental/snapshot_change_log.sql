@@ -80,7 +80,10 @@
         config.get('unique_key'), config.get('updated_at'), config.get('check_cols'), config.get('meta')
     ] %}
     {% set code = [model.compiled_code, settings | string, own_source()] %}
-    {% for name in ['snapshot_change_log_strategy', 'change_log_versions', 'databricks__snapshot_staging_table'] %}
+    {% for name in [
+        'snapshot_change_log_strategy', 'change_log_states', 'change_log_versions',
+        'databricks__snapshot_staging_table',
+    ] %}
         {% do code.append(context[name].macro.macro_sql) %}
     {% endfor %}
     {% set types = [] %}
@@ -108,11 +111,9 @@
 {% endmacro %}
 
 
-{# with-clause ending in `versions`: all versions of the touched keys, as they are in the table. #}
-{% macro change_log_versions(strategy, sql) %}
+{# with-clause ending in `states`: the state of the touched keys after each instant. #}
+{% macro change_log_states(strategy, sql) %}
     {%- set log = strategy.change_log -%}
-    {%- set names = config.get('snapshot_table_column_names')
-        or get_snapshot_table_column_names() -%}
     {%- set keys = log['keys'] | join(', ') -%}
     with change_log as (
 
@@ -153,6 +154,16 @@
         where __rank = 1
 
     ),
+{% endmacro %}
+
+
+{# The same ending in `versions`: all versions of the touched keys, as they are in the table. #}
+{% macro change_log_versions(strategy, sql) %}
+    {%- set log = strategy.change_log -%}
+    {%- set names = config.get('snapshot_table_column_names')
+        or get_snapshot_table_column_names() -%}
+    {%- set keys = log['keys'] | join(', ') -%}
+    {{ change_log_states(strategy, sql) }}
 
     neighbours as (
 

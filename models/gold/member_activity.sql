@@ -42,60 +42,46 @@ members as (
 
 ),
 
--- Each visit once in all, and once for each span of days up to as_of_date that it lies in.
-visits as (
+-- All time, and the days up to as_of_date.
+spans as (
+
+    select
+        as_of_date,
+        explode(array(null, 7, 14, 28)) as days
+    from as_of
+
+),
+
+-- Each visit and completed session once for each span that it lies in. Sessions that overlap are
+-- counted once: each adds what reaches past all that started before it.
+activities as (
 
     select
         visits.user_id,
-        visits.login_at,
         spans.days,
+        true as is_visit,
+        visits.login_at,
         unix_micros(visits.logout_at) - unix_micros(visits.login_at) as micros
     from {{ ref('gym_visits') }} as visits
-    cross join as_of
-    lateral view explode(array(7, 14, 28, null)) spans as days
+    cross join spans
     where
         visits.user_id is not null
-        and (
-            spans.days is null
-            or date_diff(as_of.as_of_date, cast(visits.login_at as date)) between 0 and spans.days - 1
+        and coalesce(
+            date_diff(spans.as_of_date, cast(visits.login_at as date)) between 0 and spans.days - 1, true
         )
-
-),
-
-visit_sums as (
-
-    select
-        user_id,
-        count_if(days is null) as logins,
-        count_if(days = 7) as logins_7_days,
-        count_if(days = 14) as logins_14_days,
-        count_if(days = 28) as logins_28_days,
-        {{ minutes('sum(if(days is null, micros, 0))') }} as gym_minutes,
-        {{ minutes('sum(if(days = 7, micros, 0))') }} as gym_minutes_7_days,
-        {{ minutes('sum(if(days = 28, micros, 0))') }} as gym_minutes_28_days,
-        min(login_at) as first_visit_at,
-        max(login_at) as last_visit_at
-    from visits
-    group by all
-
-),
-
--- The same of completed sessions. Those that overlap are counted once: each adds what reaches past
--- all that started before it.
-sessions as (
-
+    union all
     select
         sessions.user_id,
         spans.days,
+        false as is_visit,
+        null as login_at,
         {{ micros_added('sessions.started_at', 'sessions.ended_at', 'max(sessions.ended_at) over earlier') }} as micros
     from {{ ref('workout_sessions') }} as sessions
-    cross join as_of
-    lateral view explode(array(7, 14, 28, null)) spans as days
+    cross join spans
     where
         sessions.status = 'completed'
-        and (
-            spans.days is null
-            or date_diff(as_of.as_of_date, cast(sessions.started_at as date)) between 0 and spans.days - 1
+        and coalesce(
+            date_diff(spans.as_of_date, cast(sessions.started_at as date)) between 0 and spans.days - 1, true
         )
     window earlier as (
         partition by sessions.user_id, spans.days
@@ -105,59 +91,60 @@ sessions as (
 
 ),
 
-session_sums as (
+sums as (
 
     select
         user_id,
-        count_if(days is null) as workouts,
-        count_if(days = 7) as workouts_7_days,
-        count_if(days = 14) as workouts_14_days,
-        count_if(days = 28) as workouts_28_days,
-        {{ minutes('sum(if(days is null, micros, 0))') }} as exercise_minutes,
-        {{ minutes('sum(if(days = 7, micros, 0))') }} as exercise_minutes_7_days,
-        {{ minutes('sum(if(days = 28, micros, 0))') }} as exercise_minutes_28_days
-    from sessions
+        count_if(is_visit and days is null) as logins,
+        count_if(is_visit and days = 7) as logins_7_days,
+        count_if(is_visit and days = 28) as logins_28_days,
+        count_if(not is_visit and days is null) as workouts,
+        count_if(not is_visit and days = 7) as workouts_7_days,
+        count_if(not is_visit and days = 28) as workouts_28_days,
+        sum(if(is_visit and days is null, micros, 0)) as gym_micros,
+        sum(if(is_visit and days = 7, micros, 0)) as gym_micros_7_days,
+        sum(if(is_visit and days = 28, micros, 0)) as gym_micros_28_days,
+        sum(if(not is_visit and days is null, micros, 0)) as exercise_micros,
+        sum(if(not is_visit and days = 7, micros, 0)) as exercise_micros_7_days,
+        sum(if(not is_visit and days = 28, micros, 0)) as exercise_micros_28_days,
+        count_if(days = 14) as events_14_days,
+        min(login_at) as first_visit_at,
+        max(login_at) as last_visit_at
+    from activities
     group by all
-
-),
-
-final as (
-
-    select
-        members.user_id,
-        coalesce(age_bands.age_band, 'invalid age') as age_band,
-        profiles.sex,
-        profiles.gender,
-        profiles.city,
-        profiles.state,
-        coalesce(visit_sums.logins, 0) as logins,
-        coalesce(visit_sums.logins_7_days, 0) as logins_7_days,
-        coalesce(visit_sums.logins_28_days, 0) as logins_28_days,
-        coalesce(session_sums.workouts, 0) as workouts,
-        coalesce(session_sums.workouts_7_days, 0) as workouts_7_days,
-        coalesce(session_sums.workouts_28_days, 0) as workouts_28_days,
-        coalesce(visit_sums.gym_minutes, 0) as gym_minutes,
-        coalesce(visit_sums.gym_minutes_7_days, 0) as gym_minutes_7_days,
-        coalesce(visit_sums.gym_minutes_28_days, 0) as gym_minutes_28_days,
-        coalesce(session_sums.exercise_minutes, 0) as exercise_minutes,
-        coalesce(session_sums.exercise_minutes_7_days, 0) as exercise_minutes_7_days,
-        coalesce(session_sums.exercise_minutes_28_days, 0) as exercise_minutes_28_days,
-        coalesce(visit_sums.logins_14_days, 0) + coalesce(session_sums.workouts_14_days, 0) = 0 as is_inactive,
-        as_of.as_of_date,
-        visit_sums.first_visit_at,
-        visit_sums.last_visit_at
-    from members
-    cross join as_of
-    left join visit_sums on members.user_id = visit_sums.user_id
-    left join session_sums on members.user_id = session_sums.user_id
-    left join {{ ref('profile_versions') }} as profiles
-        on
-            members.user_id = profiles.user_id
-            and as_of.as_of_date >= profiles.in_force_from
-            and as_of.as_of_date < profiles.in_force_to
-    left join {{ ref('age_bands') }} as age_bands
-        on {{ is_in_age_band(whole_years('profiles.date_of_birth', 'as_of.as_of_date'), 'age_bands') }}
 
 )
 
-select * from final
+select
+    members.user_id,
+    coalesce(age_bands.age_band, 'invalid age') as age_band,
+    profiles.sex,
+    profiles.gender,
+    profiles.city,
+    profiles.state,
+    coalesce(sums.logins, 0) as logins,
+    coalesce(sums.logins_7_days, 0) as logins_7_days,
+    coalesce(sums.logins_28_days, 0) as logins_28_days,
+    coalesce(sums.workouts, 0) as workouts,
+    coalesce(sums.workouts_7_days, 0) as workouts_7_days,
+    coalesce(sums.workouts_28_days, 0) as workouts_28_days,
+    coalesce({{ minutes('sums.gym_micros') }}, 0) as gym_minutes,
+    coalesce({{ minutes('sums.gym_micros_7_days') }}, 0) as gym_minutes_7_days,
+    coalesce({{ minutes('sums.gym_micros_28_days') }}, 0) as gym_minutes_28_days,
+    coalesce({{ minutes('sums.exercise_micros') }}, 0) as exercise_minutes,
+    coalesce({{ minutes('sums.exercise_micros_7_days') }}, 0) as exercise_minutes_7_days,
+    coalesce({{ minutes('sums.exercise_micros_28_days') }}, 0) as exercise_minutes_28_days,
+    coalesce(sums.events_14_days, 0) = 0 as is_inactive,
+    as_of.as_of_date,
+    sums.first_visit_at,
+    sums.last_visit_at
+from members
+cross join as_of
+left join sums on members.user_id = sums.user_id
+left join {{ ref('profile_versions') }} as profiles
+    on
+        members.user_id = profiles.user_id
+        and as_of.as_of_date >= profiles.in_force_from
+        and as_of.as_of_date < profiles.in_force_to
+left join {{ ref('age_bands') }} as age_bands
+    on {{ is_in_age_band(whole_years('profiles.date_of_birth', 'as_of.as_of_date'), 'age_bands') }}

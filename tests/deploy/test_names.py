@@ -106,9 +106,9 @@ def test_all_that_is_named_exists(root: Path) -> None:
 
 
 MUTANTS = [
-    ("deploy/governance/access.yml", "record_outcomes", "outcomes", "access.yml: there is no silver.outcomes"),
+    ("deploy/governance/access.yml", "rejected_records, records", "rejected_records, outcomes", "access.yml: there is no silver.outcomes"),
     ("deploy/governance/access.yml", "[gym_summary]", "[gym_visits]", "there is no gold.gym_visits"),
-    ("deploy/governance/grants.sql", ".silver.record_outcomes", ".silver.outcomes", "grants.sql: there is no silver.outcomes"),
+    ("deploy/governance/grants.sql", ".silver.records", ".silver.outcomes", "grants.sql: there is no silver.outcomes"),
     ("deploy/governance/policies.sql", "'grant modify on table `', :catalog, '`.silver.member_access", "'grant modify on table `', :catalog, '`.silver.members", "policies.sql: there is no silver.members"),
     ("macros/erasure.sql", "macro blank_erased", "macro blank", "jobs.care.blank_erased: there is no macro blank_erased"),
     ("docs/runbooks/deploy-erasure.md", "python -m ingestion.erasure hash", "python -m ingestion.erasure hashes", "has no command hashes"),

@@ -218,7 +218,7 @@ def _documented(root: Path) -> None:
     for page in pages:
         text = page.read_text()
         assert set(re.findall(r"output -(?:raw|json) (\w+)", text)) <= outputs, page.name
-        assert set(re.findall(r"-var (\w+)=", text)) <= variables, page.name
+        assert set(re.findall(r"(?<!-)-var (\w+)=", text)) <= variables, page.name
     example = (azure / "dev.tfvars.example").read_text()
     assert set(re.findall(r"^(\w+) ", example, re.M)) <= variables
 

@@ -134,8 +134,8 @@ def test_columns_of_any_case_and_type_are_fields_as_text(
         "insert into \"Visits\" values ('\\x02005e000601', 12000000000, "
         "'2024-03-01 12:00:00.5+02', '2024-03-01 11:00', 1), "
         "(null, 6.5, '2024-03-01 10:00:00+00', null, 2)",
-        'create table "Registrations" ("User_ID" numeric(10), "DEVICE_ID" uuid, "Mac_Address" macaddr, '
-        '"Registration_Timestamp" date)',
+        'create table "Registrations" ("User_ID" numeric(10), "DEVICE_ID" uuid, '
+        '"Mac_Address" macaddr, "Registration_Timestamp" date)',
         "insert into \"Registrations\" values (6001, '00000000-0000-0000-0000-00000000000a', "
         "'02:00:5e:00:06:01', '2024-02-01')",
     )

@@ -25,6 +25,10 @@ from .decode import (
 
 Row = dict[str, Any]
 
+# What stands for "from the beginning" and "until now" in profile_versions.
+_BEGINNING = -2_208_988_800 * MICROS
+_END = 253_402_214_400 * MICROS
+
 PROFILE_FIELDS = (
     "date_of_birth",
     "sex",
@@ -172,7 +176,7 @@ class ProfileHistory:
         return dict(zip(PROFILE_FIELDS, version.profile, strict=True))
 
     def in_force(self) -> list[Row]:
-        """Rows of profile_versions: what facts take, the first version without a beginning."""
+        """Rows of profile_versions: what facts take, the first version before all that happens."""
         return [
             {
                 "user_id": version.user_id,
@@ -181,8 +185,8 @@ class ProfileHistory:
                     for name, value in zip(PROFILE_FIELDS, version.profile, strict=True)
                     if name in ("date_of_birth", *TRAITS)
                 },
-                "in_force_from": None if i == 0 else version.valid_from,
-                "in_force_to": version.valid_to,
+                "in_force_from": _BEGINNING if i == 0 else version.valid_from,
+                "in_force_to": _END if version.valid_to is None else version.valid_to,
             }
             for versions in self.versions.values()
             for i, version in enumerate(versions)
