@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_of_what_does_not_parse_nothing_behind_a_quotation_mark_is_kept(
             client.rows(sql)
     until(lambda: "brokenthree" in log.read_text())
     lines = [line for line in map(json.loads, log.read_text().splitlines()) if "sql" in line]
-    shapes = [line["sql"] for line in lines if "broken" in line["sql"]]
+    shapes = [line["sql"] for line in lines if re.search("broken(one|two|three)", line["sql"])]
     assert [shape[-3:] for shape in shapes] == ["= …"] * 3
     assert "uentin" not in log.read_text()
 

@@ -118,7 +118,7 @@ resource "databricks_secret_acl" "readers" {
 resource "databricks_tag_policy" "main" {
   for_each = {
     for key, values in {
-      personal_data = ["name", "address", "birth_date", "mac_address"]
+      personal_data = ["name", "address", "birth_date", "age", "mac_address"]
       row_filter    = ["member"]
     } : key => values if var.create_governed_tags
   }
