@@ -71,6 +71,34 @@ def test_a_variable_reaches_the_tables_that_it_is_in(space: Workspace) -> None:
     assert build(space, "-s", *names) == {"member_activity"}
 
 
+def test_what_the_first_edition_built_is_taken_over(space: Workspace) -> None:
+    """Its tables have other columns and marks; those of models that are gone go."""
+    for statement in (
+        "create table silver.record_outcomes tblproperties ('fitbit.definition' = 'x') as select 1 n",
+        "create view silver.member_ages tblproperties ('fitbit.definition' = 'x') as select 1 n",
+        "create table silver.member_access as select '1' as user_id",
+    ):
+        space.sql(statement)
+    taken_over = ("silver.stg_kafka__bpm", "silver.heart_rates", "gold.daily_heart_rates")
+    rows = {table: space.sql(f"select count(*) as n from {table}") for table in taken_over}
+    for table in taken_over:
+        space.sql(f"alter table {table} unset tblproperties if exists ('build.code', 'build.look')")
+        space.sql(f"alter table {table} set tblproperties ('fitbit.input.bronze.bpm' = '1')")
+        space.sql(f"alter table {table} add columns (built_by string)")
+    output = space.dbt("build", *dbt.WITHOUT_TESTS).stdout
+    for gone in ("record_outcomes", "member_ages"):
+        assert f"Dropped silver.{gone}: no model of this project makes it" in output
+    for table in taken_over:
+        assert space.sql(f"select count(*) as n from {table}") == rows[table]
+        assert "built_by" not in space.sql(f"select * from {table} limit 1")[0]
+        kept = {row["key"] for row in space.sql(f"show tblproperties {table}")}
+        assert {"build.code", "build.look"} <= kept
+        assert not any(name.startswith("fitbit.") for name in kept)
+    assert space.sql("select count(*) as n from silver.member_access") == [{"n": 1}]
+    space.sql("drop table silver.member_access")
+    assert build(space) == set()
+
+
 def test_a_changed_comment_seed_or_column_is_built(space: Workspace, tmp_path: Path) -> None:
     names = ("heart_rates", "gym_visits", "age_bands", "member_activity", "heart_rate_zones")
     copy_project(tmp_path)
