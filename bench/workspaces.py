@@ -32,7 +32,6 @@ _FOR_ROWS = {
 # The collector aside.
 AS_FOR_LARGE_TABLES = " ".join(
     (
-        "-XX:TieredStopAtLevel=4",
         *(f"-D{name}={value}" for name, value in _FOR_ROWS.items()),
         "-Dspark.databricks.delta.snapshotPartitions=2",
         "-Dspark.default.parallelism=2",

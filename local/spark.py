@@ -30,11 +30,9 @@ LARGE_BYTES = 20_000_000
 """What bronze holds, about a million readings, from which on the JVM is set up for rows."""
 
 # Planning a statement takes longer than running it where tables are small. What pays on large ones
-# takes a third of the processor time then: the optimising compiler, Java code made for each plan,
-# plans made anew while they run, a collector beside the program. Without the optimising compiler
-# Java makes the code cache too small for Spark, and compiles the same methods over and over.
+# takes a third of the processor time then: Java code made for each plan, plans made anew while they
+# run, a collector beside the program.
 _FOR_SMALL_TABLES = (
-    "-XX:TieredStopAtLevel=1",
     "-XX:ReservedCodeCacheSize=256m",
     "-XX:+UseParallelGC",
     "-Dspark.sql.codegen.wholeStage=false",

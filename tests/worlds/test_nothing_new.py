@@ -74,7 +74,8 @@ def test_a_variable_reaches_the_tables_that_it_is_in(space: Workspace) -> None:
 def test_what_the_first_edition_built_is_taken_over(space: Workspace) -> None:
     """Its tables have other columns and marks; those of models that are gone go."""
     for statement in (
-        "create table silver.record_outcomes tblproperties ('fitbit.definition' = 'x') as select 1 n",
+        "create table silver.record_outcomes tblproperties ('fitbit.input.x' = '1') "
+        "as select 1 as n",
         "create view silver.member_ages tblproperties ('fitbit.definition' = 'x') as select 1 n",
         "create table silver.member_access as select '1' as user_id",
     ):
