@@ -74,6 +74,7 @@ def publish(home: Home, cases: tuple[Case, ...]) -> None:
     producer = KafkaProducer(
         **kafka.client_options(home),
         acks="all",
+        max_request_size=kafka.LARGEST_MESSAGE_BYTES,
         key_serializer=_Bytes(),
         value_serializer=_Bytes(),
     )

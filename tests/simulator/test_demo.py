@@ -56,7 +56,7 @@ def test_results_of_a_built_lakehouse(
         "gold.gym_summary",
         "silver.heart_rates",
         "bronze.bpm",
-        "superseded",
+        "rejected",
         "reason",
     ):
         assert part in shown
