@@ -206,6 +206,8 @@ def _opened(path: Path) -> int | None:
     """The file that carries the lock; None where none can be opened for that, as on a volume."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except (IsADirectoryError, PermissionError):
+        raise
     except OSError:
         return None
 
