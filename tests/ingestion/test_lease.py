@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -87,9 +89,15 @@ def test_a_lease_given_back_leaves_no_orphan(tmp_path: Path) -> None:
         assert again.orphans == ()
 
 
-def test_where_no_lock_can_be_opened_the_heartbeat_alone_tells(tmp_path: Path) -> None:
+def test_where_no_lock_can_be_opened_the_heartbeat_alone_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As on a volume, which knows no locks."""
-    (tmp_path / "bpm.lock").mkdir()
+
+    def unsupported(path: Path, *_: int) -> int:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), str(path))
+
+    monkeypatch.setattr("ingestion.lease.os.open", unsupported)
     with Lease.acquire(tmp_path, "bpm", seconds=0.4) as first:
         with pytest.raises(LeaseHeld):
             Lease.acquire(tmp_path, "bpm", seconds=0.4)
