@@ -87,7 +87,7 @@ def _content(record: KafkaRecord | FileRecord) -> Any:
         return record.raw
     try:  # an object in an envelope arrives without the blanks between its parts
         content = json.loads(record.value or b"", object_pairs_hook=tuple, parse_float=str)
-    except ValueError:
+    except (ValueError, RecursionError):
         return record.key, record.value
     return record.key, repr(content)
 
