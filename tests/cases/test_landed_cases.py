@@ -59,7 +59,9 @@ def test_each_record_is_rejected_for_the_stated_reason(landed_cases: Landed) -> 
     # The worked example's own rejected records are there as well.
     assert not stated - found
     others = {(feed, what) for feed, what, _ in (found - stated)}
-    assert not others & {(record.feed, _content(record)) for record, _ in SENT}
+    # Tombstones without an id are alike wherever they were sent.
+    sent = {(record.feed, _content(record)) for record, _ in SENT}
+    assert not {one for one in others & sent if one[1][1:] != (None,)}
 
 
 @pytest.mark.parametrize("feed", FEEDS)

@@ -136,6 +136,7 @@ def test_what_only_looks_different_computes_no_row(toy: Shop) -> None:
     toy.assert_right()
 
 
+@pytest.mark.drill
 def test_columns_come_go_and_change(toy: Shop) -> None:
     toy.edit(
         _MODELS,
@@ -165,6 +166,7 @@ def test_columns_come_go_and_change(toy: Shop) -> None:
     _nothing_new(toy)
 
 
+@pytest.mark.drill
 def test_tables_made_anew_dropped_or_restored(toy: Shop) -> None:
     said = toy.build("--full-refresh", "--select", "stg_orders")
     assert said == {"stg_orders": "NEW: full refresh"}
@@ -190,6 +192,7 @@ def test_tables_made_anew_dropped_or_restored(toy: Shop) -> None:
     _nothing_new(toy)
 
 
+@pytest.mark.drill
 def test_a_change_feed_that_is_gone(toy: Shop) -> None:
     toy.order("d", "X", 30, 7)
     toy.build("--select", "stg_orders")
@@ -204,6 +207,7 @@ def test_a_change_feed_that_is_gone(toy: Shop) -> None:
     _nothing_new(toy)
 
 
+@pytest.mark.drill
 def test_a_build_that_dies_between_rows_and_mark(toy: Shop) -> None:
     toy.edit("models/daily_amounts.sql", "sum(amount)", "sum(amount) * 2")
     with toy.killed_behind_the_rows_of("daily_amounts"):
@@ -220,6 +224,7 @@ def test_a_build_that_dies_between_rows_and_mark(toy: Shop) -> None:
     _nothing_new(toy)
 
 
+@pytest.mark.drill
 def test_two_builds_at_once(toy: Shop) -> None:
     for table in TABLES:
         toy.workspace.sql(f"drop table shop.{table}")
@@ -236,6 +241,7 @@ def test_two_builds_at_once(toy: Shop) -> None:
     _nothing_new(toy)
 
 
+@pytest.mark.drill
 def test_empty_and_sample_are_refused_for_what_is_there(toy: Shop) -> None:
     assert "which is there" in toy.refused("--empty")
     toy.assert_right()
@@ -246,6 +252,7 @@ def test_empty_and_sample_are_refused_for_what_is_there(toy: Shop) -> None:
     toy.assert_right("shop_pr")
 
 
+@pytest.mark.drill
 def test_a_pull_request_defers_or_clones(toy: Shop) -> None:
     toy.build(command="compile")
     state = toy.folder.with_name("state")
@@ -267,6 +274,7 @@ def test_a_pull_request_defers_or_clones(toy: Shop) -> None:
     assert not _ways(toy.build(*pr))
 
 
+@pytest.mark.drill
 def test_a_source_that_lost_records_is_refused(toy: Shop) -> None:
     toy.workspace.sql("delete from raw.orders where order_key = '1'")
     assert " records for its " in toy.refused()
@@ -281,6 +289,7 @@ def test_a_source_that_lost_records_is_refused(toy: Shop) -> None:
     toy.assert_right()
 
 
+@pytest.mark.drill
 def test_tables_of_models_that_are_gone_are_dropped(toy: Shop) -> None:
     toy.workspace.sql("create table shop.theirs as select 1 as one")
     for name in ("greatest_days", "great_days"):
@@ -308,6 +317,7 @@ def test_tables_of_models_that_are_gone_are_dropped(toy: Shop) -> None:
     }
 
 
+@pytest.mark.drill
 def test_an_edit_of_the_mechanism_computes_all_whole(toy: Shop) -> None:
     toy.edit("macros/incremental/history.sql", "{% set counts = {", "{% set  counts = {")
     said = toy.build()
