@@ -286,6 +286,9 @@ def _as_it_came(line: str) -> bytes:
 
 
 def _record(topic: str, envelope: Row, value: bytes | None, identity: str) -> Row:
+    place = envelope.get("metadata")  # as Stream Reactor's sink writes it
+    if isinstance(place, dict):
+        envelope = {**place, **envelope}
     return {
         "key": _bytes(envelope.get("key")),
         "value": value,

@@ -303,6 +303,15 @@ def test_envelopes_with_a_value_as_text_or_object() -> None:
     assert nested_value["record_id"] == record_id(Source("f.json", "1-1", 0), 2)
 
 
+def test_the_place_may_stand_in_metadata() -> None:
+    place = {"timestamp": 1577836800123, "topic": "b", "partition": 0, "offset": 7}
+    (row,) = envelopes(json.dumps({"key": "d", "value": "…", "headers": None, "metadata": place}))
+    assert (row["topic"], row["partition"], row["offset"]) == ("b", 0, 7)
+    assert row["timestamp"] == datetime(2020, 1, 1, 0, 0, 0, 123_000, tzinfo=UTC)
+    (row,) = envelopes(json.dumps({"value": "…", "offset": 8, "metadata": place}))
+    assert row["offset"] == 8
+
+
 def test_a_null_value_is_a_tombstone() -> None:
     (row,) = envelopes('{"key": "7", "value": null, "timestamp": "2020-01-01T00:00:00Z"}')
     assert (row["key"], row["value"]) == (b"7", None)
