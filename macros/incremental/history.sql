@@ -21,21 +21,29 @@
     {% if node.resource_type != 'source' and unique_id in (model.get('depends_on') or {}).get('nodes', []) %}
         {% set node = ref(node.package_name, node.name) %}
     {% endif %}
+    {{ return(table_of(node)) }}
+{% endmacro %}
+
+
+{# A node's or relation's table itself: with --empty a relation stands for a query of it. #}
+{% macro table_of(node) %}
     {{ return(api.Relation.create(
         database=node.database, schema=node.schema, identifier=node.alias or node.identifier
     )) }}
 {% endmacro %}
 
 
-{#  {kind, first, last, newest, has_updates, is_other} of a table since a mark ('<version> <time>').
+{#  {kind, first, last, newest, has_updates, has_deletes, is_other} of a table since a mark ('<version> <time>').
 
     kind: `none`, no rows changed; `rows`, those of the commits first to last; `lost`, the log does not
     reach back to that very commit, or tells of one across which there is no change feed. is_other: the
-    table is not the one that was read. has_updates: rows were not only appended. #}
+    table is not the one that was read. has_updates: rows were not only appended. has_deletes: some may be
+    gone. #}
 {% macro commits_since(relation, mark) %}
     {% set newest = history(relation, 1)[0] %}
     {% set since = {
-        'kind': 'none', 'first': 1, 'last': 0, 'newest': newest.mark, 'has_updates': false, 'is_other': false
+        'kind': 'none', 'first': 1, 'last': 0, 'newest': newest.mark,
+        'has_updates': false, 'has_deletes': false, 'is_other': false,
     } %}
     {% if mark == newest.mark %}{{ return(since) }}{% endif %}
     {% if not mark %}
@@ -51,6 +59,7 @@
     {% do since.update({
         'is_other': count <= 0 or (read.version == after and read.mark != mark),
         'has_updates': rows | rejectattr('is_append') | list | length > 0,
+        'has_deletes': rows | selectattr('may_delete') | list | length > 0,
     }) %}
     {% if since.is_other or unread | length != count or unread | rejectattr('is_known') | list or vacuumed(unread) %}
         {% do since.update({'kind': 'lost'}) %}
@@ -105,6 +114,8 @@
             'is_known': operation in appends + changes + no_rows,
             'has_rows': operation in appends + changes and not wrote_nothing(operation, parameters, metrics),
             'is_append': operation in appends and parameters.get('mode', 'Append') == 'Append',
+            'may_delete': operation == 'DELETE' or parameters.get('mode') == 'Overwrite'
+                or metrics.get('numTargetRowsDeleted', '0') != '0',
             'cut': row['timestamp'] - modules.datetime.timedelta(milliseconds=retention | int)
                 if operation == 'VACUUM START' and retention else none,
         }) %}

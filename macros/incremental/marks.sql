@@ -50,7 +50,7 @@
 {% macro own_source() %}
     {% set texts = [] %}
     {% for name in [
-        'plan_of_build', 'find_ranges', 'inputs_of', 'relation_of_input', 'commits_since', 'vacuumed', 'view_since',
+        'plan_of_build', 'find_ranges', 'inputs_of', 'relation_of_input', 'table_of', 'commits_since', 'vacuumed', 'view_since',
         'history', 'wrote_nothing', 'pairs', 'ranges_of',
     ] %}
         {% do texts.append(context[name].macro.macro_sql) %}

@@ -18,7 +18,8 @@
         {% do refuse_changes_of_a_view(input, probe.mapped) %}
         {% do since.update({input.name: found}) %}
         {% do notes.update({'read.' ~ input.name: found.newest}) %}
-        {% if found.kind == 'lost' or found.kind == 'rows' and input.name not in probe.mapped %}
+        {% if found.kind == 'lost' or found.kind == 'rows' and input.name not in probe.mapped
+            or found.has_deletes and input.name in probe.sources %}
             {% do whole.append(input.name ~ (' anew' if found.kind == 'lost' else '')) %}
         {% elif found.kind == 'rows' %}{% do keys.append(input.name) %}
         {% endif %}

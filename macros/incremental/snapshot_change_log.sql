@@ -45,7 +45,7 @@
             ~ ' (meta.deleted_when); hard_deletes must be ignore'
         ) %}
     {% endif %}
-    {% set log = ref(meta.log) %}
+    {% set log = table_of(ref(meta.log)) %}
     {% set since = model.build.since.get(name_of(log)) if target_exists and model.build.way == 'keys' %}
     {% do return({
         'unique_key': keys,
@@ -73,7 +73,7 @@
 {% macro plan_of_snapshot() %}
     {% set relation = load_cached_relation(this) %}
     {% do refuse_sampling(relation) %}
-    {% set log = ref(config.get('meta').log) %}
+    {% set log = table_of(ref(config.get('meta').log)) %}
     {% set known = marks_of(this) if relation is not none else {} %}
     {% set since = commits_since(log, known.get('read.' ~ name_of(log))) %}
     {% set settings = [

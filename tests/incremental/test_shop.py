@@ -37,6 +37,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, workspace: Workspace) -> Ite
 @pytest.fixture
 def toy(built: Shop) -> Shop:
     """The project as it is committed: what a test before did to it is taken back, and built."""
+    built.workspace.sql("drop schema if exists shop_pr cascade")
     built.restore()
     built.build()
     built.assert_right()
@@ -136,7 +137,6 @@ def test_what_only_looks_different_computes_no_row(toy: Shop) -> None:
     toy.assert_right()
 
 
-@pytest.mark.drill
 def test_columns_come_go_and_change(toy: Shop) -> None:
     toy.edit(
         _MODELS,
@@ -166,7 +166,6 @@ def test_columns_come_go_and_change(toy: Shop) -> None:
     _nothing_new(toy)
 
 
-@pytest.mark.drill
 def test_tables_made_anew_dropped_or_restored(toy: Shop) -> None:
     said = toy.build("--full-refresh", "--select", "stg_orders")
     assert said == {"stg_orders": "NEW: full refresh"}
@@ -192,7 +191,6 @@ def test_tables_made_anew_dropped_or_restored(toy: Shop) -> None:
     _nothing_new(toy)
 
 
-@pytest.mark.drill
 def test_a_change_feed_that_is_gone(toy: Shop) -> None:
     toy.order("d", "X", 30, 7)
     toy.build("--select", "stg_orders")
@@ -207,7 +205,6 @@ def test_a_change_feed_that_is_gone(toy: Shop) -> None:
     _nothing_new(toy)
 
 
-@pytest.mark.drill
 def test_a_build_that_dies_between_rows_and_mark(toy: Shop) -> None:
     toy.edit("models/daily_amounts.sql", "sum(amount)", "sum(amount) * 2")
     with toy.killed_behind_the_rows_of("daily_amounts"):
@@ -241,9 +238,9 @@ def test_two_builds_at_once(toy: Shop) -> None:
     _nothing_new(toy)
 
 
-@pytest.mark.drill
 def test_empty_and_sample_are_refused_for_what_is_there(toy: Shop) -> None:
     assert "which is there" in toy.refused("--empty")
+    _nothing_new(toy)
     toy.assert_right()
     pr = variables(schema="shop_pr")
     toy.build("--empty", *pr)
@@ -252,7 +249,6 @@ def test_empty_and_sample_are_refused_for_what_is_there(toy: Shop) -> None:
     toy.assert_right("shop_pr")
 
 
-@pytest.mark.drill
 def test_a_pull_request_defers_or_clones(toy: Shop) -> None:
     toy.build(command="compile")
     state = toy.folder.with_name("state")
@@ -274,7 +270,6 @@ def test_a_pull_request_defers_or_clones(toy: Shop) -> None:
     assert not _ways(toy.build(*pr))
 
 
-@pytest.mark.drill
 def test_a_source_that_lost_records_is_refused(toy: Shop) -> None:
     toy.workspace.sql("delete from raw.orders where order_key = '1'")
     assert " records for its " in toy.refused()
@@ -289,7 +284,6 @@ def test_a_source_that_lost_records_is_refused(toy: Shop) -> None:
     toy.assert_right()
 
 
-@pytest.mark.drill
 def test_tables_of_models_that_are_gone_are_dropped(toy: Shop) -> None:
     toy.workspace.sql("create table shop.theirs as select 1 as one")
     for name in ("greatest_days", "great_days"):
@@ -317,7 +311,6 @@ def test_tables_of_models_that_are_gone_are_dropped(toy: Shop) -> None:
     }
 
 
-@pytest.mark.drill
 def test_an_edit_of_the_mechanism_computes_all_whole(toy: Shop) -> None:
     toy.edit("macros/incremental/history.sql", "{% set counts = {", "{% set  counts = {")
     said = toy.build()
