@@ -113,7 +113,7 @@ MUTANTS = [
     ("macros/erasure.sql", "macro blank_erased", "macro blank", "jobs.care.blank_erased: there is no macro blank_erased"),
     ("docs/runbooks/deploy-erasure.md", "python -m ingestion.erasure hash", "python -m ingestion.erasure hashes", "has no command hashes"),
     ("docs/runbooks/deploy-erasure.md", "python -m ingestion.erasure scrub", "python -m ingestion.erase scrub", "there is no ingestion.erase"),
-    ("docs/runbooks/deploy-rebuild.md", "silver.user_profile_history", "silver.profile_history", "there is no silver.profile_history"),
+    ("docs/runbooks/deploy-backfill.md", "silver.rejected_records", "silver.refused_records", "there is no silver.refused_records"),
     ("deploy/bundle/jobs.yml", "entry_point: fitbit-ingest", "entry_point: ingest", "no entry point ingest"),
     ("deploy/bundle/jobs.yml", "package_name: fitbit_ingestion", "package_name: fitbit", "no package fitbit"),
     ("deploy/wheel/pyproject.toml", "ingestion.cli:job", "ingestion.cli:jobs", "there is no ingestion.cli:jobs"),
