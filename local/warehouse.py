@@ -33,7 +33,8 @@ def connection(home: Home) -> Iterator[Any]:
         ) from None
     # The connector and pandas warn and log on import and on errors; stdout and stderr are ours.
     warnings.simplefilter("ignore")
-    logging.disable(logging.CRITICAL)
+    for name in ("databricks", "thrift", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     from databricks import sql
 
     with sql.connect(
