@@ -54,6 +54,7 @@ lint: install ## all checks that need no workspace
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/dbt --quiet --warn-error parse
+	@$(BIN)/dbt-bouncer run > target/dbt-bouncer.log 2>&1 || { cat target/dbt-bouncer.log; exit 1; }
 	@$(BIN)/sqlfluff lint --nocolor $(SQL_PATHS)
 
 # What the tests need beyond `install`; each target that adds a need adds it here.
