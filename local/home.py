@@ -179,6 +179,11 @@ class Home:
         return self.root / "metastore"
 
     @property
+    def governance(self) -> Path:
+        """What the endpoint keeps about tables: tags, masks, keys."""
+        return self.metastore / "governance.json"
+
+    @property
     def kafka(self) -> Path:
         return self.root / "kafka"
 

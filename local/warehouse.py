@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import warnings
 from collections.abc import Iterator
@@ -31,13 +32,7 @@ def connection(home: Home) -> Iterator[Any]:
             f"the SQL endpoint of {home.root} does not answer on port {home.endpoint_port}: "
             "run `lakehouse up`."
         ) from None
-    # The connector and pandas warn and log on import and on errors; stdout and stderr are ours.
-    warnings.simplefilter("ignore")
-    for name in ("databricks", "thrift", "urllib3"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    from databricks import sql
-
-    with sql.connect(
+    with _connector().connect(
         server_hostname=home.endpoint_url,
         http_path=home.http_path,
         access_token=home.token,
@@ -48,6 +43,30 @@ def connection(home: Home) -> Iterator[Any]:
         _retry_stop_after_attempts_count=1,
     ) as opened:
         yield opened
+
+
+@contextmanager
+def databricks_connection() -> Iterator[Any]:
+    """A connection to the SQL warehouse that the environment names as dbt's profiles do.
+
+    Raises WorkspaceError if it names none.
+    """
+    names = ("DATABRICKS_HOST", "DATABRICKS_HTTP_PATH", "DATABRICKS_TOKEN")
+    host, path, token = (os.environ.get(name, "") for name in names)
+    if not (host and path and token):
+        raise WorkspaceError(f"No SQL warehouse is named: set {', '.join(names)}.")
+    with _connector().connect(server_hostname=host, http_path=path, access_token=token) as opened:
+        yield opened
+
+
+def _connector() -> Any:
+    """databricks-sql-connector, which like pandas warns and logs; stdout and stderr are ours."""
+    warnings.simplefilter("ignore")
+    for name in ("databricks", "thrift", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    from databricks import sql
+
+    return sql
 
 
 @contextmanager

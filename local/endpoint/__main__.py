@@ -45,7 +45,7 @@ def serve(home: Home) -> int:
     spark = SparkServer(home.connect_url)
     log = StatementLog(home.logs / "statements.jsonl")
     idle = float(os.environ.get("LAKEHOUSE_SESSION_IDLE_SECONDS") or 1800)
-    governance = Governance(home.metastore / "governance.json")
+    governance = Governance(home.governance)
     service = Service(spark, governance, Descriptions(home.warehouse), log, idle)
 
     def health() -> tuple[bool, dict[str, Any]]:
