@@ -17,6 +17,8 @@ from tests.deploy.conftest import start_task
 from tests.deploy.test_bundle import VALUES
 from tests.support import Workspace
 
+pytestmark = pytest.mark.drill
+
 
 @pytest.fixture(scope="module")
 def filled(workspace: Workspace) -> Workspace:

@@ -20,6 +20,8 @@ import pytest
 from tests.endpoint.conftest import Client
 from tests.support import Workspace
 
+pytestmark = pytest.mark.drill
+
 PROJECT = Path(__file__).parent / "project"
 
 FIRST = "id,name,joined\n1,ann,2024-01-01\n2,bob,2024-01-02\n"

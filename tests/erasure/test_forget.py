@@ -19,6 +19,8 @@ from tests.landed import GOLD, SILVER, Landed, publish, read
 from tests.oracle import compare, compute
 from tests.support import Workspace, running
 
+pytestmark = pytest.mark.drill
+
 # Rejected records of the person are erased, too; the oracle erases what it can decode.
 LAWFUL = [
     name

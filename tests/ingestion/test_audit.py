@@ -6,9 +6,13 @@ import os
 import re
 import time
 
+import pytest
+
 from ingestion import care
 from tests.ingestion.drills import Drills
 from tests.support import until
+
+pytestmark = pytest.mark.drill
 
 
 def test_audit(drills: Drills) -> None:

@@ -17,7 +17,7 @@ from ingestion import lease, sessions
 from tests.ingestion.drills import Drills
 from tests.support import until
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
 
 KILLS = int(os.environ.get("INGESTION_KILLS", "2"))
 """How often the ingest process is killed; `bench.soak --kills` does it with Spark, too."""

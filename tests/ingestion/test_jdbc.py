@@ -13,6 +13,8 @@ from tests.ingestion.drills import Drills
 from tests.ingestion.postgres import PASSWORD, USER, Postgres, postgres
 from tests.support import until
 
+pytestmark = pytest.mark.drill
+
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Postgres]:

@@ -21,6 +21,8 @@ from local.java import find_java
 from tests.ingestion.drills import Drills
 from tests.support import free_base_port
 
+pytestmark = pytest.mark.drill
+
 PASSWORD = "correct horse battery"
 STORE_PASSWORD = "for the key store"
 LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required"

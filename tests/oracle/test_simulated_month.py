@@ -10,6 +10,8 @@ from tests.landed import GOLD, SILVER, Landed
 
 from . import compare, compute
 
+pytestmark = pytest.mark.drill
+
 
 @pytest.fixture(scope="module")
 def expected(landed_month: Landed) -> Mapping[str, list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import Workspace
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
 
 
 def _table(output: str, title: str) -> list[list[str]]:

@@ -22,6 +22,8 @@ from local.simulator.settings import Settings
 from local.simulator.stream import Simulation, Tally
 from tests.support import Workspace
 
+pytestmark = pytest.mark.drill
+
 # Other tests use the topics too: each one looks at what it added.
 
 

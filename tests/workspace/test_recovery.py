@@ -11,7 +11,7 @@ from local import kafka, processes
 from local.home import Home
 from tests.support import Workspace
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(900)]
 
 
 def publish(home: Home, value: bytes) -> None:

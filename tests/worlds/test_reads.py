@@ -13,7 +13,7 @@ from tests.support import Workspace, running
 from tests.worlds import sequence
 from tests.worlds.world import EPOCH, Entry, Records
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
 
 DAYS = 20
 USER, DEVICE = "reads-u", "reads-d"
