@@ -1,6 +1,7 @@
 """Terraform's own `validate` and `test`, without an account and without downloading a provider.
 
     python -m deploy.checks.terraform [validate|test …]         on deploy/azure
+    python -m deploy.checks.terraform real      the same with the real providers, which it downloads
     terraform providers schema -json | python -m deploy.checks.terraform cut > providers.json
 
 Terraform talks to its providers by gRPC. Here each provider is a server that knows its schema,
@@ -19,6 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -55,22 +57,44 @@ sys.exit(code)
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Terraform's exit code and output for one command in `folder`, where it writes nothing."""
     with tempfile.TemporaryDirectory(prefix="tf") as scratch:
-        settings = Path(scratch, "settings")
-        settings.touch()
-        return subprocess.run(
-            [tools.program("terraform"), "-c", _TERRAFORM, folder, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": scratch,
-                "TF_DATA_DIR": f"{scratch}/data",
-                "TF_CLI_CONFIG_FILE": str(settings),
-                "CHECKPOINT_DISABLE": "1",  # asks no server for news
-                "TF_REATTACH_PROVIDERS": _providers(),
-            },
-        )
+        return _run(folder, Path(scratch), arguments, {"TF_REATTACH_PROVIDERS": _providers()})
+
+
+def real(folder: Path = AZURE) -> Iterator[subprocess.CompletedProcess[str]]:
+    """The commands with the real providers, up to the first that fails. Writes the lock file."""
+    systems = [f"-platform={one}" for one in ("linux_amd64", "darwin_arm64", "windows_amd64")]
+    with tempfile.TemporaryDirectory(prefix="tf") as scratch:
+        for command in (
+            ["init", "-backend=false", "-input=false"],
+            ["providers", "lock", *systems],
+            ["validate"],
+            ["test"],
+        ):
+            done = _run(folder, Path(scratch), command, {})
+            yield done
+            if done.returncode:
+                return
+
+
+def _run(
+    folder: Path, scratch: Path, arguments: Sequence[str], more: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    settings = scratch / "settings"
+    settings.touch()
+    return subprocess.run(
+        [tools.program("terraform"), "-c", _TERRAFORM, folder, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(scratch),
+            "TF_DATA_DIR": f"{scratch}/data",
+            "TF_CLI_CONFIG_FILE": str(settings),
+            "CHECKPOINT_DISABLE": "1",  # asks no server for news
+            **more,
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -294,13 +318,13 @@ def main(arguments: list[str]) -> int:
     if arguments == ["cut"]:
         sys.stdout.write(cut(json.load(sys.stdin)))
         return 0
-    for command in [arguments] if arguments else [["validate"], ["test"]]:
-        done = run(AZURE, *command)
+    commands = [arguments] if arguments else [["validate"], ["test"]]
+    code = 0
+    for done in real() if arguments == ["real"] else (run(AZURE, *one) for one in commands):
         sys.stdout.write(done.stdout)
         sys.stderr.write(done.stderr)
-        if done.returncode:
-            return done.returncode
-    return 0
+        code = code or done.returncode
+    return code
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ def test_a_pull_request_meets_the_real_tools(root: Path) -> None:
         "databricks/setup-cli",
         "deploy.checks.walk",
         "tests/deploy/test_workspace.py",
+        "deploy.checks.terraform real",
         "actionlint",
     ):
         assert part in used
