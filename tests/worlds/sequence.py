@@ -119,16 +119,17 @@ def build(space: Workspace, kill: Kill | None = None) -> None:
     Raises AssertionError if a build fails that was not killed, or ends before its kill.
     """
     if kill is not None:
-        _build_killed(space, kill)
+        log = space.dbt_folder / "logs" / "dbt.log"
+        killed(space, space.dbt_command(*BUILD), log, kill)
         space.run("up")
     space.dbt(*BUILD)
 
 
-def _build_killed(space: Workspace, kill: Kill) -> None:
-    log = space.dbt_folder / "logs" / "dbt.log"
+def killed(space: Workspace, command: Sequence[str], log: Path, kill: Kill) -> None:
+    """A dbt that writes this log, until the kill. AssertionError if it ends before."""
     log.unlink(missing_ok=True)
     running = subprocess.Popen(
-        space.dbt_command(*BUILD),
+        command,
         env=space.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

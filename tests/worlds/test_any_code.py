@@ -1,0 +1,148 @@
+"""Any code: after any edit, and any accident to a table, one plain build of the product is right.
+
+The mechanism alone is tried on a toy in `tests/incremental`.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from local import dbt
+from local.home import Home
+from tests.landed import Landed, differences_from_oracle, read
+from tests.support import Workspace, free_base_port
+from tests.worlds import edits, sequence
+
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(7200)]
+
+SEED = random.randrange(10**6)
+DAYS, BATCHES = 5, 6
+
+
+@pytest.fixture(scope="module")
+def space(example_workspace: Workspace, landed_cases: Landed) -> Workspace:
+    """A workspace with the worked example and the cases, as the project builds them."""
+    assert landed_cases.records
+    example_workspace.dbt(*sequence.BUILD)
+    return example_workspace
+
+
+@pytest.fixture
+def content(space: Workspace) -> Iterator[list[str]]:
+    """What the tables hold; they must hold it again behind the test."""
+    before = sequence.content(space)
+    yield before
+    space.dbt(*sequence.BUILD)
+    assert sequence.content(space) == before
+
+
+@pytest.mark.parametrize("edit", edits.EDITS, ids=lambda edit: edit.name)
+def test_after_an_edit(
+    space: Workspace, content: list[str], tmp_path: Path, edit: edits.Edit
+) -> None:
+    project = edits.project(tmp_path / "project", edit)
+    assert edits.build(space, project, edit) >= set(edit.reaches) - {"member_day_zones"}
+    assert edits.from_nothing(space, project, edit) == []
+
+
+@pytest.mark.parametrize("accident", edits.ACCIDENTS, ids=lambda one: one.__name__)
+def test_after_an_accident(
+    space: Workspace, content: list[str], accident: Callable[[Workspace], None]
+) -> None:
+    accident(space)
+    space.dbt(*sequence.BUILD)
+    assert sequence.content(space) == content
+
+
+def test_an_edit_that_died_between_rows_and_mark_and_was_taken_back(
+    space: Workspace, content: list[str], tmp_path: Path
+) -> None:
+    edit = edits.EDITS[0]
+    project = edits.project(tmp_path / "project", edit)
+    log = project / "logs/dbt.log"
+    command = [*space.dbt_command(*sequence.BUILD)]
+    command += ["--project-dir", str(project), "--profiles-dir", str(project)]
+    command += ["--target-path", str(project / "target"), "--log-path", str(log.parent)]
+    sequence.killed(
+        space,
+        command,
+        log,
+        sequence.Kill("dbt", "alter table `lakehouse`.`silver`.`heart_rates` set tblproperties"),
+    )
+    space.dbt(*sequence.BUILD)
+    assert sequence.content(space) == content
+
+
+def test_empty_is_refused_for_what_is_there(space: Workspace, content: list[str]) -> None:
+    done = space.dbt("build", *dbt.WITHOUT_TESTS, "--empty", check=False)
+    assert done.returncode == 1
+    assert "which is there" in done.stdout
+    assert sequence.content(space) == content
+
+
+def test_a_pull_request_that_clones(space: Workspace, content: list[str], tmp_path: Path) -> None:
+    space.dbt("compile")
+    state = space.dbt_folder / "target"
+    project = edits.project(tmp_path / "project", edits.EDITS[0])
+    settings = project / "dbt_project.yml"
+    text = settings.read_text()
+    for schema in ("silver", "gold"):
+        text = text.replace(f"+schema: {schema}", f"+schema: pr_{schema}")
+    settings.write_text(text)
+    try:
+        space.dbt_on(project, "clone", "--state", str(state))
+        space.dbt_on(project, "build", *dbt.WITHOUT_TESTS)
+        # The same edit built on the tables themselves.
+        own = edits.project(tmp_path / "own", edits.EDITS[0])
+        edits.build(space, own, edits.EDITS[0])
+        for schema in ("silver", "gold"):
+            done = space.run("diff", schema, f"pr_{schema}", check=False)
+            assert done.returncode == 0, done.stdout
+    finally:
+        for schema in ("silver", "gold"):
+            space.sql(f"drop schema if exists pr_{schema} cascade")
+
+
+def test_a_home_that_was_copied(space: Workspace, content: list[str], tmp_path: Path) -> None:
+    """By `cp -r`, which gives the files new times."""
+    space.run("down")
+    copy = Workspace(Home(tmp_path / "copy", free_base_port()))
+    subprocess.run(["cp", "-r", str(space.home.root), str(copy.home.root)], check=True)
+    shutil.rmtree(copy.home.run, ignore_errors=True)
+    try:
+        copy.run("up")
+        done = copy.dbt(*sequence.BUILD)
+        assert "NEW:" not in done.stdout and "WHOLE:" not in done.stdout, done.stdout
+        assert sequence.content(copy) == content
+    finally:
+        copy.run("down")
+        space.run("up")
+
+
+def test_a_month_with_edits_and_accidents_between_its_batches(
+    space: Workspace, tmp_path: Path
+) -> None:
+    rng = random.Random(f"{SEED}/edits")
+    happened = []
+    for number in range(BATCHES):
+        start = date(2026, 5, 1) + timedelta(days=number * DAYS)
+        space.run(
+            *("simulate", "--users", "5", "--days", str(DAYS), "--seed", str(number)),
+            *("--start", start.isoformat(), "--interval", "180", "--dirty", "0.02"),
+        )
+        space.run("ingest")
+        edit, accident = rng.choice(edits.EDITS), rng.choice(edits.ACCIDENTS)
+        happened.append((edit.name, accident.__name__))
+        edits.project(tmp_path / f"p{number}", edit)
+        edited = tmp_path / f"p{number}"
+        space.dbt_on(edited, "build", *dbt.WITHOUT_TESTS, *edits.variables(edit))
+        accident(space)
+    space.dbt(*sequence.BUILD)
+    assert differences_from_oracle(read(space)) == [], (SEED, happened)
