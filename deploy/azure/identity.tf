@@ -32,25 +32,10 @@ data "azuread_service_principal" "databricks" {
 
 locals {
   role_assignments = {
-    # Unity Catalog reads and writes the lake, and sets up file events on it.
+    # Unity Catalog reads and writes the lake.
     connector_blobs = {
       scope     = azurerm_storage_account.lake.id
       role      = "Storage Blob Data Contributor"
-      principal = azurerm_databricks_access_connector.lake.identity[0].principal_id
-    }
-    connector_queues = {
-      scope     = azurerm_storage_account.lake.id
-      role      = "Storage Queue Data Contributor"
-      principal = azurerm_databricks_access_connector.lake.identity[0].principal_id
-    }
-    connector_account = {
-      scope     = azurerm_storage_account.lake.id
-      role      = "Storage Account Contributor"
-      principal = azurerm_databricks_access_connector.lake.identity[0].principal_id
-    }
-    connector_events = {
-      scope     = azurerm_resource_group.main.id
-      role      = "EventGrid EventSubscription Contributor"
       principal = azurerm_databricks_access_connector.lake.identity[0].principal_id
     }
     # Data Factory writes landed files, nothing else.

@@ -3,7 +3,6 @@
 locals {
   private_zones = {
     dfs         = "privatelink.dfs.core.windows.net"
-    queue       = "privatelink.queue.core.windows.net"
     blob        = "privatelink.blob.core.windows.net"
     sqlServer   = "privatelink.database.windows.net"
     namespace   = "privatelink.servicebus.windows.net"
@@ -15,7 +14,6 @@ locals {
   private_endpoints = {
     dfs         = { target = azurerm_storage_account.lake.id, subresource = "dfs", zone = "dfs" }
     blob        = { target = azurerm_storage_account.lake.id, subresource = "blob", zone = "blob" }
-    queue       = { target = azurerm_storage_account.lake.id, subresource = "queue", zone = "queue" }
     own_dfs     = { target = local.workspace_storage_id, subresource = "dfs", zone = "dfs" }
     own_blob    = { target = local.workspace_storage_id, subresource = "blob", zone = "blob" }
     sql         = { target = azurerm_mssql_server.main.id, subresource = "sqlServer", zone = "sqlServer" }

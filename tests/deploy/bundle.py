@@ -147,11 +147,8 @@ def _models(bundle: Bundle) -> Iterator[str]:
 
 def _storage(bundle: Bundle) -> Iterator[str]:
     for key, location in bundle.resources["external_locations"].items():
-        events, queue = location.get("enable_file_events"), location.get("file_event_queue") or {}
-        if events is None:
+        if location.get("enable_file_events") is not False:
             yield f"external_locations.{key}: file events are on unless it says false"
-        if events and len(queue) != 1:
-            yield f"external_locations.{key}: file events need exactly one queue"
     names = sorted(s["name"] for s in bundle.resources["schemas"].values())
     if names != ["bronze", "gold", "silver"]:
         yield f"schemas are {names}"

@@ -341,7 +341,7 @@ DEPLOY_YML, STORAGE = ".github/workflows/deploy.yml", "deploy/bundle/storage.yml
 # Who makes this mistake meets it in the walk.
 WALKED = [
     ("dev", STORAGE, "    landing_files:\n", "    landing:\n", "multiple resources or scripts have been defined with the same key"),
-    ("dev", STORAGE, "      file_event_queue:\n        managed_aqs: {}\n", "", "need exactly one queue"),
+    ("dev", STORAGE, "      enable_file_events: false\n", "", "need exactly one queue"),
     ("dev", "databricks.yml", "default: ${workspace.current_user.userName}", "default: ${var.transform_principal}", "who would write masked values"),
     ("dev", DEPLOY_YML, "          databricks bundle run ingest_scheduled --target dev\n", "", "nothing has been ingested"),
     ("dev", DEPLOY_YML, "AUDIENCE: ${{ vars.DATABRICKS_ACCOUNT_ID }}", "AUDIENCE: ${{ vars.DATABRICKS_HOST }}", "asks for another audience"),

@@ -117,7 +117,6 @@ run "prod_from_inside" {
       for target in [
         "${azurerm_storage_account.lake.id} dfs",
         "${azurerm_storage_account.lake.id} blob",
-        "${azurerm_storage_account.lake.id} queue",
         "${local.workspace_storage_id} dfs",
         "${local.workspace_storage_id} blob",
         "${azurerm_mssql_server.main.id} sqlServer",
@@ -150,7 +149,7 @@ run "prod_from_inside" {
       contains(azurerm_storage_account.lake.network_rules[0].bypass, "AzureServices") &&
       azurerm_storage_account.lake.network_rules[0].private_link_access[0].endpoint_resource_id == azurerm_databricks_access_connector.lake.id
     )
-    error_message = "Unity Catalog's control plane and Event Grid cannot reach the lake."
+    error_message = "Unity Catalog's control plane cannot reach the lake."
   }
 
   # Who may what.
