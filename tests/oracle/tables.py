@@ -1,9 +1,11 @@
 """`compute`: every table of silver and gold from the records of bronze."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
+from typing import Any
 
 from . import gold, silver
+from .clocks import Zones
 from .compare import KEYS
 from .decode import (
     Event,
@@ -36,11 +38,15 @@ def compute(
     erased: Collection[str] = (),
     late_hours: float = 1,
     max_heart_rate_bpm: int = 220,
+    default_time_zone: str = "UTC",
+    gym_locations: Iterable[Mapping[str, Any]] | None = None,
+    state_time_zones: Mapping[str, str] | None = None,
 ) -> Tables:
     """Rows by table name. Times are microseconds, dates `date`, minutes `Decimal`.
 
     `erased` are user ids: their records count as erased, also the readings of their devices and
-    the logins of their MACs while they owned them. Raises ValueError for an unknown `hr_max`.
+    the logins of their MACs while they owned them. `gym_locations` and `state_time_zones` (zones by
+    state) take the place of the seeds. Raises ValueError for an unknown `hr_max`.
     """
     if hr_max not in gold.HRMAX:
         raise ValueError(f"hr_max is {hr_max!r}; choose one of {sorted(gold.HRMAX)}")
@@ -71,6 +77,7 @@ def compute(
     ownership = silver.Ownership(registrations)
     changes = silver.winning_changes(first_seen)
     history = silver.ProfileHistory(changes)
+    zones = Zones(history, default=default_time_zone, gyms=gym_locations, states=state_time_zones)
     heart_rates = silver.heart_rate_rows(readings, ownership)
     visits = silver.visit_rows(logins, ownership)
     sessions = silver.session_rows(events, max_session_hours)
@@ -113,6 +120,7 @@ def compute(
         ],
         "user_profiles": history.current(),
         "profile_versions": history.in_force(),
+        "member_zones": zones.member_rows(),
         "heart_rates": heart_rates,
         "gym_visits": visits,
         "workout_sessions": sessions,
@@ -120,6 +128,7 @@ def compute(
         "member_day_zones": gold.member_day_zone_rows(days, history, hr_max),
         "user_bins": [{name: row[name] for name in USER_BINS} for row in activity],
         "workout_bpm_summary": workouts,
+        "gyms": zones.gym_rows(visit["gym_id"] for visit in visits),
         "gym_summary": gym_visits,
         "hourly_heart_rates": gold.hourly_heart_rate_rows(lines),
         "daily_heart_rates": days,
