@@ -42,6 +42,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "device_id",
         "measured_at",
     ),
+    "session_visits": ("user_id", "workout_id", "session_id", "started_at"),
     "member_day_zones": ("user_id", "date"),
     "user_bins": ("user_id",),
     "workout_bpm_summary": ("user_id", "workout_id", "session_id", "started_at"),
@@ -53,6 +54,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "gym_hours": ("gym_id", "hour_at"),
     "gym_days": ("gym_id", "local_date"),
     "member_activity": ("user_id",),
+    "member_months": ("user_id", "month"),
+    "member_cohorts": ("cohort_month", "months_since"),
     "pipeline_health": ("feed", "arrival_date"),
     "unowned_activity": ("feed", "date"),
 }
@@ -62,7 +65,7 @@ _TIMES = {
     *("valid_from", "valid_to"),
     *("in_force_from", "in_force_to"),
 }
-_DATES = {"date", "date_of_birth"}
+_DATES = {"date", "date_of_birth", "month", "cohort_month"}
 
 
 @cache

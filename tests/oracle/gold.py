@@ -1,24 +1,14 @@
-"""Gold from silver (DESIGN section 6), in integers, fractions and decimals."""
+"""Gold of visits and members from silver, in integers and decimals."""
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
-from .decode import DAY, MICROS, utc_date
-from .silver import HOUR, TRAITS, ProfileHistory, Row, Timeline, age_and_band
-
-ZONES = ("out_of_range", "fat_burn", "cardio", "peak")
-#: Upper edges in percent of HRmax, not included; peak has none.
-ZONE_EDGES = (50, 70, 85)
-
-HRMAX: Mapping[str, Callable[[int], Fraction]] = {
-    "fox": lambda age: Fraction(220 - age),
-    "tanaka": lambda age: 208 - Fraction(7, 10) * age,
-}
+from .decode import MICROS, utc_date
+from .silver import HOUR, TRAITS, ProfileHistory, Row
 
 
 def minutes(micros: int) -> Decimal:
@@ -29,104 +19,6 @@ def minutes(micros: int) -> Decimal:
 
 def day_start(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * MICROS
-
-
-class _Zones:
-    """Sorts heart rates into zones for one age and one formula of HRmax."""
-
-    def __init__(self, hr_max: Fraction) -> None:
-        self._edges = [percent * hr_max for percent in ZONE_EDGES]
-
-    def of(self, bpm: Any) -> int:
-        return bisect_right(self._edges, 100 * bpm)
-
-
-def _statistics(bpm: list[Any]) -> tuple[Any, Fraction, Any]:
-    return min(bpm), Fraction(sum(bpm)) / len(bpm), max(bpm)
-
-
-def _standing(line: Timeline, i: int, end: int) -> int:
-    return max(0, min(line.stands[i], end - line.times[i]))
-
-
-def _zone_micros(
-    line: Timeline, indexes: Iterable[int], end: int, age: int | None, formula: str
-) -> list[int] | None:
-    if age is None:
-        return None
-    zones = _Zones(HRMAX[formula](age))
-    total = [0] * len(ZONES)
-    for i in indexes:
-        total[zones.of(line.bpm[i])] += _standing(line, i, end)
-    return total
-
-
-def _zone_columns(total: list[int] | None) -> Row:
-    return {
-        f"{zone}_minutes": None if total is None else minutes(total[i])
-        for i, zone in enumerate(ZONES)
-    }
-
-
-def _recovery(line: Timeline, ended_at: int) -> Any:
-    """Last reading at or before the end minus the one nearest to end + 60 s, within 10 s."""
-
-    def at_index(i: int) -> Any:
-        # At one instant with several devices the least device id counts.
-        while i > 0 and line.times[i - 1] == line.times[i]:
-            i -= 1
-        return line.bpm[i]
-
-    before = bisect_right(line.times, ended_at) - 1
-    if before < 0:
-        return None
-    target = ended_at + 60 * MICROS
-    near = [
-        (abs(line.times[i] - target), line.times[i], i)
-        for i in line.between(target - 10 * MICROS - 1, target + 10 * MICROS)
-    ]
-    if not near:
-        return None
-    return at_index(before) - at_index(min(near)[2])
-
-
-def workout_bpm_summary_rows(
-    sessions: Iterable[Row],
-    lines: Mapping[str, Timeline],
-    history: ProfileHistory,
-    formula: str,
-) -> list[Row]:
-    rows = []
-    for session in sessions:
-        line = lines.get(session["user_id"])
-        if session["status"] != "completed" or line is None:
-            continue
-        indexes = line.between(session["started_at"], session["ended_at"])
-        if not indexes:
-            continue
-        profile = history.as_of(session["user_id"], session["started_at"])
-        workout_date = utc_date(session["started_at"])
-        age, _ = age_and_band(profile, workout_date)
-        lowest, mean, highest = _statistics([line.bpm[i] for i in indexes])
-        rows.append(
-            {
-                "user_id": session["user_id"],
-                "workout_id": session["workout_id"],
-                "session_id": session["session_id"],
-                "workout_date": workout_date,
-                "started_at": session["started_at"],
-                "ended_at": session["ended_at"],
-                "age": age,
-                **history.member(session["user_id"], session["started_at"], workout_date),
-                "min_bpm": lowest,
-                "avg_bpm": mean,
-                "max_bpm": highest,
-                "num_recordings": len(indexes),
-                **_zone_columns(_zone_micros(line, indexes, session["ended_at"], age, formula)),
-                "heart_rate_recovery_bpm": _recovery(line, session["ended_at"]),
-            }
-        )
-    return rows
 
 
 def union_micros(intervals: Iterable[tuple[int, int]]) -> int:
@@ -143,13 +35,10 @@ def union_micros(intervals: Iterable[tuple[int, int]]) -> int:
     return total
 
 
-def gym_summary_rows(
-    visits: Iterable[Row],
-    sessions: Iterable[Row],
-    history: ProfileHistory,
-    open_visit_hours: float,
-) -> list[Row]:
-    visits = list(visits)
+def sessions_in_visits(
+    visits: Iterable[Row], sessions: Iterable[Row], open_visit_hours: float
+) -> dict[tuple[str, str, int], list[Row]]:
+    """The completed sessions of each visit, by its MAC, gym and login."""
     by_user: dict[str, list[Row]] = defaultdict(list)
     for visit in visits:
         if visit["user_id"] is not None:
@@ -182,6 +71,28 @@ def gym_summary_rows(
             if is_inside:
                 held[visit["mac_address"], visit["gym_id"], login_at].append(session)
                 break
+    return held
+
+
+def session_visit_rows(held: Mapping[tuple[str, str, int], Iterable[Row]]) -> list[Row]:
+    columns = ("user_id", "workout_id", "session_id", "started_at", "ended_at")
+    return [
+        {
+            **{name: session[name] for name in columns},
+            "mac_address": mac_address,
+            "gym_id": gym_id,
+            "login_at": login_at,
+        }
+        for (mac_address, gym_id, login_at), sessions in held.items()
+        for session in sessions
+    ]
+
+
+def gym_summary_rows(
+    visits: Iterable[Row],
+    held: Mapping[tuple[str, str, int], list[Row]],
+    history: ProfileHistory,
+) -> list[Row]:
     rows = []
     for visit in visits:
         own_sessions = held.get((visit["mac_address"], visit["gym_id"], visit["login_at"]), [])
@@ -207,109 +118,6 @@ def gym_summary_rows(
                 "minutes_exercising": minutes(
                     union_micros((s["started_at"], s["ended_at"]) for s in own_sessions)
                 ),
-            }
-        )
-    return rows
-
-
-def _periods(line: Timeline, length: int) -> Iterable[tuple[int, list[int]]]:
-    """Start of each period with readings, and the indexes of its readings."""
-    start: int | None = None
-    indexes: list[int] = []
-    for i, at in enumerate(line.times):
-        period = at - at % length
-        if period != start:
-            if start is not None:
-                yield start, indexes
-            start, indexes = period, []
-        indexes.append(i)
-    if start is not None:
-        yield start, indexes
-
-
-def _resting(line: Timeline, indexes: Iterable[int]) -> Fraction | None:
-    """The lowest mean of a half hour (on the clock) that readings cover for 10 minutes or more."""
-    halves: dict[int, list[int]] = defaultdict(list)
-    for i in indexes:
-        halves[line.times[i] - line.times[i] % (HOUR // 2)].append(i)
-    means = [
-        _statistics([line.bpm[i] for i in own])[1]
-        for start, own in halves.items()
-        if sum(_standing(line, i, start + HOUR // 2) for i in own) >= 600 * MICROS
-    ]
-    return min(means, default=None)
-
-
-def hourly_heart_rate_rows(lines: Mapping[str, Timeline]) -> list[Row]:
-    rows = []
-    for user_id, line in lines.items():
-        for start, indexes in _periods(line, HOUR):
-            lowest, mean, highest = _statistics([line.bpm[i] for i in indexes])
-            covered = sum(_standing(line, i, start + HOUR) for i in indexes)
-            rows.append(
-                {
-                    "user_id": user_id,
-                    "hour_at": start,
-                    "min_bpm": lowest,
-                    "avg_bpm": mean,
-                    "max_bpm": highest,
-                    "num_readings": len(indexes),
-                    "covered_minutes": minutes(covered),
-                }
-            )
-    return rows
-
-
-def daily_heart_rate_rows(
-    lines: Mapping[str, Timeline], history: ProfileHistory, formula: str
-) -> list[Row]:
-    rows = []
-    for user_id, line in lines.items():
-        for start, indexes in _periods(line, DAY):
-            day = utc_date(start)
-            age, _ = age_and_band(history.as_of(user_id, start), day)
-            lowest, mean, highest = _statistics([line.bpm[i] for i in indexes])
-            zones = _zone_micros(line, indexes, start + DAY, age, formula)
-            rows.append(
-                {
-                    "user_id": user_id,
-                    "date": day,
-                    **history.member(user_id, start, day),
-                    "min_bpm": lowest,
-                    "avg_bpm": mean,
-                    "max_bpm": highest,
-                    "num_readings": len(indexes),
-                    "resting_bpm_estimate": _resting(line, indexes),
-                    "covered_minutes": minutes(
-                        sum(_standing(line, i, start + DAY) for i in indexes)
-                    ),
-                    **_zone_columns(zones),
-                    "active_zone_minutes": None
-                    if zones is None
-                    else minutes(zones[1] + 2 * (zones[2] + zones[3])),
-                }
-            )
-    return rows
-
-
-def member_day_zone_rows(days: Iterable[Row], history: ProfileHistory, formula: str) -> list[Row]:
-    """A view of silver: age, HRmax and the lower bounds of the zones on each member's day."""
-    rows = []
-    for day in days:
-        profile = history.as_of(day["user_id"], day_start(day["date"]))
-        age, _ = age_and_band(profile, day["date"])
-        highest = None if age is None else HRMAX[formula](age)
-        rows.append(
-            {
-                "user_id": day["user_id"],
-                "date": day["date"],
-                "age": age,
-                "max_heart_rate_bpm": highest,
-                "resting_bpm_estimate": day["resting_bpm_estimate"],
-                **{
-                    f"{zone}_from_bpm": None if highest is None else percent * highest / 100
-                    for zone, percent in zip(ZONES[1:], ZONE_EDGES, strict=True)
-                },
             }
         )
     return rows

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from . import gold, silver
+from . import gold, heart, months, silver
 from .clocks import Zones
 from .compare import KEYS
 from .decode import (
@@ -35,6 +35,7 @@ def compute(
     open_visit_hours: float = 24,
     max_visit_hours: float = 24,
     hr_max: str = "fox",
+    zone_rule: str = "reserve",
     erased: Collection[str] = (),
     late_hours: float = 1,
     max_heart_rate_bpm: int = 220,
@@ -46,10 +47,13 @@ def compute(
 
     `erased` are user ids: their records count as erased, also the readings of their devices and
     the logins of their MACs while they owned them. `gym_locations` and `state_time_zones` (zones by
-    state) take the place of the seeds. Raises ValueError for an unknown `hr_max`.
+    state) take the place of the seeds. `zone_rule` is the variable `zones`.
+    Raises ValueError for an unknown `hr_max` or `zone_rule`.
     """
-    if hr_max not in gold.HRMAX:
-        raise ValueError(f"hr_max is {hr_max!r}; choose one of {sorted(gold.HRMAX)}")
+    if hr_max not in heart.HRMAX:
+        raise ValueError(f"hr_max is {hr_max!r}; choose one of {sorted(heart.HRMAX)}")
+    if zone_rule not in heart.ZONE_EDGES:
+        raise ValueError(f"zone_rule is {zone_rule!r}; choose one of {sorted(heart.ZONE_EDGES)}")
     decoded = [_decoded(record, max_heart_rate_bpm, max_visit_hours) for record in records]
     if erased:
         decoded = _without(decoded, frozenset(erased))
@@ -83,18 +87,26 @@ def compute(
     sessions = silver.session_rows(events, max_session_hours)
     lines = silver.timelines(heart_rates)
     registration_rows = ownership.rows()
-    workouts = gold.workout_bpm_summary_rows(sessions, lines, history, hr_max)
-    gym_visits = gold.gym_summary_rows(visits, sessions, history, open_visit_hours)
-    days = gold.daily_heart_rate_rows(lines, history, hr_max)
+    held = gold.sessions_in_visits(visits, sessions, open_visit_hours)
+    session_visits = gold.session_visit_rows(held)
+    gyms_of = {
+        tuple(row[name] for name in KEYS["session_visits"]): row["gym_id"] for row in session_visits
+    }
+    rules = heart.Rules(hr_max, zone_rule)
+    days, rests = heart.daily_heart_rate_rows(lines, history, zones, rules)
+    workouts = heart.workout_bpm_summary_rows(
+        sessions, lines, history, zones, rests, gyms_of, rules
+    )
+    gym_visits = gold.gym_summary_rows(visits, held, history)
+    member_months = months.member_month_rows(gym_visits, sessions, days, zones)
     if isinstance(as_of_date, str):
         as_of_date = date.fromisoformat(as_of_date)
     dates = [row["date"] for row in days]
     dates += [row["visit_date"] for row in gym_visits]
     dates += [utc_date(row["started_at"]) for row in sessions if row["status"] == "completed"]
     members = {row["user_id"] for row in (*registration_rows, *sessions)} | history.versions.keys()
-    activity = gold.member_activity_rows(
-        sorted(members), visits, sessions, history, as_of_date or max(dates, default=None)
-    )
+    as_of = as_of_date or max(dates, default=None)
+    activity = gold.member_activity_rows(sorted(members), visits, sessions, history, as_of)
     arrivals = health_rows(decoded, late_hours)
     places = record_rows(decoded)
     return {
@@ -125,15 +137,18 @@ def compute(
         "gym_visits": visits,
         "workout_sessions": sessions,
         "workout_heart_rates": silver.workout_heart_rate_rows(sessions, lines),
-        "member_day_zones": gold.member_day_zone_rows(days, history, hr_max),
+        "session_visits": session_visits,
+        "member_day_zones": heart.member_day_zone_rows(rests, history, zones, rules),
         "user_bins": [{name: row[name] for name in USER_BINS} for row in activity],
         "workout_bpm_summary": workouts,
         "gyms": zones.gym_rows(visit["gym_id"] for visit in visits),
         "gym_summary": gym_visits,
-        "hourly_heart_rates": gold.hourly_heart_rate_rows(lines),
+        "hourly_heart_rates": heart.hourly_heart_rate_rows(lines, zones),
         "daily_heart_rates": days,
         "gym_hourly_occupancy": gold.gym_hourly_occupancy_rows(visits),
         "member_activity": activity,
+        "member_months": member_months,
+        "member_cohorts": months.member_cohort_rows(member_months, as_of),
         "pipeline_health": arrivals,
         "unowned_activity": silver.unowned_rows(heart_rates, visits),
     }

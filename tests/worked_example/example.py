@@ -27,6 +27,7 @@ SILVER = (
     "gym_visits",
     "workout_sessions",
     "workout_heart_rates",
+    "session_visits",
     "member_day_zones",
     "user_bins",
 )
@@ -37,6 +38,8 @@ GOLD = (
     "daily_heart_rates",
     "gym_hourly_occupancy",
     "member_activity",
+    "member_months",
+    "member_cohorts",
     "unowned_activity",
 )
 
