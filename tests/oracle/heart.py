@@ -82,7 +82,9 @@ def bound_columns(found: Bounds | None) -> Row:
 
 
 def _statistics(bpm: list[Any]) -> tuple[Any, Fraction, Any]:
-    return min(bpm), Fraction(sum(bpm)) / len(bpm), max(bpm)
+    # Means are of heart rates with 10 decimals: a double of 100.005 is a little less.
+    total = sum(round(Fraction(rate) * 10**10) for rate in bpm)
+    return min(bpm), Fraction(total, 10**10 * len(bpm)), max(bpm)
 
 
 def _standing(line: Timeline, i: int, end: int) -> int:
