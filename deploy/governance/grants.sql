@@ -1,5 +1,5 @@
 -- Rights on single tables, after each build: dbt made the tables, its principal owns them.
--- Parameters: catalog, operators (group).
+-- Parameters: catalog, operators, gym_managers (groups).
 declare or replace variable statement string;
 
 set variable statement = concat(
@@ -14,5 +14,10 @@ execute immediate statement;
 
 set variable statement = concat(
     'grant select on table `', :catalog, '`.gold.pipeline_health to `', :operators, '`'
+);
+execute immediate statement;
+
+set variable statement = concat(
+    'grant select on table `', :catalog, '`.gold.member_cohorts to `', :gym_managers, '`'
 );
 execute immediate statement;

@@ -43,9 +43,9 @@ standing as (
 
     select
         *,
-        {% call micros_standing(['user_id', '`date`']) -%}
+        {% call micros_standing(['user_id', '`date`']) %}
             if(cast(from_utc_timestamp(half_hour_ends_at, time_zone) as date) = `date`, null, half_hour_ends_at)
-        {%- endcall %} as stands_micros
+        {% endcall %} as stands_micros
     from {{ affected_only('readings') }}
 
 ),
@@ -137,8 +137,8 @@ final as (
     select
         bounds.* except (age, begins_at, micros, rates, fat_burn_from_bpm, cardio_from_bpm, peak_from_bpm),
         coalesce(age_bands.age_band, 'invalid age') as age_band,
-        array_min(rates).bpm as min_bpm,
-        array_max(rates).bpm as max_bpm,
+        array_min(bounds.rates).bpm as min_bpm,
+        array_max(bounds.rates).bpm as max_bpm,
         {{ minutes('micros') }} as covered_minutes,
         {{ zone_minutes('rates') }},
         {{ active_zone_minutes('rates') }} as active_zone_minutes

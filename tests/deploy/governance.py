@@ -106,10 +106,9 @@ def statements(path: Path, values: dict[str, str]) -> list[str]:
     return found
 
 
-_VALUES = {
-    "catalog": "fitbit",
-    **{name: name for name in ("stewards", "analysts", "operators", "transform")},
-}
+#: What scripts take groups by.
+GROUPS = {n: n for n in ("stewards", "analysts", "operators", "gym_managers", "transform")}
+_VALUES = {"catalog": "fitbit", **GROUPS}
 
 
 def _tables(root: Path, rights: Json) -> Iterator[str]:
