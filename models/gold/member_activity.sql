@@ -21,7 +21,6 @@ as_of as (
 
 ),
 
--- Whatever makes a member, by its local date or when it was.
 moments as (
 
     select
@@ -83,8 +82,7 @@ spans as (
 
 ),
 
--- Each visit and completed session once for each span that it lies in. Sessions that overlap are
--- counted once: each adds what reaches past all that started before it.
+-- By span. Of sessions that overlap each adds what reaches past all that started before it.
 activities as (
 
     select
@@ -107,8 +105,7 @@ activities as (
     inner join sessions on spans.user_id = sessions.user_id and sessions.status = 'completed'
     where spans.days = 0 or date_diff(spans.as_of_date, sessions.session_date) between 0 and spans.days - 1
     window earlier as (
-        partition by spans.user_id, spans.days
-        order by sessions.started_at, sessions.ended_at, sessions.workout_id, sessions.session_id
+        partition by spans.user_id, spans.days order by sessions.started_at, sessions.ended_at
         rows between unbounded preceding and 1 preceding
     )
 
@@ -139,7 +136,10 @@ sums as (
 select
     sums.* except (as_of_at, history),
     coalesce(age_bands.age_band, 'invalid age') as age_band,
-    profiles.* except (user_id, date_of_birth, in_force_from, in_force_to),
+    profiles.sex,
+    profiles.gender,
+    profiles.city,
+    profiles.state,
     sums.visits_84_days_before >= if(sums.history >= 112, greatest(6, 6 * sums.logins_28_days + 1), null) as is_falling
 from sums
 left join {{ ref('profile_versions') }} as profiles

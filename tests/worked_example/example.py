@@ -23,6 +23,7 @@ SILVER = (
     "user_profile_history",
     "user_profiles",
     "profile_versions",
+    "member_zones",
     "heart_rates",
     "gym_visits",
     "workout_sessions",
@@ -35,7 +36,10 @@ GOLD = (
     "gym_summary",
     "hourly_heart_rates",
     "daily_heart_rates",
+    "gyms",
     "gym_hourly_occupancy",
+    "gym_hours",
+    "gym_days",
     "member_activity",
     "unowned_activity",
 )
