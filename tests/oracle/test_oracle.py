@@ -818,12 +818,12 @@ def test_gym_days() -> None:
     ]
     columns = ("visits", "members", "new_members", "mean_minutes", "peak_members", "peak_hour")
     tables = compute(records)
-    assert pick(tables["gym_days"], *columns, "is_suppressed") == [
+    assert set(pick(tables["gym_days"], *columns, "is_suppressed")) == {
         (6, 5, 5, Decimal("1.01"), 6, 0, False),
         (6, 6, None, None, 6, 0, False),
         (6, 5, 0, Decimal("10.00"), 6, 0, False),
         (None, None, None, None, None, None, True),
-    ]
+    }
     shown = [row for row in tables["gym_hours"] if not row["is_suppressed"]]
     assert {row["gym_id"] for row in shown} == {"g"}
     assert all(row["members_at_end"] in (None, 0, 5, 6) for row in shown)
