@@ -15,21 +15,22 @@ with
         visits.login_at
     from {{ ref('gym_visits') }} as visits
     left semi join (
-        select user_id
-        from {{ changes_of(ref('gym_visits')) }}
+        select user_id from {{ changes_of(ref('gym_visits')) }}
         union
-        select user_id
-        from {{ changes_of(ref('workout_sessions')) }}
-        where status = 'completed'
+        select user_id from {{ changes_of(ref('workout_sessions')) }} where status = 'completed'
         union
-        select user_id
-        from {{ changes_of(ref('user_profile_history')) }}
+        select user_id from {{ changes_of(ref('user_profile_history')) }}
     ) as members on visits.user_id = members.user_id
 {% endcall %}
 
 visits as (
 
-    select * from {{ affected_only(ref('gym_visits')) }}
+    select
+        visits.*,
+        gyms.time_zone,
+        {{ local_date('visits.login_at', 'gyms.time_zone') }} as visit_date
+    from {{ affected_only(ref('gym_visits')) }} as visits
+    inner join {{ ref('gyms') }} as gyms on visits.gym_id = gyms.gym_id
 
 ),
 
@@ -62,8 +63,7 @@ candidates as (
         visits.gym_id,
         visits.login_at,
         row_number() over (
-            partition by
-                sessions.user_id, sessions.workout_id, sessions.session_id, sessions.started_at
+            partition by sessions.user_id, sessions.workout_id, sessions.session_id, sessions.started_at
             order by visits.login_at desc, visits.mac_address asc, visits.gym_id asc
         ) as candidate_rank
     from {{ ref('workout_sessions') }} as sessions
@@ -129,7 +129,8 @@ final as (
         ) as sessions,
         {{ minutes(micros_between('visits.login_at', 'visits.logout_at')) }} as minutes_in_gym,
         {{ minutes('coalesce(exercise.exercise_micros, 0)') }} as minutes_exercising,
-        cast(visits.login_at as date) as visit_date,
+        hour(from_utc_timestamp(visits.login_at, visits.time_zone)) as local_hour,
+        visits.visit_date,
         visits.login_at,
         visits.logout_at
     from visits
@@ -140,7 +141,7 @@ final as (
             and visits.login_at >= profiles.in_force_from
             and visits.login_at < profiles.in_force_to
     left join {{ ref('age_bands') }} as age_bands
-        on {{ is_in_age_band(whole_years('profiles.date_of_birth', 'visits.login_at'), 'age_bands') }}
+        on {{ is_in_age_band(whole_years('profiles.date_of_birth', 'visits.visit_date'), 'age_bands') }}
 
 )
 

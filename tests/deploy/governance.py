@@ -106,9 +106,10 @@ def statements(path: Path, values: dict[str, str]) -> list[str]:
     return found
 
 
-#: What scripts take groups by.
-GROUPS = {n: n for n in ("stewards", "analysts", "operators", "gym_managers", "transform")}
-_VALUES = {"catalog": "fitbit", **GROUPS}
+_VALUES = {
+    "catalog": "fitbit",
+    **{name: name for name in ("stewards", "analysts", "operators", "gym_managers", "transform")},
+}
 
 
 def _tables(root: Path, rights: Json) -> Iterator[str]:

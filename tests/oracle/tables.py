@@ -1,11 +1,12 @@
 """`compute`: every table of silver and gold from the records of bronze."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 
 from . import gold, heart, months, silver
-from .clocks import Zones
+from .clocks import Zones, local_date
 from .compare import KEYS
 from .decode import (
     Event,
@@ -16,7 +17,6 @@ from .decode import (
     Rejected,
     WorkoutEvent,
     decode,
-    utc_date,
 )
 from .lineage import Decoded, health_rows, record_rows
 from .records import KafkaRecord, Record
@@ -33,6 +33,7 @@ def compute(
     as_of_date: date | str | None = None,
     max_session_hours: float = 3,
     open_visit_hours: float = 24,
+    open_visit_presence_hours: float = 3,
     max_visit_hours: float = 24,
     hr_max: str = "fox",
     zone_rule: str = "reserve",
@@ -89,24 +90,39 @@ def compute(
     registration_rows = ownership.rows()
     held = gold.sessions_in_visits(visits, sessions, open_visit_hours)
     session_visits = gold.session_visit_rows(held)
-    gyms_of = {
-        tuple(row[name] for name in KEYS["session_visits"]): row["gym_id"] for row in session_visits
-    }
+    gyms_of = heart.gyms_by_session(session_visits)
     rules = heart.Rules(hr_max, zone_rule)
     days, rests = heart.daily_heart_rate_rows(lines, history, zones, rules)
     workouts = heart.workout_bpm_summary_rows(
         sessions, lines, history, zones, rests, gyms_of, rules
     )
-    gym_visits = gold.gym_summary_rows(visits, held, history)
+    gym_visits = gold.gym_summary_rows(visits, held, history, zones)
     member_months = months.member_month_rows(gym_visits, sessions, days, zones)
     if isinstance(as_of_date, str):
         as_of_date = date.fromisoformat(as_of_date)
+    gyms = zones.gym_rows(visit["gym_id"] for visit in visits)
+    hours = gold.gym_hourly_occupancy_rows(visits, zones, gyms, open_visit_presence_hours)
+    # Of each member, the local dates of all that there is.
+    known: dict[str, list[date]] = defaultdict(list)
+    for row in days:
+        known[row["user_id"]].append(row["date"])
+    for row in gym_visits:
+        if row["user_id"] is not None:
+            known[row["user_id"]].append(row["visit_date"])
+    instants = [(row["user_id"], row["registered_at"]) for row in registration_rows]
+    instants += [(row["user_id"], row["began_at"]) for row in sessions]
+    instants += [(v.user_id, v.valid_from) for own in history.versions.values() for v in own]
+    for user_id, at in instants:
+        known[user_id].append(local_date(at, zones.member(user_id)))
     dates = [row["date"] for row in days]
     dates += [row["visit_date"] for row in gym_visits]
-    dates += [utc_date(row["started_at"]) for row in sessions if row["status"] == "completed"]
-    members = {row["user_id"] for row in (*registration_rows, *sessions)} | history.versions.keys()
+    dates += [
+        local_date(row["started_at"], zones.member(row["user_id"]))
+        for row in sessions
+        if row["status"] == "completed"
+    ]
     as_of = as_of_date or max(dates, default=None)
-    activity = gold.member_activity_rows(sorted(members), visits, sessions, history, as_of)
+    activity = gold.member_activity_rows(known, gym_visits, sessions, history, zones, as_of)
     arrivals = health_rows(decoded, late_hours)
     places = record_rows(decoded)
     return {
@@ -141,11 +157,13 @@ def compute(
         "member_day_zones": heart.member_day_zone_rows(rests, history, zones, rules),
         "user_bins": [{name: row[name] for name in USER_BINS} for row in activity],
         "workout_bpm_summary": workouts,
-        "gyms": zones.gym_rows(visit["gym_id"] for visit in visits),
+        "gyms": gyms,
         "gym_summary": gym_visits,
         "hourly_heart_rates": heart.hourly_heart_rate_rows(lines, zones),
         "daily_heart_rates": days,
-        "gym_hourly_occupancy": gold.gym_hourly_occupancy_rows(visits),
+        "gym_hourly_occupancy": hours,
+        "gym_hours": gold.gym_hour_rows(hours),
+        "gym_days": gold.gym_day_rows(gym_visits, hours),
         "member_activity": activity,
         "member_months": member_months,
         "member_cohorts": months.member_cohort_rows(member_months, as_of),
