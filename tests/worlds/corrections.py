@@ -30,6 +30,7 @@ GONE = {
     "silver.gym_visits": f"mac_address = '{mac_of(_WORLD, 2)}' and logout_at is null",
     "silver.workout_sessions": f"user_id = '{_W}u1' and status = 'orphan_stop'",
     "silver.workout_heart_rates": f"user_id = '{_W}u1' and started_at = {_at(600)}",
+    "silver.session_visits": f"user_id = '{_W}u1' and started_at = {_at(600)}",
     "gold.workout_bpm_summary": f"user_id = '{_W}u1' and started_at = {_at(600)}",
     "gold.gym_summary": f"mac_address = '{mac_of(_WORLD, 2)}' and minutes_in_gym is null",
     "gold.hourly_heart_rates": f"user_id = '{_W}u1' and hour_at = {_at(3600)}",
