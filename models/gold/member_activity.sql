@@ -122,7 +122,7 @@ sums as (
         {{ minutes('sum(if(not is_visit and days = ' ~ days ~ ', micros, 0))') }} as exercise_minutes{{ ending }},
         {%- endfor %}
         count_if(is_visit and days = 112) - count_if(is_visit and days = 28) as visits_84_days_before,
-        if(history >= 14, count_if(days = 14) = 0, null) as is_inactive,
+        if(history >= 14, count_if(days = 14 and is_visit is not null) = 0, null) as is_inactive,
         history,
         as_of_date,
         as_of_at,

@@ -36,7 +36,10 @@ GONE = {
     "gold.hourly_heart_rates": f"user_id = '{_W}u1' and hour_at = {_at(3600)}",
     "gold.daily_heart_rates": f"user_id = '{_W}u1' and date = '2026-03-04'",
     "silver.member_day_zones": f"user_id = '{_W}u1' and date = '2026-03-04'",
-    "gold.gym_hourly_occupancy": f"gym_id = '{_W}g2' and visits = 0",
+    "silver.member_zones": f"user_id = '{_W}u3'",
+    # Without a logout the visit is there for three hours.
+    "gold.gym_hourly_occupancy": f"gym_id = '{_W}g2' and hour_at = {_at(10_800)}",
+    "gold.gym_hours": f"gym_id = '{_W}g2' and hour_at = {_at(10_800)}",
     "gold.member_activity": f"user_id = '{_W}u3'",
 }
 
