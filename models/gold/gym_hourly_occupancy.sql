@@ -92,7 +92,7 @@ dated as (
 
     select
         *,
-        {{ local_date('hour_at', 'time_zone') }} as local_date
+        cast(from_utc_timestamp(hour_at, time_zone) as date) as local_date
     from hours
 
 ),

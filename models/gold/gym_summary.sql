@@ -81,7 +81,7 @@ final as (
             cast(array() as array<struct<workout_id: string, session_id: string>>)
         ) as sessions,
         {{ minutes(micros_between('visits.login_at', 'visits.logout_at')) }} as minutes_in_gym,
-        {{ minutes('coalesce(exercise.exercise_micros, 0)') }} as minutes_exercising,
+        coalesce({{ minutes('exercise.exercise_micros') }}, 0) as minutes_exercising,
         hour(from_utc_timestamp(visits.login_at, visits.time_zone)) as local_hour,
         visits.visit_date,
         visits.login_at,
