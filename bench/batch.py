@@ -24,8 +24,8 @@ _SQL = Path(__file__).parent / "sql"
 FEEDS = ("user_info", "bpm", "workout", "registered_users", "gym_logins")
 TABLES = (
     *("device_registrations", "user_profile_history", "heart_rates", "gym_visits"),
-    *("workout_sessions", "workout_heart_rates", "workout_bpm_summary", "gym_summary"),
-    *("hourly_heart_rates", "daily_heart_rates"),
+    *("workout_sessions", "workout_heart_rates", "session_visits", "workout_bpm_summary"),
+    *("gym_summary", "hourly_heart_rates", "daily_heart_rates"),
 )
 
 

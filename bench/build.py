@@ -30,8 +30,8 @@ from tests.support import Workspace
 
 CONTENDERS = ("project", "tutorials", "batch", "duckdb")
 _PROJECT_SCHEMAS = {
-    **dict.fromkeys(batch.TABLES[:6], "silver"),
-    **dict.fromkeys(batch.TABLES[6:], "gold"),
+    **dict.fromkeys(batch.TABLES[:7], "silver"),
+    **dict.fromkeys(batch.TABLES[7:], "gold"),
 }
 
 

@@ -343,7 +343,8 @@ def _logins(size: Size) -> str:
             select
                 id,
                 {_mac("member")} as mac_address,
-                cast(member % 5 as string) as gym,
+                -- None of the seed's: its clock shows UTC.
+                concat('gym-', member % 5) as gym,
                 cast({_VISIT[0]} + opens as string) as login,
                 case event % 2 when 0 then '' else cast({_VISIT[1]} + opens as string) end as logout
             from (

@@ -289,179 +289,7 @@ select
     end as in_force_from
 from batch.user_profile_history;
 
-create or replace table batch.workout_bpm_summary as
-with instants as (
-    select
-        *,
-        row_number() over (
-            partition by user_id, workout_id, session_id, started_at, measured_at order by device_id
-        ) as device_rank
-    from batch.workout_heart_rates
-),
-
-standing as (
-    select
-        *,
-        unix_micros(least(
-            coalesce(
-                lead(measured_at) over (
-                    partition by user_id, workout_id, session_id, started_at order by measured_at
-                ),
-                ended_at
-            ),
-            measured_at + interval 60 seconds,
-            ended_at
-        )) - unix_micros(measured_at) as stands_micros
-    from instants
-    where device_rank = 1
-),
-
-summaries as (
-    select
-        user_id,
-        workout_id,
-        session_id,
-        started_at,
-        ended_at,
-        min(heart_rate_bpm) as min_bpm,
-        avg(heart_rate_bpm) as avg_bpm,
-        max(heart_rate_bpm) as max_bpm,
-        count(*) as num_recordings,
-        max(case when device_rank = 1 then measured_at end) as last_at
-    from instants
-    group by user_id, workout_id, session_id, started_at, ended_at
-),
-
-with_profiles as (
-    select
-        summaries.*,
-        profiles.sex,
-        profiles.gender,
-        profiles.city,
-        profiles.state,
-        year(summaries.started_at) - year(profiles.date_of_birth) - case
-            when
-                month(summaries.started_at) * 100 + day(summaries.started_at)
-                < month(profiles.date_of_birth) * 100 + day(profiles.date_of_birth)
-                then 1
-            else 0
-        end as age
-    from summaries
-    left join profiles
-        on
-            summaries.user_id = profiles.user_id
-            and (profiles.in_force_from is null or summaries.started_at >= profiles.in_force_from)
-            and (profiles.valid_to is null or summaries.started_at < profiles.valid_to)
-),
-
-zoned as (
-    select
-        standing.user_id,
-        standing.workout_id,
-        standing.session_id,
-        standing.started_at,
-        standing.stands_micros,
-        case
-            when 100 * standing.heart_rate_bpm < 50 * (220 - with_profiles.age) then 'out_of_range'
-            when 100 * standing.heart_rate_bpm < 70 * (220 - with_profiles.age) then 'fat_burn'
-            when 100 * standing.heart_rate_bpm < 85 * (220 - with_profiles.age) then 'cardio'
-            else 'peak'
-        end as zone
-    from standing
-    inner join with_profiles using (user_id, workout_id, session_id, started_at)
-    where with_profiles.age is not null
-),
-
-zone_minutes as (
-    select
-        user_id,
-        workout_id,
-        session_id,
-        started_at,
-        floor((sum(case when zone = 'out_of_range' then stands_micros else 0 end) + 300000) / 600000) / 100
-            as out_of_range_minutes,
-        floor((sum(case when zone = 'fat_burn' then stands_micros else 0 end) + 300000) / 600000) / 100
-            as fat_burn_minutes,
-        floor((sum(case when zone = 'cardio' then stands_micros else 0 end) + 300000) / 600000) / 100
-            as cardio_minutes,
-        floor((sum(case when zone = 'peak' then stands_micros else 0 end) + 300000) / 600000) / 100
-            as peak_minutes
-    from zoned
-    group by user_id, workout_id, session_id, started_at
-),
-
-last_readings as (
-    select user_id, workout_id, session_id, started_at, heart_rate_bpm as last_bpm
-    from (
-        select
-            *,
-            row_number() over (
-                partition by user_id, workout_id, session_id, started_at
-                order by measured_at desc, device_id
-            ) as place
-        from batch.workout_heart_rates
-    ) as placed
-    where place = 1
-),
-
-recoveries as (
-    select user_id, workout_id, session_id, started_at, recovered_bpm
-    from (
-        select
-            summaries.user_id,
-            summaries.workout_id,
-            summaries.session_id,
-            summaries.started_at,
-            later.heart_rate_bpm as recovered_bpm,
-            row_number() over (
-                partition by
-                    summaries.user_id, summaries.workout_id, summaries.session_id, summaries.started_at
-                order by
-                    abs(unix_micros(later.measured_at) - unix_micros(summaries.ended_at) - 60000000),
-                    later.measured_at,
-                    later.device_id
-            ) as place
-        from summaries
-        inner join batch.heart_rates as later
-            on
-                summaries.user_id = later.user_id
-                and cast(summaries.ended_at + interval 50 seconds as date) <= cast(later.measured_at as date)
-                and later.measured_at >= summaries.ended_at + interval 50 seconds
-                and later.measured_at <= summaries.ended_at + interval 70 seconds
-    ) as placed
-    where place = 1
-)
-
-select
-    with_profiles.user_id,
-    with_profiles.workout_id,
-    with_profiles.session_id,
-    coalesce(age_bands.age_band, 'invalid age') as age_band,
-    with_profiles.sex,
-    with_profiles.gender,
-    with_profiles.city,
-    with_profiles.state,
-    with_profiles.age,
-    with_profiles.min_bpm,
-    with_profiles.avg_bpm,
-    with_profiles.max_bpm,
-    with_profiles.num_recordings,
-    zone_minutes.out_of_range_minutes,
-    zone_minutes.fat_burn_minutes,
-    zone_minutes.cardio_minutes,
-    zone_minutes.peak_minutes,
-    last_readings.last_bpm - recoveries.recovered_bpm as heart_rate_recovery_bpm,
-    cast(with_profiles.started_at as date) as workout_date,
-    with_profiles.started_at,
-    with_profiles.ended_at
-from with_profiles
-left join zone_minutes using (user_id, workout_id, session_id, started_at)
-left join last_readings using (user_id, workout_id, session_id, started_at)
-left join recoveries using (user_id, workout_id, session_id, started_at)
-left join batch.age_bands as age_bands
-    on with_profiles.age >= age_bands.from_age and with_profiles.age < age_bands.to_age;
-
-create or replace table batch.gym_summary as
+create or replace table batch.session_visits as
 with logins as (
     select
         user_id,
@@ -475,6 +303,7 @@ candidates as (
         visits.mac_address,
         visits.gym_id,
         visits.login_at,
+        sessions.user_id,
         sessions.workout_id,
         sessions.session_id,
         sessions.started_at,
@@ -498,86 +327,11 @@ candidates as (
                 visits.login_at + interval 24 hours
             )
         )
-),
-
-additions as (
-    select
-        *,
-        greatest(
-            0,
-            unix_micros(ended_at) - unix_micros(greatest(
-                started_at,
-                coalesce(
-                    max(ended_at) over (
-                        partition by mac_address, gym_id, login_at
-                        order by started_at, ended_at, workout_id, session_id
-                        rows between unbounded preceding and 1 preceding
-                    ),
-                    started_at
-                )
-            ))
-        ) as added_micros
-    from candidates
-    where candidate_rank = 1
-),
-
-exercise as (
-    select
-        mac_address,
-        gym_id,
-        login_at,
-        array_sort(collect_list(
-            named_struct('workout_id', workout_id, 'session_id', session_id)
-        )) as sessions,
-        sum(added_micros) as exercise_micros
-    from additions
-    group by mac_address, gym_id, login_at
-),
-
-members as (
-    select
-        visits.mac_address,
-        visits.gym_id,
-        visits.login_at,
-        profiles.sex,
-        profiles.gender,
-        profiles.city,
-        profiles.state,
-        year(visits.login_at) - year(profiles.date_of_birth) - case
-            when
-                month(visits.login_at) * 100 + day(visits.login_at)
-                < month(profiles.date_of_birth) * 100 + day(profiles.date_of_birth)
-                then 1
-            else 0
-        end as age
-    from batch.gym_visits as visits
-    inner join profiles
-        on
-            visits.user_id = profiles.user_id
-            and (profiles.in_force_from is null or visits.login_at >= profiles.in_force_from)
-            and (profiles.valid_to is null or visits.login_at < profiles.valid_to)
 )
 
-select
-    visits.gym_id,
-    visits.mac_address,
-    visits.user_id,
-    coalesce(bands.age_band, 'invalid age') as age_band,
-    members.sex,
-    members.gender,
-    members.city,
-    members.state,
-    exercise.sessions,
-    floor((unix_micros(visits.logout_at) - unix_micros(visits.login_at) + 300000) / 600000) / 100
-        as minutes_in_gym,
-    floor((coalesce(exercise.exercise_micros, 0) + 300000) / 600000) / 100 as minutes_exercising,
-    cast(visits.login_at as date) as visit_date,
-    visits.login_at,
-    visits.logout_at
-from batch.gym_visits as visits
-left join exercise using (mac_address, gym_id, login_at)
-left join members using (mac_address, gym_id, login_at)
-left join batch.age_bands as bands on members.age >= bands.from_age and members.age < bands.to_age;
+select user_id, workout_id, session_id, started_at, ended_at, mac_address, gym_id, login_at
+from candidates
+where candidate_rank = 1;
 
 create or replace table batch.hourly_heart_rates as
 with owned as (
@@ -633,6 +387,8 @@ select
     summaries.max_bpm,
     summaries.num_readings,
     floor((coverage.covered_micros + 300000) / 600000) / 100 as covered_minutes,
+    hour(summaries.hour_at) as local_hour,
+    cast(summaries.hour_at as date) as date,
     summaries.hour_at
 from summaries
 inner join coverage using (user_id, hour_at);
@@ -710,32 +466,9 @@ with_ages as (
             )
 ),
 
-zoned as (
-    select
-        standing.user_id,
-        standing.reading_date,
-        standing.stands_micros,
-        case
-            when with_ages.age is null then null
-            when 100 * standing.heart_rate_bpm < 50 * (220 - with_ages.age) then 'out_of_range'
-            when 100 * standing.heart_rate_bpm < 70 * (220 - with_ages.age) then 'fat_burn'
-            when 100 * standing.heart_rate_bpm < 85 * (220 - with_ages.age) then 'cardio'
-            else 'peak'
-        end as zone
+coverage as (
+    select user_id, reading_date, sum(stands_micros) as covered_micros
     from standing
-    inner join with_ages using (user_id, reading_date)
-),
-
-sums as (
-    select
-        user_id,
-        reading_date,
-        sum(stands_micros) as covered_micros,
-        sum(case when zone = 'out_of_range' then stands_micros else 0 end) as out_of_range_micros,
-        sum(case when zone = 'fat_burn' then stands_micros else 0 end) as fat_burn_micros,
-        sum(case when zone = 'cardio' then stands_micros else 0 end) as cardio_micros,
-        sum(case when zone = 'peak' then stands_micros else 0 end) as peak_micros
-    from zoned
     group by user_id, reading_date
 ),
 
@@ -764,39 +497,399 @@ resting as (
     select
         half_hours.user_id,
         half_hours.reading_date,
-        min(half_hours.avg_bpm) as resting_bpm_estimate
+        cast(floor(min(half_hours.avg_bpm) * 100 + 0.5) / 100 as decimal(9, 2)) as resting_bpm_estimate
     from half_hours
     inner join covered_half_hours using (user_id, reading_date, half_hour)
     group by half_hours.user_id, half_hours.reading_date
+),
+
+bases as (
+    select
+        with_ages.*,
+        coverage.covered_micros,
+        coverage.covered_micros >= 14400000000 as is_well_covered,
+        resting.resting_bpm_estimate,
+        case
+            when
+                coverage.covered_micros >= 14400000000
+                and resting.resting_bpm_estimate <= 100
+                and 220 - with_ages.age - resting.resting_bpm_estimate >= 30
+                then 'reserve'
+            when with_ages.age is not null then 'maximum'
+        end as zone_basis
+    from with_ages
+    inner join coverage using (user_id, reading_date)
+    left join resting using (user_id, reading_date)
+),
+
+-- A hundred times the lower bounds.
+edges as (
+    select
+        *,
+        case zone_basis
+            when 'reserve' then 60 * resting_bpm_estimate + 40 * (220 - age)
+            when 'maximum' then 50 * (220 - age)
+        end as fat_burn_edge,
+        case zone_basis
+            when 'reserve' then 40 * resting_bpm_estimate + 60 * (220 - age)
+            when 'maximum' then 70 * (220 - age)
+        end as cardio_edge,
+        case zone_basis
+            when 'reserve' then 15 * resting_bpm_estimate + 85 * (220 - age)
+            when 'maximum' then 85 * (220 - age)
+        end as peak_edge
+    from bases
+),
+
+zoned as (
+    select
+        standing.user_id,
+        standing.reading_date,
+        standing.stands_micros,
+        case
+            when 100 * standing.heart_rate_bpm < edges.fat_burn_edge then 'out_of_range'
+            when 100 * standing.heart_rate_bpm < edges.cardio_edge then 'fat_burn'
+            when 100 * standing.heart_rate_bpm < edges.peak_edge then 'cardio'
+            when 100 * standing.heart_rate_bpm >= edges.peak_edge then 'peak'
+        end as zone
+    from standing
+    inner join edges using (user_id, reading_date)
+),
+
+sums as (
+    select
+        user_id,
+        reading_date,
+        sum(case when zone = 'out_of_range' then stands_micros else 0 end) as out_of_range_micros,
+        sum(case when zone = 'fat_burn' then stands_micros else 0 end) as fat_burn_micros,
+        sum(case when zone = 'cardio' then stands_micros else 0 end) as cardio_micros,
+        sum(case when zone = 'peak' then stands_micros else 0 end) as peak_micros
+    from zoned
+    group by user_id, reading_date
 )
 
 select
-    with_ages.user_id,
+    bases.user_id,
     coalesce(bands.age_band, 'invalid age') as age_band,
-    with_ages.sex,
-    with_ages.gender,
-    with_ages.city,
-    with_ages.state,
-    with_ages.min_bpm,
-    with_ages.avg_bpm,
-    with_ages.max_bpm,
-    with_ages.num_readings,
-    resting.resting_bpm_estimate,
-    floor((sums.covered_micros + 300000) / 600000) / 100 as covered_minutes,
-    case when with_ages.age is not null then floor((sums.out_of_range_micros + 300000) / 600000) / 100 end
+    bases.sex,
+    bases.gender,
+    bases.city,
+    bases.state,
+    bases.min_bpm,
+    bases.avg_bpm,
+    bases.max_bpm,
+    bases.num_readings,
+    cast(bases.resting_bpm_estimate as double) as resting_bpm_estimate,
+    floor((bases.covered_micros + 300000) / 600000) / 100 as covered_minutes,
+    case when bases.age is not null then floor((sums.out_of_range_micros + 300000) / 600000) / 100 end
         as out_of_range_minutes,
-    case when with_ages.age is not null then floor((sums.fat_burn_micros + 300000) / 600000) / 100 end
+    case when bases.age is not null then floor((sums.fat_burn_micros + 300000) / 600000) / 100 end
         as fat_burn_minutes,
-    case when with_ages.age is not null then floor((sums.cardio_micros + 300000) / 600000) / 100 end
+    case when bases.age is not null then floor((sums.cardio_micros + 300000) / 600000) / 100 end
         as cardio_minutes,
-    case when with_ages.age is not null then floor((sums.peak_micros + 300000) / 600000) / 100 end
+    case when bases.age is not null then floor((sums.peak_micros + 300000) / 600000) / 100 end
         as peak_minutes,
     case
-        when with_ages.age is not null
+        when bases.age is not null
             then floor((sums.fat_burn_micros + 2 * sums.cardio_micros + 2 * sums.peak_micros + 300000) / 600000) / 100
     end as active_zone_minutes,
-    with_ages.reading_date as date
-from with_ages
+    bases.zone_basis,
+    bases.is_well_covered,
+    bases.reading_date as date
+from bases
 inner join sums using (user_id, reading_date)
-left join resting using (user_id, reading_date)
-left join batch.age_bands as bands on with_ages.age >= bands.from_age and with_ages.age < bands.to_age;
+left join batch.age_bands as bands on bases.age >= bands.from_age and bases.age < bands.to_age;
+
+create or replace table batch.workout_bpm_summary as
+with instants as (
+    select
+        *,
+        row_number() over (
+            partition by user_id, workout_id, session_id, started_at, measured_at order by device_id
+        ) as device_rank
+    from batch.workout_heart_rates
+),
+
+standing as (
+    select
+        *,
+        unix_micros(least(
+            coalesce(
+                lead(measured_at) over (
+                    partition by user_id, workout_id, session_id, started_at order by measured_at
+                ),
+                ended_at
+            ),
+            measured_at + interval 60 seconds,
+            ended_at
+        )) - unix_micros(measured_at) as stands_micros
+    from instants
+    where device_rank = 1
+),
+
+summaries as (
+    select
+        user_id,
+        workout_id,
+        session_id,
+        started_at,
+        ended_at,
+        min(heart_rate_bpm) as min_bpm,
+        avg(heart_rate_bpm) as avg_bpm,
+        max(heart_rate_bpm) as max_bpm,
+        count(*) as num_recordings,
+        max(case when device_rank = 1 then measured_at end) as last_at
+    from instants
+    group by user_id, workout_id, session_id, started_at, ended_at
+),
+
+with_profiles as (
+    select
+        summaries.*,
+        profiles.sex,
+        profiles.gender,
+        profiles.city,
+        profiles.state,
+        year(summaries.started_at) - year(profiles.date_of_birth) - case
+            when
+                month(summaries.started_at) * 100 + day(summaries.started_at)
+                < month(profiles.date_of_birth) * 100 + day(profiles.date_of_birth)
+                then 1
+            else 0
+        end as age
+    from summaries
+    left join profiles
+        on
+            summaries.user_id = profiles.user_id
+            and (profiles.in_force_from is null or summaries.started_at >= profiles.in_force_from)
+            and (profiles.valid_to is null or summaries.started_at < profiles.valid_to)
+),
+
+-- A hundred times the lower bounds, with the resting rate of the start's day.
+edges as (
+    select
+        bases.*,
+        case zone_basis
+            when 'reserve' then 60 * resting_bpm_estimate + 40 * (220 - age)
+            when 'maximum' then 50 * (220 - age)
+        end as fat_burn_edge,
+        case zone_basis
+            when 'reserve' then 40 * resting_bpm_estimate + 60 * (220 - age)
+            when 'maximum' then 70 * (220 - age)
+        end as cardio_edge,
+        case zone_basis
+            when 'reserve' then 15 * resting_bpm_estimate + 85 * (220 - age)
+            when 'maximum' then 85 * (220 - age)
+        end as peak_edge
+    from (
+        select
+            with_profiles.*,
+            cast(days.resting_bpm_estimate as decimal(9, 2)) as resting_bpm_estimate,
+            case
+                when
+                    days.is_well_covered
+                    and days.resting_bpm_estimate <= 100
+                    and 220 - with_profiles.age - cast(days.resting_bpm_estimate as decimal(9, 2)) >= 30
+                    then 'reserve'
+                when with_profiles.age is not null then 'maximum'
+            end as zone_basis
+        from with_profiles
+        left join batch.daily_heart_rates as days
+            on
+                with_profiles.user_id = days.user_id
+                and cast(with_profiles.started_at as date) = days.date
+    ) as bases
+),
+
+zoned as (
+    select
+        standing.user_id,
+        standing.workout_id,
+        standing.session_id,
+        standing.started_at,
+        standing.stands_micros,
+        case
+            when 100 * standing.heart_rate_bpm < edges.fat_burn_edge then 'out_of_range'
+            when 100 * standing.heart_rate_bpm < edges.cardio_edge then 'fat_burn'
+            when 100 * standing.heart_rate_bpm < edges.peak_edge then 'cardio'
+            else 'peak'
+        end as zone
+    from standing
+    inner join edges using (user_id, workout_id, session_id, started_at)
+    where edges.age is not null
+),
+
+zone_minutes as (
+    select
+        user_id,
+        workout_id,
+        session_id,
+        started_at,
+        floor((sum(case when zone = 'out_of_range' then stands_micros else 0 end) + 300000) / 600000) / 100
+            as out_of_range_minutes,
+        floor((sum(case when zone = 'fat_burn' then stands_micros else 0 end) + 300000) / 600000) / 100
+            as fat_burn_minutes,
+        floor((sum(case when zone = 'cardio' then stands_micros else 0 end) + 300000) / 600000) / 100
+            as cardio_minutes,
+        floor((sum(case when zone = 'peak' then stands_micros else 0 end) + 300000) / 600000) / 100
+            as peak_minutes
+    from zoned
+    group by user_id, workout_id, session_id, started_at
+),
+
+last_readings as (
+    select user_id, workout_id, session_id, started_at, heart_rate_bpm as last_bpm
+    from (
+        select
+            *,
+            row_number() over (
+                partition by user_id, workout_id, session_id, started_at
+                order by measured_at desc, device_id
+            ) as place
+        from batch.workout_heart_rates
+    ) as placed
+    where place = 1
+),
+
+recoveries as (
+    select user_id, workout_id, session_id, started_at, recovered_bpm
+    from (
+        select
+            summaries.user_id,
+            summaries.workout_id,
+            summaries.session_id,
+            summaries.started_at,
+            later.heart_rate_bpm as recovered_bpm,
+            row_number() over (
+                partition by
+                    summaries.user_id, summaries.workout_id, summaries.session_id, summaries.started_at
+                order by
+                    abs(unix_micros(later.measured_at) - unix_micros(summaries.ended_at) - 60000000),
+                    later.measured_at,
+                    later.device_id
+            ) as place
+        from summaries
+        inner join batch.heart_rates as later
+            on
+                summaries.user_id = later.user_id
+                and cast(summaries.ended_at + interval 50 seconds as date) <= cast(later.measured_at as date)
+                and later.measured_at >= summaries.ended_at + interval 50 seconds
+                and later.measured_at <= summaries.ended_at + interval 70 seconds
+    ) as placed
+    where place = 1
+)
+
+select
+    edges.user_id,
+    edges.workout_id,
+    edges.session_id,
+    visits.gym_id,
+    coalesce(age_bands.age_band, 'invalid age') as age_band,
+    edges.sex,
+    edges.gender,
+    edges.city,
+    edges.state,
+    edges.age,
+    edges.min_bpm,
+    edges.avg_bpm,
+    edges.max_bpm,
+    edges.num_recordings,
+    edges.zone_basis,
+    cast(edges.fat_burn_edge / 100 as double) as fat_burn_from_bpm,
+    cast(edges.cardio_edge / 100 as double) as cardio_from_bpm,
+    cast(edges.peak_edge / 100 as double) as peak_from_bpm,
+    zone_minutes.out_of_range_minutes,
+    zone_minutes.fat_burn_minutes,
+    zone_minutes.cardio_minutes,
+    zone_minutes.peak_minutes,
+    last_readings.last_bpm - recoveries.recovered_bpm as heart_rate_recovery_bpm,
+    cast(edges.started_at as date) as workout_date,
+    edges.started_at,
+    edges.ended_at
+from edges
+left join zone_minutes using (user_id, workout_id, session_id, started_at)
+left join batch.session_visits as visits using (user_id, workout_id, session_id, started_at)
+left join last_readings using (user_id, workout_id, session_id, started_at)
+left join recoveries using (user_id, workout_id, session_id, started_at)
+left join batch.age_bands as age_bands
+    on edges.age >= age_bands.from_age and edges.age < age_bands.to_age;
+
+create or replace table batch.gym_summary as
+with additions as (
+    select
+        *,
+        greatest(
+            0,
+            unix_micros(ended_at) - unix_micros(greatest(
+                started_at,
+                coalesce(
+                    max(ended_at) over (
+                        partition by mac_address, gym_id, login_at
+                        order by started_at, ended_at, workout_id, session_id
+                        rows between unbounded preceding and 1 preceding
+                    ),
+                    started_at
+                )
+            ))
+        ) as added_micros
+    from batch.session_visits
+),
+
+exercise as (
+    select
+        mac_address,
+        gym_id,
+        login_at,
+        array_sort(collect_list(
+            named_struct('workout_id', workout_id, 'session_id', session_id)
+        )) as sessions,
+        sum(added_micros) as exercise_micros
+    from additions
+    group by mac_address, gym_id, login_at
+),
+
+members as (
+    select
+        visits.mac_address,
+        visits.gym_id,
+        visits.login_at,
+        profiles.sex,
+        profiles.gender,
+        profiles.city,
+        profiles.state,
+        year(visits.login_at) - year(profiles.date_of_birth) - case
+            when
+                month(visits.login_at) * 100 + day(visits.login_at)
+                < month(profiles.date_of_birth) * 100 + day(profiles.date_of_birth)
+                then 1
+            else 0
+        end as age
+    from batch.gym_visits as visits
+    inner join profiles
+        on
+            visits.user_id = profiles.user_id
+            and (profiles.in_force_from is null or visits.login_at >= profiles.in_force_from)
+            and (profiles.valid_to is null or visits.login_at < profiles.valid_to)
+)
+
+select
+    visits.gym_id,
+    visits.mac_address,
+    visits.user_id,
+    coalesce(bands.age_band, 'invalid age') as age_band,
+    members.sex,
+    members.gender,
+    members.city,
+    members.state,
+    exercise.sessions,
+    floor((unix_micros(visits.logout_at) - unix_micros(visits.login_at) + 300000) / 600000) / 100
+        as minutes_in_gym,
+    floor((coalesce(exercise.exercise_micros, 0) + 300000) / 600000) / 100 as minutes_exercising,
+    hour(visits.login_at) as local_hour,
+    cast(visits.login_at as date) as visit_date,
+    visits.login_at,
+    visits.logout_at
+from batch.gym_visits as visits
+left join exercise using (mac_address, gym_id, login_at)
+left join members using (mac_address, gym_id, login_at)
+left join batch.age_bands as bands on members.age >= bands.from_age and members.age < bands.to_age;
