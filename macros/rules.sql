@@ -37,23 +37,81 @@
 {%- endmacro %}
 
 
-{# Whether a heart rate lies in a row of the seed heart_rate_zones, compared as decimals. #}
-{% macro is_in_zone(heart_rate_bpm, age, zones) -%}
-    100 * cast({{ heart_rate_bpm }} as decimal(9, 4)) >= {{ zones }}.from_percent * {{ max_heart_rate(age) }}
-    and (
-        {{ zones }}.to_percent is null
-        or 100 * cast({{ heart_rate_bpm }} as decimal(9, 4)) < {{ zones }}.to_percent * {{ max_heart_rate(age) }}
+{#  What zones are shares of: `reserve`, the heart rates between rest and HRmax (Karvonen), where the
+    day has a resting rate to go by, else `maximum`, HRmax; null without an age. For a query with the
+    columns age, and of the day resting_bpm_estimate and is_well_covered. #}
+{% macro zone_basis() -%}
+    {%- set zones = var('zones') -%}
+    {%- if zones not in ['reserve', 'maximum'] -%}
+        {% do exceptions.raise_compiler_error(
+            'var zones is ' ~ zones ~ ': it must be reserve or maximum'
+        ) %}
+    {%- endif -%}
+    case
+        {%- if zones == 'reserve' %}
+        when
+            is_well_covered
+            and resting_bpm_estimate <= 100
+            and {{ max_heart_rate('age') }} - cast(resting_bpm_estimate as decimal(5, 2)) >= 30
+            then 'reserve'
+        {%- endif %}
+        when age is not null then 'maximum'
+    end
+{%- endmacro %}
+
+
+{#  Columns fat_burn_from_bpm, cardio_from_bpm and peak_from_bpm, the lower bounds of the zones, for a
+    query of the same that joins the seed heart_rate_zones by the basis. Decimals, exact to four places. #}
+{% macro zone_bounds(zones) -%}
+    {%- set least = 'if(' ~ zones ~ ".zone_basis = 'reserve', cast(resting_bpm_estimate as decimal(5, 2)), 0)" -%}
+    {%- for zone in ['fat_burn', 'cardio', 'peak'] %}
+        cast(cast(
+            {{ least }} + {{ zones }}.{{ zone }}_from_percent * ({{ max_heart_rate('age') }} - {{ least }}) / 100
+            as decimal(9, 4)
+        ) as double) as {{ zone }}_from_bpm{{ ',' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+
+{#  Of an array of structs (bpm, micros), the microseconds of heart rates at a bound or above; null
+    without the bound. #}
+{% macro micros_from(rates, from_bpm) -%}
+    aggregate(
+        {{ rates }},
+        cast(if({{ from_bpm }} is null, null, 0) as bigint),
+        (total, rate) -> total + if(rate.bpm >= {{ from_bpm }}, rate.micros, 0)
     )
 {%- endmacro %}
 
 
-{#  <zone>_micros for each zone, and active_zone_micros, for a query that joins heart_rate_zones as
-    `zones`; null if no row has a zone. #}
-{% macro sums_by_zone(microseconds) -%}
-    {%- for zone in ['out_of_range', 'fat_burn', 'cardio', 'peak'] %}
-        sum(if(zones.zone is null, null, if(zones.zone = '{{ zone }}', {{ microseconds }}, 0))) as {{ zone }}_micros,
+{# Columns <zone>_minutes of such an array, for a query with the columns of zone_bounds(). #}
+{% macro zone_minutes(rates) -%}
+    {%- set from = ['0', 'fat_burn_from_bpm', 'cardio_from_bpm', 'peak_from_bpm'] -%}
+    {%- for zone in ['out_of_range', 'fat_burn', 'cardio'] %}
+        {{ minutes(micros_from(rates, from[loop.index0]) ~ ' - ' ~ micros_from(rates, from[loop.index])) }}
+            as {{ zone }}_minutes,
     {%- endfor %}
-        sum({{ microseconds }} * zones.active_zone_minutes_per_minute) as active_zone_micros
+        {{ minutes(micros_from(rates, 'peak_from_bpm')) }} as peak_minutes
+{%- endmacro %}
+
+
+{# Of such an array: a minute of fat burn counts once, one of cardio or peak twice. #}
+{% macro active_zone_minutes(rates) -%}
+    {{ minutes(micros_from(rates, 'fat_burn_from_bpm') ~ ' + ' ~ micros_from(rates, 'cardio_from_bpm')) }}
+{%- endmacro %}
+
+
+{#  The microseconds that a reading stands: until the next one of its period on any device, 60 s at
+    most, and to the period's end, which is the body; null if that is further off. At one instant that
+    of the least device id stands, the others for nothing. #}
+{% macro micros_standing(period) -%}
+    unix_micros(least(
+        lead(measured_at) over (
+            partition by {{ period | join(', ') }} order by measured_at asc, device_id desc
+        ),
+        measured_at + interval 60 seconds,
+        {{ caller() }}
+    )) - unix_micros(measured_at)
 {%- endmacro %}
 
 

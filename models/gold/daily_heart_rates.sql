@@ -1,65 +1,103 @@
 {{ config(unique_key=['user_id', 'date'], meta={'day': 'date'}) }}
-
+{% set zone = member_zone('zones') %}
 with
 {% call affected_cte() %}
     select
-        user_id,
-        cast(measured_at as date) as date
-    from {{ changes_of(ref('heart_rates')) }}
-    where user_id is not null
+        readings.user_id,
+        cast(from_utc_timestamp(readings.measured_at, {{ zone }}) as date) as `date`
+    from {{ changes_of(ref('heart_rates')) }} as readings
+    left join {{ ref('member_zones') }} as zones on readings.user_id = zones.user_id
+    where readings.user_id is not null
     union
-    -- Zones depend on the age: a changed profile opens all days of its member again.
-    select
-        days.user_id,
-        days.date
+    -- Another profile opens all days of its member; in another zone, instants have dates up to 2 off.
+    select days.user_id, explode(sequence(days.`date` - 2, days.`date` + 2)) as `date`
     from {{ this }} as days
-    left semi join {{ changes_of(ref('user_profile_history')) }} as profiles
-        on days.user_id = profiles.user_id
+    left semi join (
+        select user_id from {{ changes_of(ref('user_profile_history')) }}
+        union
+        select user_id from {{ changes_of(ref('member_zones')) }}
+    ) as members on days.user_id = members.user_id
 {% endcall %}
 
 readings as (
 
     select
-        user_id,
-        device_id,
-        heart_rate_bpm,
-        measured_at,
-        cast(measured_at as date) as `date`
-    from {{ affected_only(ref('heart_rates'), by=['user_id'], day='measured_at') }}
-    where user_id is not null
+        readings.user_id,
+        readings.device_id,
+        readings.heart_rate_bpm as bpm,
+        readings.measured_at,
+        {{ zone }} as time_zone,
+        cast(from_utc_timestamp(readings.measured_at, {{ zone }}) as date) as `date`,
+        timestamp_micros(
+            unix_micros(readings.measured_at) + 1800000000
+            - unix_micros(from_utc_timestamp(readings.measured_at, {{ zone }})) % 1800000000
+        ) as half_hour_ends_at
+    from {{ affected_only(ref('heart_rates'), by=['user_id'], day='measured_at', slack=1) }} as readings
+    left join {{ ref('member_zones') }} as zones on readings.user_id = zones.user_id
+    where readings.user_id is not null
 
 ),
 
--- A reading stands until the member's next one on any device, 60 s at most, cut at the day's end; at
--- one instant that of the least device id counts.
+-- Clocks are put forward and back by half hours and hours: each day ends with a half hour.
 standing as (
 
     select
         *,
-        unix_micros(least(
-            lead(measured_at) over (
-                partition by user_id, `date` order by measured_at asc, device_id desc
-            ),
-            measured_at + interval 60 seconds,
-            cast(date_add(`date`, 1) as timestamp)
-        )) - unix_micros(measured_at) as stands_micros
-    from readings
+        {% call micros_standing(['user_id', '`date`']) %}
+            if(cast(from_utc_timestamp(half_hour_ends_at, time_zone) as date) = `date`, null, half_hour_ends_at)
+        {% endcall %} as stands_micros
+    from {{ affected_only('readings') }}
 
 ),
 
--- A half hour has few heart rates: ages and zones are asked of these instead of each reading.
+-- A half hour has few heart rates: what follows goes over these instead of each reading.
 rates as (
 
     select
         user_id,
         `date`,
-        unix_micros(measured_at) div 1800000000 as half_hour,
-        heart_rate_bpm,
+        time_zone,
+        half_hour_ends_at,
+        bpm,
         count(*) as num_readings,
-        sum(stands_micros) as stands_micros,
-        sum(least(stands_micros, 1800000000 - unix_micros(measured_at) % 1800000000))
-            as stands_micros_in_half_hour
+        sum(stands_micros) as micros,
+        sum(least(stands_micros, unix_micros(half_hour_ends_at) - unix_micros(measured_at))) as micros_in_half_hour
     from standing
+    group by all
+
+),
+
+half_hours as (
+
+    select
+        user_id,
+        `date`,
+        time_zone,
+        sum(cast(bpm as decimal(13, 10)) * cast(num_readings as decimal(10, 0))) as total_bpm,
+        sum(num_readings) as num_readings,
+        sum(micros_in_half_hour) as micros_in_half_hour,
+        sum(micros) as micros,
+        collect_list(struct(bpm, micros)) as rates
+    from rates
+    group by user_id, `date`, time_zone, half_hour_ends_at
+
+),
+
+days as (
+
+    select
+        user_id,
+        `date`,
+        {{ day_begins('`date`', 'time_zone') }} as begins_at,
+        cast(sum(total_bpm) / sum(num_readings) as double) as avg_bpm,
+        sum(num_readings) as num_readings,
+        -- Like every mean it takes all readings; only the minutes go by what stands.
+        cast(round(min(case when micros_in_half_hour >= 600000000 then total_bpm / num_readings end), 2) as double)
+            as resting_bpm_estimate,
+        sum(micros) as micros,
+        sum(micros) >= 14400000000 as is_well_covered,
+        flatten(collect_list(rates)) as rates
+    from half_hours
     group by all
 
 ),
@@ -67,82 +105,45 @@ rates as (
 -- The profile as of the day's first instant.
 members as (
 
-    select distinct
-        days.user_id,
-        days.`date`,
+    select
+        days.*,
         profiles.sex,
         profiles.gender,
         profiles.city,
         profiles.state,
         {{ whole_years('profiles.date_of_birth', 'days.`date`') }} as age
-    from rates as days
+    from days
     left join {{ ref('profile_versions') }} as profiles
         on
             days.user_id = profiles.user_id
-            and days.`date` >= profiles.in_force_from
-            and days.`date` < profiles.in_force_to
+            and days.begins_at >= profiles.in_force_from
+            and days.begins_at < profiles.in_force_to
 
 ),
 
-half_hours as (
+bounds as (
 
     select
-        rates.user_id,
-        rates.`date`,
-        rates.half_hour,
-        min(rates.heart_rate_bpm) as min_bpm,
-        max(rates.heart_rate_bpm) as max_bpm,
-        sum(cast(rates.heart_rate_bpm as decimal(20, 10)) * rates.num_readings) as total_bpm,
-        sum(rates.num_readings) as num_readings,
-        sum(rates.stands_micros) as covered_micros,
-        sum(rates.stands_micros_in_half_hour) as covered_micros_in_half_hour,
-        {{ sums_by_zone('rates.stands_micros') }}
-    from rates
-    inner join members on rates.user_id = members.user_id and rates.`date` = members.`date`
-    left join {{ ref('heart_rate_zones') }} as zones
-        on {{ is_in_zone('rates.heart_rate_bpm', 'members.age', 'zones') }}
-    group by all
-
-),
-
-sums as (
-
-    select
-        user_id,
-        `date`,
-        min(min_bpm) as min_bpm,
-        cast(sum(total_bpm) / sum(num_readings) as double) as avg_bpm,
-        max(max_bpm) as max_bpm,
-        sum(num_readings) as num_readings,
-        -- Like every mean it takes all readings; only the minutes go by what stands.
-        cast(min(
-            case when covered_micros_in_half_hour >= 600000000 then total_bpm / num_readings end
-        ) as double) as resting_bpm_estimate,
-        {{ minutes('sum(covered_micros)') }} as covered_minutes,
-        {{ minutes('sum(out_of_range_micros)') }} as out_of_range_minutes,
-        {{ minutes('sum(fat_burn_micros)') }} as fat_burn_minutes,
-        {{ minutes('sum(cardio_micros)') }} as cardio_minutes,
-        {{ minutes('sum(peak_micros)') }} as peak_minutes,
-        {{ minutes('sum(active_zone_micros)') }} as active_zone_minutes
-    from half_hours
-    group by all
+        members.*,
+        zones.zone_basis,
+        {{ zone_bounds('zones') }}
+    from members
+    left join {{ ref('heart_rate_zones') }} as zones on {{ zone_basis() }} = zones.zone_basis
 
 ),
 
 final as (
 
     select
-        members.user_id,
+        bounds.* except (age, begins_at, micros, rates, fat_burn_from_bpm, cardio_from_bpm, peak_from_bpm),
         coalesce(age_bands.age_band, 'invalid age') as age_band,
-        members.sex,
-        members.gender,
-        members.city,
-        members.state,
-        sums.* except (user_id)
-    from sums
-    inner join members on sums.user_id = members.user_id and sums.`date` = members.`date`
-    left join {{ ref('age_bands') }} as age_bands
-        on {{ is_in_age_band('members.age', 'age_bands') }}
+        array_min(bounds.rates).bpm as min_bpm,
+        array_max(bounds.rates).bpm as max_bpm,
+        {{ minutes('micros') }} as covered_minutes,
+        {{ zone_minutes('rates') }},
+        {{ active_zone_minutes('rates') }} as active_zone_minutes
+    from bounds
+    left join {{ ref('age_bands') }} as age_bands on {{ is_in_age_band('bounds.age', 'age_bands') }}
 
 )
 

@@ -1,15 +1,22 @@
 {{ config(unique_key=['gym_id', 'hour_at']) }}
 
+{# How far a visit reaches, and a day or so for clocks of other zones. #}
+{% set days = (var('max_visit_hours') + var('open_visit_presence_hours')) | int // 24 + 2 %}
 with
 {% call affected_cte() %}
-    select
-        gym_id,
-        explode(sequence(
-            date_trunc('hour', login_at),
-            date_trunc('hour', coalesce(logout_at, login_at)),
-            interval 1 hour
-        )) as hour_at
-    from {{ changes_of(ref('gym_visits')) }}
+    -- Days of all gyms: a login ends its visitor's open visit in any of them. The newest time, before
+    -- and now, ends those that nothing else does.
+    select explode(sequence(date_sub(near_date, {{ days }}), date_add(near_date, {{ days }}))) as local_date
+    from (
+        select cast(login_at as date) as near_date
+        from {{ changes_of(ref('gym_visits')) }}
+        union
+        select cast(max(hour_at) as date) as near_date
+        from {{ this }}
+        union
+        select cast(max(greatest(login_at, logout_at)) as date) as near_date
+        from {{ ref('gym_visits') }}
+    )
 {% endcall %}
 
 visits as (
@@ -25,50 +32,74 @@ visits as (
 
 ),
 
--- Each visit in each hour that it touches; an open one only in the hour of its login.
-visit_hours as (
+newest as (
+
+    select max(greatest(login_at, logout_at)) as newest_at
+    from visits
+
+),
+
+-- Who is there in [login_at, left_at). At the newest time an open visit is there still.
+presences as (
 
     select
         visits.*,
+        newest.newest_at,
+        coalesce(visits.logout_at, least(
+            min(visits.login_at) over (
+                partition by visits.visitor order by visits.login_at
+                range between interval 1 microsecond following and unbounded following
+            ),
+            visits.login_at + make_interval(0, 0, 0, 0, 0, 0, {{ var('open_visit_presence_hours') }} * 3600),
+            newest.newest_at + interval 1 microsecond
+        )) as left_at
+    from visits
+    cross join newest
+
+),
+
+-- Clocks are set, and local hours begin, at quarters of an hour.
+quarters as (
+
+    select
+        *,
         explode(sequence(
             date_trunc('hour', login_at),
-            date_trunc('hour', coalesce(logout_at, login_at)),
-            interval 1 hour
-        )) as hour_at
-    from visits
+            greatest(login_at, left_at - interval 1 microsecond),
+            interval 15 minutes
+        )) as quarter_at
+    from presences
+
+),
+
+hours as (
+
+    select
+        quarters.* except (quarter_at),
+        gyms.capacity,
+        gyms.time_zone,
+        {{ hour_at('quarters.quarter_at', 'gyms.time_zone') }} as hour_at,
+        min(greatest(quarters.login_at, quarters.quarter_at)) as from_at,
+        max(least(quarters.left_at, quarters.quarter_at + interval 15 minutes)) as to_at
+    from quarters
+    inner join {{ ref('gyms') }} as gyms on quarters.gym_id = gyms.gym_id
+    where quarters.quarter_at + interval 15 minutes > quarters.login_at
+    group by all
+
+),
+
+dated as (
+
+    select
+        *,
+        {{ local_date('hour_at', 'time_zone') }} as local_date
+    from hours
 
 ),
 
 pieces as (
 
-    select
-        visit_hours.gym_id,
-        visit_hours.hour_at,
-        visit_hours.mac_address,
-        visit_hours.visitor,
-        visit_hours.login_at,
-        greatest(visit_hours.login_at, visit_hours.hour_at) as from_at,
-        -- An open visit has no end, and least() would overlook the null.
-        if(
-            visit_hours.logout_at is null,
-            null,
-            least(visit_hours.logout_at, visit_hours.hour_at + interval 1 hour)
-        ) as to_at
-    from {{ affected_only('visit_hours') }} as visit_hours
-    -- [login, logout): one that ends on the hour is not in it.
-    where visit_hours.logout_at is null or visit_hours.logout_at > visit_hours.hour_at
-
-),
-
-totals as (
-
-    select
-        gym_id,
-        hour_at,
-        count_if(login_at >= hour_at) as check_ins,
-        count(to_at) as visits
-    from pieces
-    group by all
+    select * from {{ affected_only('dated', by=['local_date']) }}
 
 ),
 
@@ -76,40 +107,16 @@ totals as (
 -- are inside.
 entries as (
 
-    select distinct
-        gym_id,
-        hour_at,
-        from_at
+    select
+        pieces.*,
+        count(distinct inside.visitor) as members
     from pieces
-    where to_at is not null
-
-),
-
-inside as (
-
-    select
-        entries.gym_id,
-        entries.hour_at,
-        entries.from_at,
-        count(distinct pieces.visitor) as members
-    from entries
-    inner join pieces
+    left join pieces as inside
         on
-            entries.gym_id = pieces.gym_id
-            and entries.hour_at = pieces.hour_at
-            and entries.from_at >= pieces.from_at
-            and entries.from_at < pieces.to_at
-    group by all
-
-),
-
-peaks as (
-
-    select
-        gym_id,
-        hour_at,
-        max(members) as peak_members
-    from inside
+            pieces.gym_id = inside.gym_id
+            and pieces.hour_at = inside.hour_at
+            and pieces.from_at >= inside.from_at
+            and pieces.from_at < inside.to_at
     group by all
 
 ),
@@ -117,14 +124,19 @@ peaks as (
 final as (
 
     select
-        totals.gym_id,
-        totals.check_ins,
-        totals.visits,
-        coalesce(peaks.peak_members, 0) as peak_members,
-        totals.hour_at
-    from totals
-    left join peaks using (gym_id, hour_at)
+        gym_id,
+        hour(from_utc_timestamp(hour_at, time_zone)) as local_hour,
+        count_if(from_at = login_at) as check_ins,
+        count_if(from_at < to_at) as visits,
+        max(members) as peak_members,
+        -- Who stays on, or is there now.
+        count(distinct if(left_at > least(to_at, newest_at), visitor, null)) as members_at_end,
+        capacity,
+        local_date,
+        hour_at
+    from entries
+    group by all
 
 )
 
-{{ recomputed() }}
+{{ recomputed(by=['local_date']) }}

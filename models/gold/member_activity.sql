@@ -1,91 +1,111 @@
 {{ config(unique_key='user_id') }}
 
-with events as (
+with sessions as (
 
     select
-        user_id,
-        `date` as event_date
-    from {{ ref('daily_heart_rates') }}
-    union all
-    select
-        user_id,
-        visit_date as event_date
-    from {{ ref('gym_summary') }}
-    union all
-    select
-        user_id,
-        if(status = 'completed', cast(started_at as date), null) as event_date
-    from {{ ref('workout_sessions') }}
+        sessions.*,
+        {{ local_date('sessions.began_at', member_zone('zones')) }} as session_date
+    from {{ ref('workout_sessions') }} as sessions
+    left join {{ ref('member_zones') }} as zones on sessions.user_id = zones.user_id
 
 ),
 
 -- The day that everything here looks back from. No model calls the clock.
 as_of as (
 
+    select coalesce(cast(nullif('{{ var("as_of_date") or "" }}', '') as date), greatest(
+        (select max(`date`) from {{ ref('daily_heart_rates') }}),
+        (select max(visit_date) from {{ ref('gym_summary') }}),
+        (select max(if(status = 'completed', session_date, null)) from sessions)
+    )) as as_of_date
+
+),
+
+moments as (
+
     select
-        coalesce(
-            {{ "date'" ~ var('as_of_date') ~ "'" if var('as_of_date') else 'null' }}, max(event_date)
-        ) as as_of_date
-    from events
+        user_id,
+        `date` as moment_date,
+        cast(null as timestamp) as moment_at
+    from {{ ref('daily_heart_rates') }}
+    union all
+    select
+        user_id,
+        visit_date as moment_date,
+        null as moment_at
+    from {{ ref('gym_summary') }}
+    union all
+    select
+        user_id,
+        session_date as moment_date,
+        null as moment_at
+    from sessions
+    union all
+    select
+        user_id,
+        null as moment_date,
+        registered_at as moment_at
+    from {{ ref('device_registrations') }}
+    union all
+    select
+        user_id,
+        null as moment_date,
+        valid_from as moment_at
+    from {{ ref('user_profile_history') }}
 
 ),
 
 members as (
 
-    select user_id
-    from events
-    where user_id is not null
-    union
-    select user_id from {{ ref('user_profile_history') }}
-    union
-    select user_id from {{ ref('device_registrations') }}
+    select
+        moments.user_id,
+        as_of.as_of_date,
+        {{ day_begins('as_of.as_of_date', member_zone('zones')) }} as as_of_at,
+        date_diff(as_of.as_of_date, min(coalesce(
+            moments.moment_date, {{ local_date('moments.moment_at', member_zone('zones')) }}
+        ))) + 1 as history
+    from moments
+    cross join as_of
+    left join {{ ref('member_zones') }} as zones on moments.user_id = zones.user_id
+    where moments.user_id is not null
+    group by all
 
 ),
 
--- All time, and the days up to as_of_date.
+-- All time (0), and the days up to as_of_date.
 spans as (
 
     select
-        as_of_date,
-        explode(array(null, 7, 14, 28)) as days
-    from as_of
+        *,
+        explode(array(0, 7, 14, 28, 112)) as days
+    from members
 
 ),
 
--- Each visit and completed session once for each span that it lies in. Sessions that overlap are
--- counted once: each adds what reaches past all that started before it.
+-- By span. Of sessions that overlap each adds what reaches past all that started before it.
 activities as (
 
     select
-        visits.user_id,
-        spans.days,
-        true as is_visit,
+        spans.*,
+        if(visits.user_id is null, null, true) as is_visit,
         visits.login_at,
-        unix_micros(visits.logout_at) - unix_micros(visits.login_at) as micros
-    from {{ ref('gym_visits') }} as visits
-    cross join spans
-    where
-        visits.user_id is not null
-        and coalesce(
-            date_diff(spans.as_of_date, cast(visits.login_at as date)) between 0 and spans.days - 1, true
-        )
+        coalesce(unix_micros(visits.logout_at) - unix_micros(visits.login_at), 0) as micros
+    from spans
+    left join {{ ref('gym_summary') }} as visits
+        on
+            spans.user_id = visits.user_id
+            and (spans.days = 0 or date_diff(spans.as_of_date, visits.visit_date) between 0 and spans.days - 1)
     union all
     select
-        sessions.user_id,
-        spans.days,
+        spans.*,
         false as is_visit,
         null as login_at,
         {{ micros_added('sessions.started_at', 'sessions.ended_at', 'max(sessions.ended_at) over earlier') }} as micros
-    from {{ ref('workout_sessions') }} as sessions
-    cross join spans
-    where
-        sessions.status = 'completed'
-        and coalesce(
-            date_diff(spans.as_of_date, cast(sessions.started_at as date)) between 0 and spans.days - 1, true
-        )
+    from spans
+    inner join sessions on spans.user_id = sessions.user_id and sessions.status = 'completed'
+    where spans.days = 0 or date_diff(spans.as_of_date, sessions.session_date) between 0 and spans.days - 1
     window earlier as (
-        partition by sessions.user_id, spans.days
-        order by sessions.started_at, sessions.ended_at, sessions.workout_id, sessions.session_id
+        partition by spans.user_id, spans.days order by sessions.started_at, sessions.ended_at
         rows between unbounded preceding and 1 preceding
     )
 
@@ -95,19 +115,17 @@ sums as (
 
     select
         user_id,
-        count_if(is_visit and days is null) as logins,
-        count_if(is_visit and days = 7) as logins_7_days,
-        count_if(is_visit and days = 28) as logins_28_days,
-        count_if(not is_visit and days is null) as workouts,
-        count_if(not is_visit and days = 7) as workouts_7_days,
-        count_if(not is_visit and days = 28) as workouts_28_days,
-        sum(if(is_visit and days is null, micros, 0)) as gym_micros,
-        sum(if(is_visit and days = 7, micros, 0)) as gym_micros_7_days,
-        sum(if(is_visit and days = 28, micros, 0)) as gym_micros_28_days,
-        sum(if(not is_visit and days is null, micros, 0)) as exercise_micros,
-        sum(if(not is_visit and days = 7, micros, 0)) as exercise_micros_7_days,
-        sum(if(not is_visit and days = 28, micros, 0)) as exercise_micros_28_days,
-        count_if(days = 14) as events_14_days,
+        {%- for ending, days in [('', 0), ('_7_days', 7), ('_28_days', 28)] %}
+        count_if(is_visit and days = {{ days }}) as logins{{ ending }},
+        count_if(not is_visit and days = {{ days }}) as workouts{{ ending }},
+        {{ minutes('sum(if(is_visit and days = ' ~ days ~ ', micros, 0))') }} as gym_minutes{{ ending }},
+        {{ minutes('sum(if(not is_visit and days = ' ~ days ~ ', micros, 0))') }} as exercise_minutes{{ ending }},
+        {%- endfor %}
+        count_if(is_visit and days = 112) - count_if(is_visit and days = 28) as visits_84_days_before,
+        if(history >= 14, count_if(days = 14 and is_visit is not null) = 0, null) as is_inactive,
+        history,
+        as_of_date,
+        as_of_at,
         min(login_at) as first_visit_at,
         max(login_at) as last_visit_at
     from activities
@@ -116,35 +134,17 @@ sums as (
 )
 
 select
-    members.user_id,
+    sums.* except (as_of_at, history),
     coalesce(age_bands.age_band, 'invalid age') as age_band,
     profiles.sex,
     profiles.gender,
     profiles.city,
     profiles.state,
-    coalesce(sums.logins, 0) as logins,
-    coalesce(sums.logins_7_days, 0) as logins_7_days,
-    coalesce(sums.logins_28_days, 0) as logins_28_days,
-    coalesce(sums.workouts, 0) as workouts,
-    coalesce(sums.workouts_7_days, 0) as workouts_7_days,
-    coalesce(sums.workouts_28_days, 0) as workouts_28_days,
-    coalesce({{ minutes('sums.gym_micros') }}, 0) as gym_minutes,
-    coalesce({{ minutes('sums.gym_micros_7_days') }}, 0) as gym_minutes_7_days,
-    coalesce({{ minutes('sums.gym_micros_28_days') }}, 0) as gym_minutes_28_days,
-    coalesce({{ minutes('sums.exercise_micros') }}, 0) as exercise_minutes,
-    coalesce({{ minutes('sums.exercise_micros_7_days') }}, 0) as exercise_minutes_7_days,
-    coalesce({{ minutes('sums.exercise_micros_28_days') }}, 0) as exercise_minutes_28_days,
-    coalesce(sums.events_14_days, 0) = 0 as is_inactive,
-    as_of.as_of_date,
-    sums.first_visit_at,
-    sums.last_visit_at
-from members
-cross join as_of
-left join sums on members.user_id = sums.user_id
+    sums.visits_84_days_before >= if(sums.history >= 112, greatest(6, 6 * sums.logins_28_days + 1), null) as is_falling
+from sums
 left join {{ ref('profile_versions') }} as profiles
     on
-        members.user_id = profiles.user_id
-        and as_of.as_of_date >= profiles.in_force_from
-        and as_of.as_of_date < profiles.in_force_to
+        sums.user_id = profiles.user_id
+        and sums.as_of_at >= profiles.in_force_from and sums.as_of_at < profiles.in_force_to
 left join {{ ref('age_bands') }} as age_bands
-    on {{ is_in_age_band(whole_years('profiles.date_of_birth', 'as_of.as_of_date'), 'age_bands') }}
+    on {{ is_in_age_band(whole_years('profiles.date_of_birth', 'sums.as_of_date'), 'age_bands') }}

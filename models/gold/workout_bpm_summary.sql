@@ -1,18 +1,38 @@
-{{ config(
-    unique_key=['user_id', 'workout_id', 'session_id', 'started_at'], meta={'day': 'started_at'}
-) }}
+{% set session = ['user_id', 'workout_id', 'session_id', 'started_at'] %}
+{{ config(unique_key=session, meta={'day': 'started_at'}) }}
 
 {# Up to a session's end and the minute after it. #}
 {% set most_days = (var('max_session_hours') / 24) | round(0, 'ceil') | int + 1 %}
+{% set zone = member_zone('zones') %}
 with
 {% call affected_cte() %}
     select user_id, workout_id, session_id, started_at
     from {{ changes_of(ref('workout_heart_rates')) }}
     union
+    select user_id, workout_id, session_id, started_at
+    from {{ changes_of(ref('session_visits')) }}
+    union
+    select user_id, workout_id, session_id, started_at
+    from {{ changes_of(ref('workout_sessions')) }}
+    where status = 'completed'
+    union
     select sessions.user_id, sessions.workout_id, sessions.session_id, sessions.started_at
     from {{ ref('workout_sessions') }} as sessions
-    left semi join {{ changes_of(ref('user_profile_history')) }} as profiles
-        on sessions.user_id = profiles.user_id
+    left semi join (
+        select user_id from {{ changes_of(ref('user_profile_history')) }}
+        union
+        select user_id from {{ changes_of(ref('member_zones')) }}
+    ) as members on sessions.user_id = members.user_id
+    where sessions.status = 'completed'
+    union
+    -- The start's day has the resting rate.
+    select sessions.user_id, sessions.workout_id, sessions.session_id, sessions.started_at
+    from {{ ref('workout_sessions') }} as sessions
+    left join {{ ref('member_zones') }} as zones on sessions.user_id = zones.user_id
+    left semi join {{ changes_of(ref('daily_heart_rates')) }} as days
+        on
+            sessions.user_id = days.user_id
+            and cast(from_utc_timestamp(sessions.started_at, {{ zone }}) as date) = days.`date`
     where sessions.status = 'completed'
     union
     -- A reading a minute after the end is the session's recovery.
@@ -26,20 +46,11 @@ with
     where sessions.status = 'completed'
 {% endcall %}
 
--- A reading stands until the next one on any device, 60 s at most, cut at the session's end; at one
--- instant that of the least device id counts.
 readings as (
 
     select
         *,
-        unix_micros(least(
-            lead(measured_at) over (
-                partition by user_id, workout_id, session_id, started_at
-                order by measured_at asc, device_id desc
-            ),
-            measured_at + interval 60 seconds,
-            ended_at
-        )) - unix_micros(measured_at) as stands_micros
+        {% call micros_standing(session) %}ended_at{% endcall %} as micros
     from {{ affected_only(ref('workout_heart_rates')) }}
 
 ),
@@ -47,18 +58,21 @@ readings as (
 summaries as (
 
     select
-        user_id,
-        workout_id,
-        session_id,
-        started_at,
-        ended_at,
-        min(heart_rate_bpm) as min_bpm,
-        {{ mean('heart_rate_bpm') }} as avg_bpm,
-        max(heart_rate_bpm) as max_bpm,
+        readings.user_id,
+        readings.workout_id,
+        readings.session_id,
+        readings.started_at,
+        readings.ended_at,
+        cast(from_utc_timestamp(readings.started_at, {{ zone }}) as date) as workout_date,
+        min(readings.heart_rate_bpm) as min_bpm,
+        {{ mean('readings.heart_rate_bpm') }} as avg_bpm,
+        max(readings.heart_rate_bpm) as max_bpm,
         count(*) as num_recordings,
         -- Of several devices at the last instant the least device id counts.
-        min_by(heart_rate_bpm, struct(-unix_micros(measured_at), device_id)) as last_bpm
+        min_by(readings.heart_rate_bpm, struct(-unix_micros(readings.measured_at), readings.device_id)) as last_bpm,
+        collect_list(struct(readings.heart_rate_bpm as bpm, readings.micros)) as rates
     from readings
+    left join {{ ref('member_zones') }} as zones on readings.user_id = zones.user_id
     group by all
 
 ),
@@ -71,7 +85,7 @@ members as (
         profiles.gender,
         profiles.city,
         profiles.state,
-        {{ whole_years('profiles.date_of_birth', 'cast(summaries.started_at as date)') }} as age
+        {{ whole_years('profiles.date_of_birth', 'summaries.workout_date') }} as age
     from summaries
     left join {{ ref('profile_versions') }} as profiles
         on
@@ -81,19 +95,16 @@ members as (
 
 ),
 
-zone_sums as (
+bounds as (
 
     select
-        user_id,
-        workout_id,
-        session_id,
-        started_at,
-        {{ sums_by_zone('readings.stands_micros') }}
-    from readings
-    inner join members using (user_id, workout_id, session_id, started_at)
-    inner join {{ ref('heart_rate_zones') }} as zones
-        on {{ is_in_zone('readings.heart_rate_bpm', 'members.age', 'zones') }}
-    group by all
+        members.*,
+        zones.zone_basis,
+        {{ zone_bounds('zones') }}
+    from members
+    left join {{ affected_only(ref('daily_heart_rates'), by=['user_id'], day='date', slack=1) }} as days
+        on members.user_id = days.user_id and members.workout_date = days.`date`
+    left join {{ ref('heart_rate_zones') }} as zones on {{ zone_basis() }} = zones.zone_basis
 
 ),
 
@@ -111,9 +122,7 @@ recoveries as (
             later.device_id
         )) as recovered_bpm
     from summaries as sessions
-    inner join
-        {{ affected_only(ref('heart_rates'), by=['user_id'], day='measured_at', slack=most_days) }}
-            as later
+    inner join {{ affected_only(ref('heart_rates'), by=['user_id'], day='measured_at', slack=most_days) }} as later
         on
             sessions.user_id = later.user_id
             and later.measured_at >= sessions.ended_at + interval 50 seconds
@@ -125,19 +134,16 @@ recoveries as (
 final as (
 
     select
-        members.* except (last_bpm),
+        bounds.* except (last_bpm, rates),
         coalesce(age_bands.age_band, 'invalid age') as age_band,
-        {{ minutes('zone_sums.out_of_range_micros') }} as out_of_range_minutes,
-        {{ minutes('zone_sums.fat_burn_micros') }} as fat_burn_minutes,
-        {{ minutes('zone_sums.cardio_micros') }} as cardio_minutes,
-        {{ minutes('zone_sums.peak_micros') }} as peak_minutes,
-        members.last_bpm - recoveries.recovered_bpm as heart_rate_recovery_bpm,
-        cast(members.started_at as date) as workout_date
-    from members
-    left join zone_sums using (user_id, workout_id, session_id, started_at)
+        visits.gym_id,
+        {{ zone_minutes('rates') }},
+        bounds.last_bpm - recoveries.recovered_bpm as heart_rate_recovery_bpm
+    from bounds
+    left join {{ affected_only(ref('session_visits')) }} as visits
+        using (user_id, workout_id, session_id, started_at)
     left join recoveries using (user_id, workout_id, session_id, started_at)
-    left join {{ ref('age_bands') }} as age_bands
-        on {{ is_in_age_band('members.age', 'age_bands') }}
+    left join {{ ref('age_bands') }} as age_bands on {{ is_in_age_band('bounds.age', 'age_bands') }}
 
 )
 

@@ -8,10 +8,10 @@ from typing import Any
 from ..oracle.compare import KEYS, compare, normal
 from ..oracle.load import from_landed
 from ..oracle.records import KafkaRecord, Record
-from . import decoding, files, members
+from . import decoding, files, hearts, members
 from .case import Case, Fate
 
-CASES: tuple[Case, ...] = (*decoding.CASES, *members.CASES, *files.CASES)
+CASES: tuple[Case, ...] = (*decoding.CASES, *members.CASES, *hearts.CASES, *files.CASES)
 
 
 def records(cases: Iterable[Case], *, ingested_at: int) -> list[tuple[Record, Fate]]:

@@ -580,14 +580,17 @@ def _open_visit() -> Case:
                     "sessions": [{"workout_id": "1", "session_id": s} for s in ("1", "2", "3")],
                 }
             ],
+            # It is present for 3 hours, until 57 minutes after midnight.
             "gym_hourly_occupancy": [
                 {
                     "gym_id": "open-g",
-                    "hour_at": at(21 * HOUR),
-                    "check_ins": 1,
-                    "visits": 0,
-                    "peak_members": 0,
+                    "hour_at": at(hour * HOUR),
+                    "check_ins": int(hour == 21),
+                    "visits": 1,
+                    "peak_members": 1,
+                    "members_at_end": int(hour < 24),
                 }
+                for hour in range(21, 25)
             ],
         },
     )
@@ -769,14 +772,193 @@ def _occupancy() -> Case:
                     "check_ins": check_ins,
                     "visits": visits,
                     "peak_members": peak,
+                    "members_at_end": at_end,
                 }
-                for hour, check_ins, visits, peak in (
-                    (0, 4, 4, 3),
-                    (3600, 0, 1, 1),
-                    (7200, 0, 1, 1),
-                    (10_800, 1, 0, 0),
+                for hour, check_ins, visits, peak, at_end in (
+                    (0, 4, 4, 3, 1),
+                    (3600, 0, 1, 1, 1),
+                    (7200, 0, 1, 1, 0),
+                    (10_800, 1, 1, 1, 1),
+                    (14_400, 0, 1, 1, 1),
+                    (18_000, 0, 1, 1, 0),
                 )
             ]
+        },
+    )
+
+
+def _local_dates() -> Case:
+    """Gym 4 is in Boston, gym 3 in Phoenix, which has no summer time."""
+    new, registered = member("zone", dob="1988-11-15", address={"state": " ma "})
+    # 2023-11-05: clocks in Boston show 01:00 at 05:00 and at 06:00 UTC. 10 days before MIDNIGHT.
+    fall = -10 * DAY
+
+    def hour(gym: str, seconds: int, date: str, local: int, at_end: int) -> Row:
+        return {
+            "gym_id": gym,
+            "hour_at": at(seconds),
+            "local_date": date,
+            "local_hour": local,
+            "visits": 1,
+            "members_at_end": at_end,
+        }
+
+    return Case(
+        "zone",
+        "A visit has its gym's date and hour, and the age on that date; autumn's two hours of "
+        "01:00 are two.",
+        (new,),
+        (
+            registered,
+            logins(
+                "zone",
+                ("zone-m", "4", fall + 5 * HOUR + 60, fall + 6 * HOUR + 60),
+                # In Boston still the 14th, in Phoenix too; the 35th birthday is the 15th.
+                ("zone-m", "4", 5 * HOUR - 1, 5 * HOUR),
+                ("zone-m", "4", 5 * HOUR, 5 * HOUR + 60),
+                ("zone-m", "3", 7 * HOUR - 1, 7 * HOUR + 60),
+                ("zone-m", "zone-g", 0, 60),
+            ),
+        ),
+        rows={
+            "member_zones": [{"user_id": "zone-u", "time_zone": "America/New_York"}],
+            "gym_summary": [
+                {
+                    "mac_address": mac("zone-m"),
+                    "gym_id": gym,
+                    "login_at": at(login),
+                    "visit_date": date,
+                    "local_hour": local,
+                    "age_band": band,
+                }
+                for gym, login, date, local, band in (
+                    ("4", fall + 5 * HOUR + 60, "2023-11-05", 1, "25-35"),
+                    ("4", 5 * HOUR - 1, "2023-11-14", 23, "25-35"),
+                    ("4", 5 * HOUR, "2023-11-15", 0, "35-45"),
+                    ("3", 7 * HOUR - 1, "2023-11-14", 23, "25-35"),
+                    ("zone-g", 0, "2023-11-15", 0, "35-45"),
+                )
+            ],
+            "gyms": [
+                {"gym_id": "3", "gym_name": "Phoenix", "time_zone": "America/Phoenix"},
+                {"gym_id": "4", "gym_name": "Boston", "time_zone": "America/New_York"},
+                {
+                    "gym_id": "zone-g",
+                    "gym_name": "zone-g",
+                    "time_zone": "UTC",
+                    "capacity": None,
+                },
+            ],
+            "gym_hourly_occupancy": [
+                hour("4", fall + 5 * HOUR, "2023-11-05", 1, 1),
+                hour("4", fall + 6 * HOUR, "2023-11-05", 1, 0),
+                hour("4", 4 * HOUR, "2023-11-14", 23, 0),
+                hour("4", 5 * HOUR, "2023-11-15", 0, 0),
+                hour("3", 6 * HOUR, "2023-11-14", 23, 1),
+                hour("3", 7 * HOUR, "2023-11-15", 0, 0),
+                hour("zone-g", 0, "2023-11-15", 0, 0),
+            ],
+        },
+        ids=frozenset(("3", "4")),
+    )
+
+
+def _presence() -> Case:
+    new, registered = member("there")
+    return Case(
+        "there",
+        "An open visit is there until its visitor's next login in any gym, for 3 hours at most.",
+        (new,),
+        (
+            registered,
+            registrations("there_more", ("there-u", "there-e", "there-n", 0)),
+            logins(
+                "there",
+                ("there-m", "there-g", 1800, None),
+                # Another MAC of the member, in another gym; a MAC that nobody owns ends nothing.
+                ("there-n", "there-h", 2 * HOUR, None),
+                ("there-x", "there-g", HOUR, HOUR + 60),
+                ("there-x", "there-h", 2 * HOUR + 1, None),
+                ("there-x", "there-i", 3 * HOUR, 3 * HOUR + 60),
+            ),
+        ),
+        rows={
+            "gym_hourly_occupancy": [
+                {
+                    "gym_id": f"there-{gym}",
+                    "hour_at": at(hour * HOUR),
+                    "check_ins": check_ins,
+                    "visits": visits,
+                    "peak_members": peak,
+                    "members_at_end": at_end,
+                }
+                for gym, hour, check_ins, visits, peak, at_end in (
+                    ("g", 0, 1, 1, 1, 1),
+                    ("g", 1, 1, 2, 2, 0),
+                    ("h", 2, 2, 2, 2, 1),
+                    ("h", 3, 0, 1, 1, 1),
+                    ("h", 4, 0, 1, 1, 0),
+                    ("i", 3, 1, 1, 1, 0),
+                )
+            ],
+            "gym_hours": [
+                {
+                    "gym_id": f"there-{gym}",
+                    "hour_at": at(hour * HOUR),
+                    "check_ins": None,
+                    "visits": None,
+                    "peak_members": None,
+                    "members_at_end": None,
+                    "is_suppressed": True,
+                }
+                for gym, hour in (("g", 0), ("g", 1), ("h", 2), ("h", 3), ("h", 4), ("i", 3))
+            ],
+        },
+    )
+
+
+def _gym_days() -> Case:
+    names = "abcdef"
+
+    def row(gym: str, day: int, *values: object, is_suppressed: bool = False) -> Row:
+        columns = ("visits", "members", "new_members", "mean_minutes", "peak_members", "peak_hour")
+        known = dict(zip(columns, values, strict=True))
+        date = f"2023-11-{15 + day}"
+        return {"gym_id": gym, "local_date": date, **known, "is_suppressed": is_suppressed}
+
+    return Case(
+        "days",
+        "A gym's day under 5 members is hidden, and so is what is about 1 to 4 or leaves them out.",
+        files=(
+            registrations("days", *((f"days-{n}", f"days-{n}", f"days-{n}", -DAY) for n in names)),
+            logins(
+                "days",
+                # Day 0: 5 members, all new and closed; a MAC that nobody owns stays 63.6 s.
+                *((f"days-{n}", "days-g", HOUR, HOUR + 60) for n in names[:5]),
+                ("days-x", "days-g", HOUR, HOUR + 63.6),
+                # Day 1: one of 6 is new, and alone without a logout.
+                *((f"days-{n}", "days-g", DAY, DAY + 60) for n in names[:5]),
+                ("days-f", "days-g", DAY, None),
+                # Day 2: no new one; all are open but the visit that nobody owns.
+                *((f"days-{n}", "days-g", 2 * DAY, None) for n in names[:5]),
+                ("days-x", "days-g", 2 * DAY, 2 * DAY + 600),
+                # Day 3: never more than 4 at once, at the first of two hours.
+                *(
+                    (f"days-{n}", "days-g", 3 * DAY + hour * HOUR, 3 * DAY + hour * HOUR + 90)
+                    for n, hour in zip("abcde", (0, 0, 2, 2, 4), strict=True)
+                ),
+                # 4 members.
+                *((f"days-{n}", "days-h", 4 * DAY, 4 * DAY + 60) for n in names[:4]),
+            ),
+        ),
+        rows={
+            "gym_days": [
+                row("days-g", 0, 6, 5, 5, 1.01, 6, 1),
+                row("days-g", 1, 6, 6, None, None, 6, 0),
+                row("days-g", 2, 6, 5, 0, 10.0, 6, 0),
+                row("days-g", 3, 5, 5, 0, 1.5, None, None),
+                row("days-h", 4, *[None] * 6, is_suppressed=True),
+            ],
         },
     )
 
@@ -800,4 +982,7 @@ CASES = (
     _of_age(),
     _midnight(),
     _occupancy(),
+    _local_dates(),
+    _presence(),
+    _gym_days(),
 )

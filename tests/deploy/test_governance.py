@@ -57,9 +57,10 @@ def test_wrong_rights_are_caught(
 @pytest.mark.parametrize("name", ["policies", "grants"])
 def test_statements_parse(root: Path, name: str) -> None:
     """All but policies, which the grammar does not know: governance.check reads those."""
-    values = {n: n for n in ("catalog", "stewards", "analysts", "operators", "transform")}
+    groups = ("stewards", "analysts", "operators", "gym_managers")
+    values = {n: n for n in ("catalog", *groups, "transform")}
     made = governance.statements(root / f"deploy/governance/{name}.sql", values)
     for statement in made:
         if " policy " not in statement and not statement.startswith("grant "):
             sqlfluff.parse(statement, dialect="databricks")
-    assert len(made) == {"policies": 10, "grants": 3}[name]
+    assert len(made) == {"policies": 10, "grants": 7}[name]

@@ -41,7 +41,8 @@ def named(root: Path) -> Iterator[tuple[str, str]]:
         yield from (("access.yml", f"{layer}.{t}") for group in tables for t in group)
     yield from (("access.yml", name) for name in rights["row_filtered"])
     for script in ("grants", "policies"):
-        values = {n: n for n in ("catalog", "stewards", "analysts", "operators", "transform")}
+        groups = ("stewards", "analysts", "operators", "gym_managers")
+        values = {n: n for n in ("catalog", *groups, "transform")}
         for text in governance.statements(root / f"deploy/governance/{script}.sql", values):
             if match := re.match(r"grant \w+ on table `catalog`\.(\w+\.\w+) to", text):
                 yield f"{script}.sql", match[1]

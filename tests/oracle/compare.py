@@ -24,6 +24,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "user_profile_history": ("user_id", "valid_from"),
     "user_profiles": ("user_id",),
     "profile_versions": ("user_id", "in_force_from"),
+    "member_zones": ("user_id",),
     "heart_rates": ("device_id", "measured_at"),
     "gym_visits": ("mac_address", "gym_id", "login_at"),
     "workout_sessions": (
@@ -41,14 +42,20 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "device_id",
         "measured_at",
     ),
+    "session_visits": ("user_id", "workout_id", "session_id", "started_at"),
     "member_day_zones": ("user_id", "date"),
     "user_bins": ("user_id",),
     "workout_bpm_summary": ("user_id", "workout_id", "session_id", "started_at"),
+    "gyms": ("gym_id",),
     "gym_summary": ("mac_address", "gym_id", "login_at"),
     "hourly_heart_rates": ("user_id", "hour_at"),
     "daily_heart_rates": ("user_id", "date"),
     "gym_hourly_occupancy": ("gym_id", "hour_at"),
+    "gym_hours": ("gym_id", "hour_at"),
+    "gym_days": ("gym_id", "local_date"),
     "member_activity": ("user_id",),
+    "member_months": ("user_id", "month"),
+    "member_cohorts": ("cohort_month", "months_since"),
     "pipeline_health": ("feed", "arrival_date"),
     "unowned_activity": ("feed", "date"),
 }
@@ -58,7 +65,7 @@ _TIMES = {
     *("valid_from", "valid_to"),
     *("in_force_from", "in_force_to"),
 }
-_DATES = {"date", "date_of_birth"}
+_DATES = {"date", "date_of_birth", "month", "cohort_month"}
 
 
 @cache

@@ -1,132 +1,30 @@
-"""Gold from silver (DESIGN section 6), in integers, fractions and decimals."""
+"""Gold of visits and members from silver, in integers and decimals."""
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
-from .decode import DAY, MICROS, utc_date
-from .silver import HOUR, TRAITS, ProfileHistory, Row, Timeline, age_and_band
+from .clocks import Zones, day_begins, hour_at, local_date, local_time
+from .decode import MICROS
+from .silver import HOUR, TRAITS, ProfileHistory, Row
 
-ZONES = ("out_of_range", "fat_burn", "cardio", "peak")
-#: Upper edges in percent of HRmax, not included; peak has none.
-ZONE_EDGES = (50, 70, 85)
-
-HRMAX: Mapping[str, Callable[[int], Fraction]] = {
-    "fox": lambda age: Fraction(220 - age),
-    "tanaka": lambda age: 208 - Fraction(7, 10) * age,
-}
+QUARTER = HOUR // 4
 
 
 def minutes(micros: int) -> Decimal:
     """Minutes with 2 decimals, halves up, from exact microseconds (never negative)."""
-    hundredths = (micros * 100 * 2 + 60 * MICROS) // (2 * 60 * MICROS)
-    return Decimal(hundredths).scaleb(-2)
+    return _rounded(Fraction(micros))
+
+
+def _rounded(micros: Fraction) -> Decimal:
+    return Decimal(int(micros * 100 / (60 * MICROS) + Fraction(1, 2))).scaleb(-2)
 
 
 def day_start(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * MICROS
-
-
-class _Zones:
-    """Sorts heart rates into zones for one age and one formula of HRmax."""
-
-    def __init__(self, hr_max: Fraction) -> None:
-        self._edges = [percent * hr_max for percent in ZONE_EDGES]
-
-    def of(self, bpm: Any) -> int:
-        return bisect_right(self._edges, 100 * bpm)
-
-
-def _statistics(bpm: list[Any]) -> tuple[Any, Fraction, Any]:
-    return min(bpm), Fraction(sum(bpm)) / len(bpm), max(bpm)
-
-
-def _standing(line: Timeline, i: int, end: int) -> int:
-    return max(0, min(line.stands[i], end - line.times[i]))
-
-
-def _zone_micros(
-    line: Timeline, indexes: Iterable[int], end: int, age: int | None, formula: str
-) -> list[int] | None:
-    if age is None:
-        return None
-    zones = _Zones(HRMAX[formula](age))
-    total = [0] * len(ZONES)
-    for i in indexes:
-        total[zones.of(line.bpm[i])] += _standing(line, i, end)
-    return total
-
-
-def _zone_columns(total: list[int] | None) -> Row:
-    return {
-        f"{zone}_minutes": None if total is None else minutes(total[i])
-        for i, zone in enumerate(ZONES)
-    }
-
-
-def _recovery(line: Timeline, ended_at: int) -> Any:
-    """Last reading at or before the end minus the one nearest to end + 60 s, within 10 s."""
-
-    def at_index(i: int) -> Any:
-        # At one instant with several devices the least device id counts.
-        while i > 0 and line.times[i - 1] == line.times[i]:
-            i -= 1
-        return line.bpm[i]
-
-    before = bisect_right(line.times, ended_at) - 1
-    if before < 0:
-        return None
-    target = ended_at + 60 * MICROS
-    near = [
-        (abs(line.times[i] - target), line.times[i], i)
-        for i in line.between(target - 10 * MICROS - 1, target + 10 * MICROS)
-    ]
-    if not near:
-        return None
-    return at_index(before) - at_index(min(near)[2])
-
-
-def workout_bpm_summary_rows(
-    sessions: Iterable[Row],
-    lines: Mapping[str, Timeline],
-    history: ProfileHistory,
-    formula: str,
-) -> list[Row]:
-    rows = []
-    for session in sessions:
-        line = lines.get(session["user_id"])
-        if session["status"] != "completed" or line is None:
-            continue
-        indexes = line.between(session["started_at"], session["ended_at"])
-        if not indexes:
-            continue
-        profile = history.as_of(session["user_id"], session["started_at"])
-        workout_date = utc_date(session["started_at"])
-        age, _ = age_and_band(profile, workout_date)
-        lowest, mean, highest = _statistics([line.bpm[i] for i in indexes])
-        rows.append(
-            {
-                "user_id": session["user_id"],
-                "workout_id": session["workout_id"],
-                "session_id": session["session_id"],
-                "workout_date": workout_date,
-                "started_at": session["started_at"],
-                "ended_at": session["ended_at"],
-                "age": age,
-                **history.member(session["user_id"], session["started_at"], workout_date),
-                "min_bpm": lowest,
-                "avg_bpm": mean,
-                "max_bpm": highest,
-                "num_recordings": len(indexes),
-                **_zone_columns(_zone_micros(line, indexes, session["ended_at"], age, formula)),
-                "heart_rate_recovery_bpm": _recovery(line, session["ended_at"]),
-            }
-        )
-    return rows
 
 
 def union_micros(intervals: Iterable[tuple[int, int]]) -> int:
@@ -143,13 +41,10 @@ def union_micros(intervals: Iterable[tuple[int, int]]) -> int:
     return total
 
 
-def gym_summary_rows(
-    visits: Iterable[Row],
-    sessions: Iterable[Row],
-    history: ProfileHistory,
-    open_visit_hours: float,
-) -> list[Row]:
-    visits = list(visits)
+def sessions_in_visits(
+    visits: Iterable[Row], sessions: Iterable[Row], open_visit_hours: float
+) -> dict[tuple[str, str, int], list[Row]]:
+    """The completed sessions of each visit, by its MAC, gym and login."""
     by_user: dict[str, list[Row]] = defaultdict(list)
     for visit in visits:
         if visit["user_id"] is not None:
@@ -182,13 +77,38 @@ def gym_summary_rows(
             if is_inside:
                 held[visit["mac_address"], visit["gym_id"], login_at].append(session)
                 break
+    return held
+
+
+def session_visit_rows(held: Mapping[tuple[str, str, int], Iterable[Row]]) -> list[Row]:
+    columns = ("user_id", "workout_id", "session_id", "started_at", "ended_at")
+    return [
+        {
+            **{name: session[name] for name in columns},
+            "mac_address": mac_address,
+            "gym_id": gym_id,
+            "login_at": login_at,
+        }
+        for (mac_address, gym_id, login_at), sessions in held.items()
+        for session in sessions
+    ]
+
+
+def gym_summary_rows(
+    visits: Iterable[Row],
+    held: Mapping[tuple[str, str, int], list[Row]],
+    history: ProfileHistory,
+    zones: Zones,
+) -> list[Row]:
     rows = []
     for visit in visits:
         own_sessions = held.get((visit["mac_address"], visit["gym_id"], visit["login_at"]), [])
-        visit_date = utc_date(visit["login_at"])
+        clock = local_time(visit["login_at"], zones.gym(visit["gym_id"]))
+        visit_date = clock.date()
         rows.append(
             {
                 "visit_date": visit_date,
+                "local_hour": clock.hour,
                 "gym_id": visit["gym_id"],
                 "mac_address": visit["mac_address"],
                 "user_id": visit["user_id"],
@@ -212,148 +132,150 @@ def gym_summary_rows(
     return rows
 
 
-def _periods(line: Timeline, length: int) -> Iterable[tuple[int, list[int]]]:
-    """Start of each period with readings, and the indexes of its readings."""
-    start: int | None = None
-    indexes: list[int] = []
-    for i, at in enumerate(line.times):
-        period = at - at % length
-        if period != start:
-            if start is not None:
-                yield start, indexes
-            start, indexes = period, []
-        indexes.append(i)
-    if start is not None:
-        yield start, indexes
+#: A visit with the visitor and the first instant at which it is no longer there.
+Presence = tuple[Row, tuple[str, str], int]
 
 
-def _resting(line: Timeline, indexes: Iterable[int]) -> Fraction | None:
-    """The lowest mean of a half hour (on the clock) that readings cover for 10 minutes or more."""
-    halves: dict[int, list[int]] = defaultdict(list)
-    for i in indexes:
-        halves[line.times[i] - line.times[i] % (HOUR // 2)].append(i)
-    means = [
-        _statistics([line.bpm[i] for i in own])[1]
-        for start, own in halves.items()
-        if sum(_standing(line, i, start + HOUR // 2) for i in own) >= 600 * MICROS
-    ]
-    return min(means, default=None)
+def _presences(visits: Iterable[Row], presence_hours: float, newest: int) -> Iterator[Presence]:
+    by_visitor: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for visit in visits:
+        owner = visit["user_id"]
+        visitor = ("mac", visit["mac_address"]) if owner is None else ("user", owner)
+        by_visitor[visitor].append(visit)
+    for visitor, own in by_visitor.items():
+        for visit in own:
+            end = visit["logout_at"]
+            if end is None:
+                later = [v["login_at"] for v in own if v["login_at"] > visit["login_at"]]
+                # At the newest time it is there still: up to the next microsecond.
+                most = visit["login_at"] + int(Fraction(presence_hours) * HOUR)
+                end = min([*later, most, newest + 1])
+            yield visit, visitor, end
 
 
-def hourly_heart_rate_rows(lines: Mapping[str, Timeline]) -> list[Row]:
-    rows = []
-    for user_id, line in lines.items():
-        for start, indexes in _periods(line, HOUR):
-            lowest, mean, highest = _statistics([line.bpm[i] for i in indexes])
-            covered = sum(_standing(line, i, start + HOUR) for i in indexes)
-            rows.append(
-                {
-                    "user_id": user_id,
-                    "hour_at": start,
-                    "min_bpm": lowest,
-                    "avg_bpm": mean,
-                    "max_bpm": highest,
-                    "num_readings": len(indexes),
-                    "covered_minutes": minutes(covered),
-                }
-            )
-    return rows
+def _pieces(start: int, end: int, zone: str) -> dict[int, tuple[int, int]]:
+    """[start, end) by local hours: whenever hour_at changes, at full minutes, a piece begins."""
+    found: dict[int, tuple[int, int]] = {}
+    at = start
+    while at < end:
+        hour = hour_at(at, zone)
+        # Clocks are set, and hours begin, at quarters of an hour.
+        after = min(end, at - at % QUARTER + QUARTER)
+        found[hour] = (found.get(hour, (at, at))[0], after)
+        at = after
+    return found
 
 
-def daily_heart_rate_rows(
-    lines: Mapping[str, Timeline], history: ProfileHistory, formula: str
+def gym_hourly_occupancy_rows(
+    visits: Iterable[Row], zones: Zones, gyms: Iterable[Row], presence_hours: float
 ) -> list[Row]:
-    rows = []
-    for user_id, line in lines.items():
-        for start, indexes in _periods(line, DAY):
-            day = utc_date(start)
-            age, _ = age_and_band(history.as_of(user_id, start), day)
-            lowest, mean, highest = _statistics([line.bpm[i] for i in indexes])
-            zones = _zone_micros(line, indexes, start + DAY, age, formula)
-            rows.append(
-                {
-                    "user_id": user_id,
-                    "date": day,
-                    **history.member(user_id, start, day),
-                    "min_bpm": lowest,
-                    "avg_bpm": mean,
-                    "max_bpm": highest,
-                    "num_readings": len(indexes),
-                    "resting_bpm_estimate": _resting(line, indexes),
-                    "covered_minutes": minutes(
-                        sum(_standing(line, i, start + DAY) for i in indexes)
-                    ),
-                    **_zone_columns(zones),
-                    "active_zone_minutes": None
-                    if zones is None
-                    else minutes(zones[1] + 2 * (zones[2] + zones[3])),
-                }
-            )
-    return rows
-
-
-def member_day_zone_rows(days: Iterable[Row], history: ProfileHistory, formula: str) -> list[Row]:
-    """A view of silver: age, HRmax and the lower bounds of the zones on each member's day."""
-    rows = []
-    for day in days:
-        profile = history.as_of(day["user_id"], day_start(day["date"]))
-        age, _ = age_and_band(profile, day["date"])
-        highest = None if age is None else HRMAX[formula](age)
-        rows.append(
-            {
-                "user_id": day["user_id"],
-                "date": day["date"],
-                "age": age,
-                "max_heart_rate_bpm": highest,
-                "resting_bpm_estimate": day["resting_bpm_estimate"],
-                **{
-                    f"{zone}_from_bpm": None if highest is None else percent * highest / 100
-                    for zone, percent in zip(ZONES[1:], ZONE_EDGES, strict=True)
-                },
-            }
-        )
-    return rows
-
-
-def gym_hourly_occupancy_rows(visits: Iterable[Row]) -> list[Row]:
+    visits = list(visits)
+    capacity = {gym["gym_id"]: gym["capacity"] for gym in gyms}
+    newest = max((t for v in visits for t in (v["login_at"], v["logout_at"]) if t), default=0)
     check_ins: dict[tuple[str, int], int] = defaultdict(int)
     present: dict[tuple[str, int], list[tuple[int, int, tuple[str, str]]]] = defaultdict(list)
-    for visit in visits:
-        login_at, logout_at = visit["login_at"], visit["logout_at"]
-        check_ins[visit["gym_id"], login_at - login_at % HOUR] += 1
-        if logout_at is None:
-            continue
-        member = (
-            ("mac", visit["mac_address"])
-            if visit["user_id"] is None
-            else ("user", visit["user_id"])
-        )
-        hour = login_at - login_at % HOUR
-        while hour < logout_at:
-            present[visit["gym_id"], hour].append((login_at, logout_at, member))
-            hour += HOUR
+    staying: dict[tuple[str, int], set[tuple[str, str]]] = defaultdict(set)
+    for visit, visitor, end in _presences(visits, presence_hours, newest):
+        gym_id, login_at = visit["gym_id"], visit["login_at"]
+        zone = zones.gym(gym_id)
+        check_ins[gym_id, hour_at(login_at, zone)] += 1
+        for hour, (start, stop) in _pieces(login_at, end, zone).items():
+            present[gym_id, hour].append((start, stop, visitor))
+            is_newest_hour = hour == hour_at(newest, zone)
+            if (start <= newest < stop) if is_newest_hour else stop < end:
+                staying[gym_id, hour].add(visitor)
     rows = []
     for gym_id, hour in check_ins.keys() | present.keys():
         inside = present.get((gym_id, hour), [])
+        clock = local_time(hour, zones.gym(gym_id))
         rows.append(
             {
                 "gym_id": gym_id,
                 "hour_at": hour,
+                "local_date": clock.date(),
+                "local_hour": clock.hour,
                 "check_ins": check_ins.get((gym_id, hour), 0),
                 "visits": len(inside),
-                "peak_members": _peak(inside, hour, hour + HOUR),
+                "peak_members": _peak(inside),
+                "members_at_end": len(staying.get((gym_id, hour), ())),
+                "capacity": capacity[gym_id],
             }
         )
     return rows
 
 
-def _peak(inside: list[tuple[int, int, tuple[str, str]]], start: int, end: int) -> int:
-    """Most distinct members at one instant of [start, end)."""
+def _is_few(number: int | None) -> bool:
+    return number is not None and 1 <= number <= 4
+
+
+def gym_hour_rows(hours: Iterable[Row]) -> list[Row]:
+    rows = []
+    for hour in hours:
+        row = {**hour, "is_suppressed": _is_few(hour["peak_members"])}
+        if _is_few(row["members_at_end"]):
+            row["members_at_end"] = None
+        if row["is_suppressed"]:
+            row |= dict.fromkeys(("check_ins", "visits", "peak_members", "members_at_end"))
+        rows.append(row)
+    return rows
+
+
+def gym_day_rows(visits: Iterable[Row], hours: Iterable[Row]) -> list[Row]:
+    """From rows of gym_summary and gym_hourly_occupancy."""
+    visits = list(visits)
+    by_day: dict[tuple[str, date], list[Row]] = defaultdict(list)
+    firsts: dict[str, Row] = {}
+    for visit in sorted(visits, key=lambda v: (v["login_at"], v["mac_address"], v["gym_id"])):
+        by_day[visit["gym_id"], visit["visit_date"]].append(visit)
+        if visit["user_id"] is not None:
+            firsts.setdefault(visit["user_id"], visit)
+    hours_of: dict[tuple[str, date], list[Row]] = defaultdict(list)
+    for hour in hours:
+        hours_of[hour["gym_id"], hour["local_date"]].append(hour)
+    rows = []
+    for (gym_id, day), own in by_day.items():
+        members = {v["user_id"] for v in own} - {None}
+        closed = [v for v in own if v["logout_at"] is not None]
+        timed = {v["user_id"] for v in closed} - {None}
+        new = sum(firsts[v["user_id"]] is v for v in own if v["user_id"] is not None)
+        micros = sum(v["logout_at"] - v["login_at"] for v in closed)
+        fullest = min(
+            hours_of[gym_id, day],
+            key=lambda h: (-h["peak_members"], h["hour_at"]),
+            default={"peak_members": None, "local_hour": None},
+        )
+        row: Row = {
+            "visits": len(own),
+            "members": len(members),
+            "new_members": new,
+            "mean_minutes": _rounded(Fraction(micros, len(closed))) if closed else None,
+            "peak_members": fullest["peak_members"],
+            "peak_hour": fullest["local_hour"],
+        }
+        about = {
+            "new_members": new,
+            "mean_minutes": len(timed),
+            "peak_members": fullest["peak_members"],
+            "peak_hour": fullest["peak_members"],
+        }
+        hidden = {
+            name
+            for name, part in about.items()
+            if part is not None and (_is_few(part) or _is_few(len(members) - part))
+        }
+        if len(members) < 5:
+            hidden = set(row)
+        row |= dict.fromkeys(hidden)
+        is_suppressed = len(members) < 5
+        rows.append({"gym_id": gym_id, "local_date": day, **row, "is_suppressed": is_suppressed})
+    return rows
+
+
+def _peak(inside: list[tuple[int, int, tuple[str, str]]]) -> int:
+    """Most distinct members at one instant."""
     steps: list[tuple[int, int, tuple[str, str]]] = []
-    for login_at, logout_at, member in inside:
-        steps.append((max(login_at, start), 1, member))
-        if logout_at < end:
-            steps.append((logout_at, -1, member))
+    for start, end, member in inside:
+        steps += [(start, 1, member), (end, -1, member)]
     # At one instant those who leave go before those who come.
     steps.sort(key=lambda step: step[:2])
     counts: dict[tuple[str, str], int] = defaultdict(int)
@@ -370,28 +292,35 @@ def _peak(inside: list[tuple[int, int, tuple[str, str]]], start: int, end: int) 
 
 
 def member_activity_rows(
-    users: Iterable[str],
+    known: Mapping[str, Iterable[date]],
     visits: Iterable[Row],
     sessions: Iterable[Row],
     history: ProfileHistory,
+    zones: Zones,
     as_of_date: date | None,
 ) -> list[Row]:
-    """Looks back from `as_of_date`; None, where nothing has a date yet."""
+    """`known`: of each member, the local dates of all that there is. `visits`: of gym_summary.
+
+    Looks back from `as_of_date`; None, where nothing has a date yet.
+    """
     visits_of: dict[str, list[Row]] = defaultdict(list)
-    sessions_of: dict[str, list[Row]] = defaultdict(list)
+    sessions_of: dict[str, list[tuple[date, Row]]] = defaultdict(list)
     for visit in visits:
         if visit["user_id"] is not None:
             visits_of[visit["user_id"]].append(visit)
     for session in sessions:
         if session["status"] == "completed":
-            sessions_of[session["user_id"]].append(session)
+            user_id = session["user_id"]
+            day = local_date(session["started_at"], zones.member(user_id))
+            sessions_of[user_id].append((day, session))
 
     def recent(day: date, days: int) -> bool:
         return as_of_date is not None and as_of_date - timedelta(days=days) < day <= as_of_date
 
     rows = []
-    for user_id in users:
+    for user_id, dates in known.items():
         own_visits, own_sessions = visits_of[user_id], sessions_of[user_id]
+        days_known = 0 if as_of_date is None else (as_of_date - min(dates)).days + 1
         logins = sorted(visit["login_at"] for visit in own_visits)
         row: Row = {
             "user_id": user_id,
@@ -399,18 +328,16 @@ def member_activity_rows(
             **(
                 dict.fromkeys(TRAITS) | {"age_band": "invalid age"}
                 if as_of_date is None
-                else history.member(user_id, day_start(as_of_date), as_of_date)
+                else history.member(
+                    user_id, day_begins(as_of_date, zones.member(user_id)), as_of_date
+                )
             ),
             "first_visit_at": logins[0] if logins else None,
             "last_visit_at": logins[-1] if logins else None,
         }
         for suffix, days in (("", None), ("_7_days", 7), ("_28_days", 28)):
-            chosen_visits = [
-                v for v in own_visits if days is None or recent(utc_date(v["login_at"]), days)
-            ]
-            chosen_sessions = [
-                s for s in own_sessions if days is None or recent(utc_date(s["started_at"]), days)
-            ]
+            chosen_visits = [v for v in own_visits if days is None or recent(v["visit_date"], days)]
+            chosen_sessions = [s for day, s in own_sessions if days is None or recent(day, days)]
             row[f"logins{suffix}"] = len(chosen_visits)
             row[f"workouts{suffix}"] = len(chosen_sessions)
             row[f"gym_minutes{suffix}"] = minutes(
@@ -419,8 +346,13 @@ def member_activity_rows(
             row[f"exercise_minutes{suffix}"] = minutes(
                 union_micros((s["started_at"], s["ended_at"]) for s in chosen_sessions)
             )
-        days_active = [utc_date(at) for at in logins]
-        days_active += [utc_date(s["started_at"]) for s in own_sessions]
-        row["is_inactive"] = not any(recent(day, 14) for day in days_active)
+        before = sum(recent(v["visit_date"], 112) for v in own_visits) - row["logins_28_days"]
+        row["visits_84_days_before"] = before
+        is_falling = before >= 6 and 3 * row["logins_28_days"] < Fraction(before, 2)
+        row["is_falling"] = is_falling if days_known >= 112 else None
+        days_active = [visit["visit_date"] for visit in own_visits]
+        days_active += [day for day, _ in own_sessions]
+        is_inactive = not any(recent(day, 14) for day in days_active)
+        row["is_inactive"] = is_inactive if days_known >= 14 else None
         rows.append(row)
     return rows

@@ -1,9 +1,12 @@
 """`compute`: every table of silver and gold from the records of bronze."""
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
+from typing import Any
 
-from . import gold, silver
+from . import gold, heart, months, silver
+from .clocks import Zones, local_date
 from .compare import KEYS
 from .decode import (
     Event,
@@ -14,7 +17,6 @@ from .decode import (
     Rejected,
     WorkoutEvent,
     decode,
-    utc_date,
 )
 from .lineage import Decoded, health_rows, record_rows
 from .records import KafkaRecord, Record
@@ -31,19 +33,28 @@ def compute(
     as_of_date: date | str | None = None,
     max_session_hours: float = 3,
     open_visit_hours: float = 24,
+    open_visit_presence_hours: float = 3,
     max_visit_hours: float = 24,
     hr_max: str = "fox",
+    zone_rule: str = "reserve",
     erased: Collection[str] = (),
     late_hours: float = 1,
     max_heart_rate_bpm: int = 220,
+    default_time_zone: str = "UTC",
+    gym_locations: Iterable[Mapping[str, Any]] | None = None,
+    state_time_zones: Mapping[str, str] | None = None,
 ) -> Tables:
     """Rows by table name. Times are microseconds, dates `date`, minutes `Decimal`.
 
     `erased` are user ids: their records count as erased, also the readings of their devices and
-    the logins of their MACs while they owned them. Raises ValueError for an unknown `hr_max`.
+    the logins of their MACs while they owned them. `gym_locations` and `state_time_zones` (zones by
+    state) take the place of the seeds. `zone_rule` is the variable `zones`.
+    Raises ValueError for an unknown `hr_max` or `zone_rule`.
     """
-    if hr_max not in gold.HRMAX:
-        raise ValueError(f"hr_max is {hr_max!r}; choose one of {sorted(gold.HRMAX)}")
+    if hr_max not in heart.HRMAX:
+        raise ValueError(f"hr_max is {hr_max!r}; choose one of {sorted(heart.HRMAX)}")
+    if zone_rule not in heart.ZONE_EDGES:
+        raise ValueError(f"zone_rule is {zone_rule!r}; choose one of {sorted(heart.ZONE_EDGES)}")
     decoded = [_decoded(record, max_heart_rate_bpm, max_visit_hours) for record in records]
     if erased:
         decoded = _without(decoded, frozenset(erased))
@@ -71,23 +82,47 @@ def compute(
     ownership = silver.Ownership(registrations)
     changes = silver.winning_changes(first_seen)
     history = silver.ProfileHistory(changes)
+    zones = Zones(history, default=default_time_zone, gyms=gym_locations, states=state_time_zones)
     heart_rates = silver.heart_rate_rows(readings, ownership)
     visits = silver.visit_rows(logins, ownership)
     sessions = silver.session_rows(events, max_session_hours)
     lines = silver.timelines(heart_rates)
     registration_rows = ownership.rows()
-    workouts = gold.workout_bpm_summary_rows(sessions, lines, history, hr_max)
-    gym_visits = gold.gym_summary_rows(visits, sessions, history, open_visit_hours)
-    days = gold.daily_heart_rate_rows(lines, history, hr_max)
+    held = gold.sessions_in_visits(visits, sessions, open_visit_hours)
+    session_visits = gold.session_visit_rows(held)
+    gyms_of = heart.gyms_by_session(session_visits)
+    rules = heart.Rules(hr_max, zone_rule)
+    days, rests = heart.daily_heart_rate_rows(lines, history, zones, rules)
+    workouts = heart.workout_bpm_summary_rows(
+        sessions, lines, history, zones, rests, gyms_of, rules
+    )
+    gym_visits = gold.gym_summary_rows(visits, held, history, zones)
+    member_months = months.member_month_rows(gym_visits, sessions, days, zones)
     if isinstance(as_of_date, str):
         as_of_date = date.fromisoformat(as_of_date)
+    gyms = zones.gym_rows(visit["gym_id"] for visit in visits)
+    hours = gold.gym_hourly_occupancy_rows(visits, zones, gyms, open_visit_presence_hours)
+    # Of each member, the local dates of all that there is.
+    known: dict[str, list[date]] = defaultdict(list)
+    for row in days:
+        known[row["user_id"]].append(row["date"])
+    for row in gym_visits:
+        if row["user_id"] is not None:
+            known[row["user_id"]].append(row["visit_date"])
+    instants = [(row["user_id"], row["registered_at"]) for row in registration_rows]
+    instants += [(row["user_id"], row["began_at"]) for row in sessions]
+    instants += [(v.user_id, v.valid_from) for own in history.versions.values() for v in own]
+    for user_id, at in instants:
+        known[user_id].append(local_date(at, zones.member(user_id)))
     dates = [row["date"] for row in days]
     dates += [row["visit_date"] for row in gym_visits]
-    dates += [utc_date(row["started_at"]) for row in sessions if row["status"] == "completed"]
-    members = {row["user_id"] for row in (*registration_rows, *sessions)} | history.versions.keys()
-    activity = gold.member_activity_rows(
-        sorted(members), visits, sessions, history, as_of_date or max(dates, default=None)
-    )
+    dates += [
+        local_date(row["started_at"], zones.member(row["user_id"]))
+        for row in sessions
+        if row["status"] == "completed"
+    ]
+    as_of = as_of_date or max(dates, default=None)
+    activity = gold.member_activity_rows(known, gym_visits, sessions, history, zones, as_of)
     arrivals = health_rows(decoded, late_hours)
     places = record_rows(decoded)
     return {
@@ -113,18 +148,25 @@ def compute(
         ],
         "user_profiles": history.current(),
         "profile_versions": history.in_force(),
+        "member_zones": zones.member_rows(),
         "heart_rates": heart_rates,
         "gym_visits": visits,
         "workout_sessions": sessions,
         "workout_heart_rates": silver.workout_heart_rate_rows(sessions, lines),
-        "member_day_zones": gold.member_day_zone_rows(days, history, hr_max),
+        "session_visits": session_visits,
+        "member_day_zones": heart.member_day_zone_rows(rests, history, zones, rules),
         "user_bins": [{name: row[name] for name in USER_BINS} for row in activity],
         "workout_bpm_summary": workouts,
+        "gyms": gyms,
         "gym_summary": gym_visits,
-        "hourly_heart_rates": gold.hourly_heart_rate_rows(lines),
+        "hourly_heart_rates": heart.hourly_heart_rate_rows(lines, zones),
         "daily_heart_rates": days,
-        "gym_hourly_occupancy": gold.gym_hourly_occupancy_rows(visits),
+        "gym_hourly_occupancy": hours,
+        "gym_hours": gold.gym_hour_rows(hours),
+        "gym_days": gold.gym_day_rows(gym_visits, hours),
         "member_activity": activity,
+        "member_months": member_months,
+        "member_cohorts": months.member_cohort_rows(member_months, as_of),
         "pipeline_health": arrivals,
         "unowned_activity": silver.unowned_rows(heart_rates, visits),
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from .clocks import day_begins, hour_at, local_date
 from .compare import assert_same, compare
 from .decode import Rejected, decode
 from .gold import minutes, union_micros
@@ -714,13 +715,118 @@ def test_occupancy() -> None:
         login("m4", "g", 1800, 1801),
         login("m5", "g", 10_800),
     ]
-    columns = ("hour_at", "check_ins", "visits", "peak_members")
+    columns = ("hour_at", "check_ins", "visits", "peak_members", "members_at_end")
     assert pick(compute(records)["gym_hourly_occupancy"], *columns) == [
-        (us(0), 4, 4, 3),  # m1 leaves as m3 and m4 come: u, m3, m4
-        (us(3600), 0, 1, 1),
-        (us(7200), 0, 1, 1),
-        (us(10_800), 1, 0, 0),
+        (us(0), 4, 4, 3, 1),  # m1 leaves as m3 and m4 come: u, m3, m4; m3 stays
+        (us(3600), 0, 1, 1, 1),
+        (us(7200), 0, 1, 1, 0),
+        (us(10_800), 1, 1, 1, 1),  # m5 comes at the newest time, and is there at it
     ]
+
+
+def occupied(*records: Record, hours: float = 3) -> list[tuple[Any, ...]]:
+    """Hours since midnight, visits and who is there at the end."""
+    rows = compute(records, open_visit_presence_hours=hours)["gym_hourly_occupancy"]
+    rows.sort(key=lambda row: (row["gym_id"], row["hour_at"]))
+    return [
+        (r["gym_id"], (r["hour_at"] - us(0)) // 3_600_000_000, r["visits"], r["members_at_end"])
+        for r in rows
+    ]
+
+
+def test_presence_of_open_visits() -> None:
+    h = 3600
+    come, gone = login("m", "g", 1800), login("n", "h", 1800, 2000)
+    # Alone it lasts for the instant itself; a newest time on the hour is in that hour.
+    assert occupied(come) == [("g", 0, 1, 1)]
+    assert occupied(come, login("n", "h", 1800, h)) == [
+        *(("g", 0, 1, 1), ("g", 1, 1, 1)),
+        *(("h", 0, 1, 0),),
+    ]
+    # Three hours end it: at 3:30 it is gone, also if that is the newest time.
+    for at in (1800 + 3 * h, 8 * h):
+        found = occupied(come, login("n", "h", at - 60, at))
+        assert found[:4] == [("g", 0, 1, 1), ("g", 1, 1, 1), ("g", 2, 1, 1), ("g", 3, 1, 0)]
+    # An ignored logout is no newest time.
+    assert occupied(come, login("n", "h", 1800, 40 * h)) == [("g", 0, 1, 1), ("h", 0, 1, 1)]
+    # The visitor's next login ends it in another gym, not another visitor's.
+    assert occupied(come, gone, login("m", "k", h)) == [
+        *(("g", 0, 1, 0), ("h", 0, 1, 0), ("k", 1, 1, 1)),
+    ]
+    both = [registered("u", "d", "m", 0), registered("u", "e", "n", 0)]
+    assert occupied(*both, come, login("n", "h", 2000, 2100)) == [("g", 0, 1, 0), ("h", 0, 1, 0)]
+    # None at all: a check-in.
+    assert occupied(come, login("n", "h", 8 * h), hours=0)[0] == ("g", 0, 0, 0)
+
+
+def test_local_clocks() -> None:
+    """Half hours, autumn's two hours, days without a midnight."""
+    at = us(0)  # 2023-11-15
+    assert hour_at(at, "Asia/Kolkata") == us(-1800)
+    assert local_date(at, "America/Los_Angeles") == date(2023, 11, 14)
+    fall = 1_730_610_000_000_000  # 2024-11-03 05:00, 01:00 in New York for the first time
+    assert hour_at(fall + 5, "America/New_York") == fall
+    assert hour_at(fall + 3_600_000_005, "America/New_York") == fall + 3_600_000_000
+    assert day_begins(date(2018, 11, 4), "America/Sao_Paulo") == 1_541_300_400_000_000  # 03:00
+    assert day_begins(date(2023, 3, 26), "Asia/Beirut") == 1_679_781_600_000_000
+    assert day_begins(date(2023, 10, 29), "Asia/Beirut") == 1_698_530_400_000_000
+    assert day_begins(date(2024, 11, 3), "America/Havana") == 1_730_606_400_000_000
+
+
+def test_zones() -> None:
+    gyms = [{"gym_id": "1", "gym_name": "One", "time_zone": "Asia/Tokyo", "capacity": "5"}]
+    records: list[Record] = [
+        profile("u", 0, address={"state": " ca"}),
+        profile("u", 10, "delete"),
+        profile("v", 0, address={"state": "CA"}),
+        profile("v", 10, address={"state": "Bavaria"}),
+        login("m", "1", 15 * 3600 - 1),
+        login("m", "1", 15 * 3600),
+        login("m", "2", 0),
+    ]
+    tables = compute(
+        records,
+        gym_locations=gyms,
+        state_time_zones={"CA": "America/Los_Angeles"},
+        default_time_zone="Asia/Kolkata",
+    )
+    assert pick(tables["member_zones"], "user_id", "time_zone") == [
+        ("u", "America/Los_Angeles"),
+        ("v", "Asia/Kolkata"),
+    ]
+    rows = sorted(pick(tables["gyms"], "gym_id", "gym_name", "time_zone", "capacity"))
+    assert rows == [("1", "One", "Asia/Tokyo", 5), ("2", "2", "Asia/Kolkata", None)]
+    assert pick(tables["gym_summary"], "gym_id", "visit_date", "local_hour") == [
+        ("1", date(2023, 11, 15), 23),
+        ("1", date(2023, 11, 16), 0),
+        ("2", date(2023, 11, 15), 5),
+    ]
+
+
+def test_gym_days() -> None:
+    day = 86_400
+    names = "abcdef"
+    records: list[Record] = [
+        *(registered(name, name, name, -4 * day) for name in names),
+        *(login(name, "g", -3 * day, 60 - 3 * day) for name in names[:5]),
+        login("x", "g", -3 * day, 63.6 - 3 * day),
+        *(login(name, "g", -2 * day, 60 - 2 * day) for name in names[:5]),
+        login("f", "g", -2 * day),
+        *(login(name, "g", -day) for name in names[:5]),
+        login("x", "g", -day, 600 - day),
+        *(login(name, "h", 0, 60) for name in names[:4]),
+    ]
+    columns = ("visits", "members", "new_members", "mean_minutes", "peak_members", "peak_hour")
+    tables = compute(records)
+    assert set(pick(tables["gym_days"], *columns, "is_suppressed")) == {
+        (6, 5, 5, Decimal("1.01"), 6, 0, False),
+        (6, 6, None, None, 6, 0, False),
+        (6, 5, 0, Decimal("10.00"), 6, 0, False),
+        (None, None, None, None, None, None, True),
+    }
+    shown = [row for row in tables["gym_hours"] if not row["is_suppressed"]]
+    assert {row["gym_id"] for row in shown} == {"g"}
+    assert all(row["members_at_end"] in (None, 0, 5, 6) for row in shown)
 
 
 def test_member_activity() -> None:
@@ -759,6 +865,9 @@ def test_member_activity() -> None:
     assert (rows["u"]["first_visit_at"], rows["u"]["last_visit_at"]) == (us(0), us(day))
     assert (rows["u"]["gym_minutes"], rows["u"]["is_inactive"]) == (Decimal("1.00"), False)
     assert (rows["w"]["first_visit_at"], rows["w"]["is_inactive"]) == (None, True)
+    # One day less is known of them than 14.
+    earlier = compute(late, as_of_date="2023-11-27")["member_activity"]
+    assert {row["is_inactive"] for row in earlier} == {None}
     rows = {
         row["user_id"]: row for row in compute(late, as_of_date="2023-12-07")["member_activity"]
     }

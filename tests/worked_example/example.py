@@ -23,10 +23,12 @@ SILVER = (
     "user_profile_history",
     "user_profiles",
     "profile_versions",
+    "member_zones",
     "heart_rates",
     "gym_visits",
     "workout_sessions",
     "workout_heart_rates",
+    "session_visits",
     "member_day_zones",
     "user_bins",
 )
@@ -35,8 +37,13 @@ GOLD = (
     "gym_summary",
     "hourly_heart_rates",
     "daily_heart_rates",
+    "gyms",
     "gym_hourly_occupancy",
+    "gym_hours",
+    "gym_days",
     "member_activity",
+    "member_months",
+    "member_cohorts",
     "unowned_activity",
 )
 

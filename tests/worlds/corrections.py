@@ -30,12 +30,16 @@ GONE = {
     "silver.gym_visits": f"mac_address = '{mac_of(_WORLD, 2)}' and logout_at is null",
     "silver.workout_sessions": f"user_id = '{_W}u1' and status = 'orphan_stop'",
     "silver.workout_heart_rates": f"user_id = '{_W}u1' and started_at = {_at(600)}",
+    "silver.session_visits": f"user_id = '{_W}u1' and started_at = {_at(600)}",
     "gold.workout_bpm_summary": f"user_id = '{_W}u1' and started_at = {_at(600)}",
     "gold.gym_summary": f"mac_address = '{mac_of(_WORLD, 2)}' and minutes_in_gym is null",
     "gold.hourly_heart_rates": f"user_id = '{_W}u1' and hour_at = {_at(3600)}",
     "gold.daily_heart_rates": f"user_id = '{_W}u1' and date = '2026-03-04'",
     "silver.member_day_zones": f"user_id = '{_W}u1' and date = '2026-03-04'",
-    "gold.gym_hourly_occupancy": f"gym_id = '{_W}g2' and visits = 0",
+    "silver.member_zones": f"user_id = '{_W}u3'",
+    # Without a logout the visit is there for three hours.
+    "gold.gym_hourly_occupancy": f"gym_id = '{_W}g2' and hour_at = {_at(10_800)}",
+    "gold.gym_hours": f"gym_id = '{_W}g2' and hour_at = {_at(10_800)}",
     "gold.member_activity": f"user_id = '{_W}u3'",
 }
 

@@ -11,7 +11,8 @@ import pytest
 
 from local import dbt
 from local.home import CHECKOUT
-from tests.landed import Landed
+from tests.landed import Landed, differences_from_oracle, read
+from tests.oracle.clocks import seed
 from tests.support import Workspace, copy_project
 
 pytestmark = pytest.mark.timeout(1800)
@@ -126,6 +127,32 @@ def test_a_changed_comment_seed_or_column_is_built(space: Workspace, tmp_path: P
     # And back.
     assert build(space, "-s", *names) == {"heart_rates", "age_bands", "member_activity"}
     assert space.sql(added) == [{"n": 0}]
+
+
+def test_a_changed_zone_redates_the_history(space: Workspace, tmp_path: Path) -> None:
+    """Of gyms by the seed, of members by the seed and the variable; and back."""
+    copy_project(tmp_path)
+    gyms = tmp_path / "seeds/gym_locations.csv"
+    gyms.write_text(gyms.read_text().replace("America/New_York", "Asia/Kolkata"))
+    states = tmp_path / "seeds/state_time_zones.csv"
+    states.write_text("state,time_zone\nCA,Asia/Tokyo\n")
+    dates = "select mac_address, login_at, visit_date from gold.gym_summary order by all"
+    before = space.sql(dates)
+    default = {"default_time_zone": "America/Sao_Paulo"}
+    space.dbt_on(tmp_path, "build", *dbt.WITHOUT_TESTS, "--vars", json.dumps(default))
+    changed = {
+        "gym_locations": [
+            {**row, "time_zone": str(row["time_zone"]).replace("America/New_York", "Asia/Kolkata")}
+            for row in seed("gym_locations")
+        ],
+        "state_time_zones": {"CA": "Asia/Tokyo"},
+    }
+    assert differences_from_oracle(read(space), **default, **changed) == []
+    assert space.sql(dates) != before
+    space.dbt("build", *dbt.WITHOUT_TESTS)
+    assert differences_from_oracle(read(space)) == []
+    assert space.sql(dates) == before
+    assert build(space) == set()
 
 
 def test_a_program_that_parses_once_sees_what_is_new_at_each_command(space: Workspace) -> None:

@@ -3,8 +3,8 @@
 A world is the records of some days of a few members: registrations handed on and at one instant,
 profile changes that change nothing, deletes and new lives, sessions of every status, visits with
 and without logouts, readings at one instant, and every kind of record to reject. Its ids begin
-with a prefix of its own, so that many worlds share the tables without meeting. Bad and odd records
-are the simulator's, each kind in one world of `TURNS`.
+with a prefix of its own, so that many worlds share the tables and meet in one gym alone. Bad and
+odd records are the simulator's, each kind in one world of `TURNS`.
 """
 
 from __future__ import annotations
@@ -153,7 +153,8 @@ class _World(Records):
         self.users = [f"{prefix}u{i}" for i in range(rng.randint(2, 3))]
         self.devices = [f"{prefix}d{i}" for i in range(rng.randint(2, 3))]
         self.macs = [mac_of(number, i) for i in range(rng.randint(2, 3))]
-        self.gyms = [f"{prefix}g{i}" for i in range(2)]
+        # One is everybody's, and not in UTC: gyms of a few members are hidden.
+        self.gyms = [f"{prefix}g", "4"]
         # Few instants, so that records meet in time; some near midnight and full hours.
         start = EPOCH + rng.randrange(_DAYS) * 86_400
         self.instants = sorted(
