@@ -63,51 +63,6 @@ from silver.heart_rates where user_id = 'm001'
 """
 
 
-# What the models get beside the columns of their contracts here, and the tables to come.
-_DESIGNED: dict[str, dict[str, str]] = {
-    "gyms": {
-        "gym_id": "string",
-        "gym_name": "string",
-        "time_zone": "string",
-        "capacity": "int",
-    },
-    "gym_hours": {
-        "gym_id": "string",
-        "check_ins": "bigint",
-        "visits": "bigint",
-        "peak_members": "bigint",
-        "members_at_end": "bigint",
-        "capacity": "int",
-        "local_hour": "int",
-        "is_suppressed": "boolean",
-        "local_date": "date",
-        "hour_at": "timestamp",
-    },
-    "gym_days": {
-        "gym_id": "string",
-        "visits": "bigint",
-        "members": "bigint",
-        "new_members": "bigint",
-        "mean_minutes": "double",
-        "peak_members": "bigint",
-        "peak_hour": "int",
-        "is_suppressed": "boolean",
-        "local_date": "date",
-    },
-    "member_cohorts": {
-        "months_since": "int",
-        "members": "bigint",
-        "active": "bigint",
-        "share": "double",
-        "is_suppressed": "boolean",
-        "cohort_month": "date",
-    },
-    "member_activity": {"visits_84_days_before": "bigint", "is_falling": "boolean"},
-    "hourly_heart_rates": {"local_hour": "int", "date": "date"},
-    "daily_heart_rates": {"zone_basis": "string"},
-    "workout_bpm_summary": {"gym_id": "string", "zone_basis": "string"},
-}
-
 # Members by hour: those of four instants an hour and of its end. Today is not over.
 _HOURS = """
 insert into gold.gym_hours (gym_id, peak_members, members_at_end, capacity, local_hour,
@@ -196,8 +151,6 @@ def contracts() -> dict[str, dict[str, str]]:
     for path in sorted((CHECKOUT / "models/gold").glob("*.yml")):
         for model in yaml.safe_load(path.read_text()).get("models", []):
             found[model["name"]] = {c["name"]: c["data_type"] for c in model["columns"]}
-    for name, columns in _DESIGNED.items():
-        found[name] = {**found.get(name, {}), **columns}
     return found
 
 
