@@ -37,7 +37,7 @@ def main() -> None:
     ids = list(gold.query("select user_id from member_activity").column("user_id"))
     definition, cache = Definition.read(), cache_folder()
     texts = {
-        "gym-operations": render.render(definition, render.read(definition, gold), cache=cache),
+        "how-they-train": render.render(definition, render.read(definition, gold), cache=cache),
         "day": members.render(members.read(gold, ids), cache=cache),
     }
     on = machine()

@@ -20,9 +20,9 @@ def register(subparsers: Subparsers) -> None:
         "dashboard",
         help="write the dashboard as one HTML file",
         description="Runs the SQL of dashboards/fitbit.lvdash.json on the SQL endpoint and writes "
-        "one HTML file that needs no server and no network. It shows no group of fewer than 5 "
-        "members, but its rows are of single ones: personal data, readable by its owner only. "
-        "Heart rates through a member's day go to a file of their own, .members.html at its end.",
+        "one HTML file that needs no server and no network. None of its rows is about fewer than 5 "
+        "members. Heart rates through a member's day are personal data and go to a file of their "
+        "own, .members.html at its end.",
     )
     parser.add_argument(
         "--out",

@@ -13,13 +13,18 @@ from local.home import CHECKOUT, WorkspaceError
 PATH = CHECKOUT / "dashboards" / "fitbit.lvdash.json"
 CANVAS, GLOBAL_FILTERS = "PAGE_TYPE_CANVAS", "PAGE_TYPE_GLOBAL_FILTERS"
 
+CUSTOM = "custom-vega-viz"
+
 # Datasets of one member's health data. Databricks shows them to whom the row filter admits; the
 # page that `lakehouse dashboard` writes leaves them out and points to the members' own file.
 PERSONAL_PREFIX = "member_"
-# The column that identifies a member in all other datasets; the page holds numbers instead.
-MEMBER_COLUMNS = ("member", "inactive_member")
-# Smaller groups are not shown.
+# A row is about so many members at least.
 LEAST_MEMBERS = 5
+# Gold that hides smaller groups itself: all that a gym's managers may read.
+MANAGERS_TABLES = frozenset({"gyms", "gym_hours", "gym_days", "member_cohorts"})
+MANAGERS_PAGES = ("how-full", "who-stays")
+# Gold about no member at all.
+FEED_TABLES = frozenset({"pipeline_health", "unowned_activity"})
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-AGGREGATES = frozenset({"SUM", "AVG", "MIN", "MAX", "COUNT", "MEDIAN"})
+AGGREGATES = frozenset({"SUM", "AVG", "MIN", "MAX", "COUNT", "MEDIAN", "MAX_BY"})
 FUNCTIONS = {"TRY_DIVIDE": 2, "NULLIF": 2, "COALESCE": 2, "DATE_TRUNC": 2}
 
 # Operator, name of the operation and operands, as JSON: {"op": "column", "name": "visits"}.
@@ -56,26 +56,6 @@ def columns(tree: Tree) -> set[str]:
 def is_aggregate(tree: Tree) -> bool:
     """Whether it takes the rows of a group, not one row."""
     return any(node["op"] == "aggregate" for node in walk(tree))
-
-
-def least_members(tree: Tree, column: str = "member") -> int:
-    """How many distinct members a group needs before this measure is shown; 0 without a guard.
-
-    The guard is `CASE WHEN COUNT(DISTINCT column) >= n THEN … END` around the whole measure.
-    """
-    if tree["op"] != "case" or len(tree["whens"]) != 1 or tree["otherwise"] is not None:
-        return 0
-    condition = tree["whens"][0]["when"]
-    if condition["op"] != ">=" or condition["right"]["op"] != "literal":
-        return 0
-    count = condition["left"]
-    counts_members = (
-        count["op"] == "aggregate"
-        and count["function"] == "COUNT"
-        and count["distinct"]
-        and count["operand"] == {"op": "column", "name": column}
-    )
-    return int(condition["right"]["value"]) if counts_members else 0
 
 
 class _Parser:
@@ -203,8 +183,12 @@ class _Parser:
                 operand = self._or()
                 if is_aggregate(operand):
                     raise ExpressionError(f"{self._text!r}: an aggregate in an aggregate")
+            tree: Tree = {"op": "aggregate", "function": name, "distinct": distinct}
+            if name == "MAX_BY":
+                self._need(",")
+                tree["by"] = self._or()
             self._need(")")
-            return {"op": "aggregate", "function": name, "distinct": distinct, "operand": operand}
+            return {**tree, "operand": operand}
         operands = [self._or()]
         while self._take(","):
             operands.append(self._or())

@@ -7,66 +7,80 @@ without them the rules on columns are left out.
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from local.dashboard import expressions
 from local.dashboard.definition import (
     CANVAS,
+    CUSTOM,
+    FEED_TABLES,
     GLOBAL_FILTERS,
     LEAST_MEMBERS,
-    MEMBER_COLUMNS,
+    MANAGERS_PAGES,
+    MANAGERS_TABLES,
     PERSONAL_PREFIX,
     Json,
+    dataset_names,
     is_personal,
 )
 
 GRID_COLUMNS = 12
 
-# Versions of widget specifications that Databricks is known to write.
-VERSIONS: Mapping[str, Collection[int]] = {
-    "counter": (2,),
-    "table": (1, 2),
-    "bar": (3,),
-    "line": (3,),
-    "area": (3,),
-    "pie": (3,),
-    "scatter": (3,),
-    "heatmap": (3,),
-    "filter-single-select": (2,),
-    "filter-multi-select": (2,),
-    "filter-date-range-picker": (2,),
+# Kinds of widget that the page draws, with the version of specification that Databricks writes.
+VERSIONS: Mapping[str, int] = {
+    "counter": 2,
+    "table": 2,
+    "pivot": 3,
+    "bar": 3,
+    "line": 3,
+    "scatter": 3,
+    "heatmap": 3,
+    CUSTOM: 1,
+    "filter-single-select": 2,
+    "filter-multi-select": 2,
+    "filter-date-range-picker": 2,
 }
 ENCODINGS: Mapping[str, Collection[str]] = {
     "counter": ("value",),
     "table": ("columns",),
+    "pivot": ("rows", "columns", "cell"),
     "bar": ("x", "y"),
     "line": ("x", "y"),
-    "area": ("x", "y"),
     "scatter": ("x", "y"),
     "heatmap": ("x", "y", "color"),
-    "pie": ("angle", "color"),
+    CUSTOM: ("fields",),
 }
+# What a specification may hold; the page draws nothing else.
+_PARTS = {"version", "widgetType", "encodings", "frame", "annotations", "selection"}
+_CUSTOM_PARTS = {"version", "widgetType", "encodings", "frame", "jsonSpec", "data"}
 _SCALES = ("quantitative", "temporal", "categorical")
+_OPERATORS = (">=", ">", "<=", "<", "=")
 # What a number counts or measures; one of these words stands in each widget's title.
 _UNITS = re.compile(
     r"\b(bpm|min|minutes|hours?|visits?|logins|members?|workouts?|records|UTC)\b|%", re.I
 )
 _TABLE = re.compile(r"\b(?:FROM|JOIN)\s+([`\w.]+)", re.I)
+_GUARD = re.compile(r"\bHAVING COUNT\(DISTINCT user_id\) >= (\d+)\s*$", re.I)
+# Aggregates that show one row's value, or all of them.
+_SINGLE = re.compile(
+    r"\b(MIN|MAX|MIN_BY|MAX_BY|FIRST|LAST|ANY_VALUE|MODE|MEDIAN|PERCENTILE\w*|ARRAY_AGG|COLLECT_\w+)\(",
+    re.I,
+)
+_IDS = {"user_id", "mac_address", "device_id", "workout_id", "session_id"}
 # Filters that reach every dataset which has the column.
-_FILTERED = ("date", "gym", "age_band", "city", "gender", "arrival_date", "feed")
-_METRIC = re.compile(r"Metric: (\w+)")
+_FILTERED = ("gym", "who", "arrival_date", "feed")
 
 
 def check(
     raw: Json,
     columns: Mapping[str, Sequence[str]] | None = None,
-    metrics: Collection[str] | None = None,
     tables: Collection[str] | None = None,
 ) -> list[str]:
     """All findings, in the order of the file; empty when there is nothing to say.
 
-    `tables` are the names that datasets may read, `metrics` those that counters may name.
+    `tables` are the names that datasets may read.
     """
     return [
         *_datasets(raw, columns, tables),
@@ -74,7 +88,7 @@ def check(
         *(
             finding
             for page, widget in _widgets(raw)
-            for finding in _widget(raw, page, widget, columns, metrics)
+            for finding in _widget(raw, page, widget, columns)
         ),
         *_reach_of_filters(raw, columns),
     ]
@@ -113,6 +127,41 @@ def _datasets(
             elif tables is not None and table.strip("`") not in tables:
                 yield f"{at}: there is no table {table}"
         yield from _measures(each, at, columns)
+        yield from _small_groups(each, at, columns)
+
+
+def _tables(dataset: Json) -> set[str]:
+    return {name.strip("`") for name in _TABLE.findall("".join(dataset["queryLines"]))}
+
+
+def _small_groups(
+    dataset: Json, at: str, columns: Mapping[str, Sequence[str]] | None
+) -> Iterator[str]:
+    """Each row is of tables that hide small groups, or an aggregate of 5 members or more."""
+    if dataset["name"].startswith(PERSONAL_PREFIX):
+        return
+    if _tables(dataset) <= MANAGERS_TABLES | FEED_TABLES:
+        return
+    sql = "".join(dataset["queryLines"])
+    guard = _GUARD.search(sql)
+    outer = _outside_of_brackets(sql)
+    if not guard or int(guard.group(1)) < LEAST_MEMBERS or re.search(r"\bUNION\b", outer, re.I):
+        yield f"{at}: has rows about fewer than {LEAST_MEMBERS} members"
+    for function in sorted(set(_SINGLE.findall(outer))):
+        yield f"{at}: {function} shows a value of one member"
+    for column in sorted(_IDS & set((columns or {}).get(dataset["name"], ()))):
+        yield f"{at}: shows {column}"
+
+
+def _outside_of_brackets(sql: str) -> str:
+    """The outermost SELECT, without what is in brackets."""
+    depth, kept = 0, []
+    for sign in sql:
+        depth -= sign == ")"
+        if depth == 0:
+            kept.append(sign)
+        depth += sign == "("
+    return "".join(kept)
 
 
 def _measures(dataset: Json, at: str, columns: Mapping[str, Sequence[str]] | None) -> Iterator[str]:
@@ -156,6 +205,11 @@ def _pages(raw: Json) -> Iterator[str]:
             for other in sorted({taken[cell] for cell in cells if cell in taken}):
                 yield f"{at}/{name}: overlaps {other}"
             taken.update(dict.fromkeys(cells, name))
+        if at in MANAGERS_PAGES:
+            for dataset in raw["datasets"]:
+                if dataset["name"] in dataset_names(page):
+                    for table in sorted(_tables(dataset) - MANAGERS_TABLES):
+                        yield f"{at}: its readers may not read {table} (dataset {dataset['name']})"
 
 
 def _widget(
@@ -163,7 +217,6 @@ def _widget(
     page: Json,
     widget: Json,
     columns: Mapping[str, Sequence[str]] | None,
-    metrics: Collection[str] | None,
 ) -> Iterator[str]:
     at = f"{page['name']}/{widget['name']}"
     if "spec" not in widget:
@@ -175,11 +228,13 @@ def _widget(
     if kind not in VERSIONS:
         yield f"{at}: unknown widgetType {kind}"
         return
-    if spec.get("version") not in VERSIONS[kind]:
-        yield f"{at}: {kind} has version {spec.get('version')}, known are {VERSIONS[kind]}"
-    for encoding in ENCODINGS.get(kind, ()):
-        if encoding not in spec["encodings"]:
-            yield f"{at}: no encoding {encoding}"
+    if spec.get("version") != VERSIONS[kind]:
+        yield f"{at}: {kind} has version {spec.get('version')}, known is {VERSIONS[kind]}"
+    missing = [each for each in ENCODINGS.get(kind, ()) if each not in spec["encodings"]]
+    for encoding in missing:
+        yield f"{at}: no encoding {encoding}"
+    for part in sorted(set(spec) - (_CUSTOM_PARTS if kind == CUSTOM else _PARTS)):
+        yield f"{at}: {part} is not drawn"
     frame = spec.get("frame", {})
     title = frame.get("title", "")
     if not title or not frame.get("showTitle"):
@@ -190,17 +245,75 @@ def _widget(
     axes = [a for a in _axes(spec["encodings"]) if "quantitative" in a.get("scale", {}).values()]
     if not is_filter and not _UNITS.search(" ".join([title, *map(_axis_title, axes)])):
         yield f"{at}: no unit in the title {title!r}"
-    if kind == "counter":
-        named = _METRIC.search(frame.get("description", ""))
-        if not named:
-            yield f"{at}: the description names no metric"
-        elif metrics is not None and named.group(1) not in metrics:
-            yield f"{at}: there is no metric {named.group(1)}"
+    if not missing:
+        yield from _parts(spec, kind, at)
     if not is_filter:
         for name, encoding in spec["encodings"].items():
-            if name in ("x", "y", "angle") and _scale(encoding) not in _SCALES:
+            if name in ("x", "y") and _scale(encoding) not in _SCALES:
                 yield f"{at}: {name} has no scale.type"
     yield from _queries(raw, page, widget, at, columns)
+
+
+def _parts(spec: Json, kind: str, at: str) -> Iterator[str]:
+    """What a kind of widget has beside its encodings."""
+    encodings = spec["encodings"]
+    if kind == "counter":
+        for name in ("value", "target"):
+            if name in encodings and not {"displayName", "format"} <= set(encodings[name]):
+                yield f"{at}: {name} has no displayName or no format"
+    if kind == "pivot":
+        for field in encodings["cell"]["fields"]:
+            if field.get("style", {}).get("type") != "color-scale":
+                yield f"{at}: the cells have no colour scale"
+    if kind == "table":
+        for column in encodings["columns"]:
+            for rule in column.get("style", {}).get("rules", []):
+                condition = rule["condition"]
+                if condition["operator"] not in _OPERATORS:
+                    yield f"{at}: operator {condition['operator']} is not known"
+                if not isinstance(condition["operand"]["value"], str):
+                    yield f"{at}: a condition's value is no text"
+    for note in spec.get("annotations", []):
+        place = note["encodings"].get("x", {})
+        known = note["type"] == "vertical-line" and place.get("dataType") in ("INTEGER", "DECIMAL")
+        if kind != "bar" or not known or not isinstance(place.get("dataValue"), str):
+            yield f"{at}: an annotation is a vertical-line at a number, as text, on a bar chart"
+    if kind == CUSTOM:
+        yield from _custom(spec, at)
+
+
+def _custom(spec: Json, at: str) -> Iterator[str]:
+    """A custom visualization is Vega-Lite as text, over the fields that it lists."""
+    json_spec = spec["jsonSpec"]
+    try:
+        vega_lite = json.loads(json_spec["spec"])
+    except (TypeError, ValueError):
+        yield f"{at}: jsonSpec.spec is no text of JSON"
+        return
+    if json_spec.get("type") != "vega-lite" or spec.get("data") != {"queryName": "main_query"}:
+        yield f"{at}: the type is not vega-lite, or the data are not of main_query"
+    if vega_lite.get("data") != {"name": "databricks_query"}:
+        yield f"{at}: the data are not databricks_query"
+    if "facet" not in vega_lite and vega_lite.get("width") != "container":
+        yield f"{at}: the width is not that of the container"
+    known = {field["fieldName"] for field in spec["encodings"]["fields"]}
+    named = [node for node in _nodes(vega_lite) if isinstance(node, dict)]
+    known |= {node["as"] for node in named if isinstance(node.get("as"), str)}
+    used = {node["field"] for node in named if isinstance(node.get("field"), str)}
+    used |= set(re.findall(r"\bdatum\.(\w+)", json_spec["spec"]))
+    for field in sorted(used - known):
+        yield f"{at}: {field!r} is not among its fields"
+    for field in sorted(known - used):
+        yield f"{at}: {field!r} is not used"
+    if any({"url", "href"} & set(node) for node in named):
+        yield f"{at}: reaches for an address"
+
+
+def _nodes(value: object) -> Iterator[object]:
+    yield value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        yield from _nodes(each)
 
 
 def _axes(encodings: Json) -> list[Json]:
@@ -225,6 +338,11 @@ def _queries(
 ) -> Iterator[str]:
     spec = widget["spec"]
     is_filter = spec["widgetType"].startswith("filter-")
+    fields_of = [field for q in widget.get("queries", []) for field in q["query"]["fields"]]
+    if is_filter and any(field["expression"] == "`who`" for field in fields_of):
+        usual = spec.get("selection", {}).get("defaultSelection")
+        if spec["widgetType"] != "filter-single-select" or not usual:
+            yield f"{at}: who overlap, so that one of them is chosen, and one from the start"
     datasets = {each["name"]: each for each in raw["datasets"]}
     fields: dict[str, set[str]] = {}
     if not widget.get("queries"):
@@ -254,9 +372,6 @@ def _queries(
             for column in sorted(expressions.columns(tree) - set(known or ())):
                 if known is not None:
                     yield f"{at}: {dataset['name']} has no column {column}"
-            yield from _suppression(at, field, tree, dataset, known)
-        if body.get("disaggregated") and known and set(known) & set(MEMBER_COLUMNS):
-            yield f"{at}: shows single rows of {dataset['name']}, which are of members"
     for name, query_name in _field_names(spec["encodings"]):
         if query_name is not None and query_name not in fields:
             yield f"{at}: there is no query {query_name}"
@@ -264,24 +379,6 @@ def _queries(
             *([fields[query_name]] if query_name is not None else fields.values())
         ):
             yield f"{at}: fieldName {name!r} is no field of the query"
-
-
-def _suppression(
-    at: str, field: Json, tree: expressions.Tree, dataset: Json, known: Sequence[str] | None
-) -> Iterator[str]:
-    """Small groups are not shown, by measures that count their members after all filters."""
-    if dataset["name"].startswith(PERSONAL_PREFIX):
-        return
-    # Without the SQL's columns, its text tells whether a member is in there.
-    text = "".join(dataset["queryLines"])
-    counted = [c for c in MEMBER_COLUMNS if c in (known or re.findall(r"AS (\w+)", text))]
-    if not counted:
-        return
-    if not expressions.is_aggregate(tree):
-        if expressions.columns(tree) & set(MEMBER_COLUMNS):
-            yield f"{at}: {field['name']} shows members one by one"
-    elif max(expressions.least_members(tree, column) for column in counted) < LEAST_MEMBERS:
-        yield f"{at}: {field['name']} is shown for groups of fewer than {LEAST_MEMBERS} members"
 
 
 def _field_names(encoding: object) -> Iterator[tuple[str, str | None]]:

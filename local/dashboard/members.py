@@ -3,7 +3,7 @@
 The curve comes by the minute for the newest 7 days of the file and by 15 minutes before that, as
 lowest, mean and highest of the readings. Curve, age and bounds of zones come from silver: gold has
 none by day, since the day on which they change tells a birth date. All else is from gold, as it
-stands there.
+stands there. Days and times are of the member's own clock, those of visits too.
 """
 
 from __future__ import annotations
@@ -43,29 +43,44 @@ _BOUNDS = """
 SELECT user_id, `date`, age, fat_burn_from_bpm, cardio_from_bpm, peak_from_bpm
 FROM silver.member_day_zones
 WHERE user_id IN ({members})"""
+# The member's zone; a member without a profile has none.
+_ZONE = "COALESCE(zones.time_zone, 'UTC')"
 _WORKOUTS = """
-SELECT user_id, workout_date AS date, workout_id, session_id, started_at, ended_at,
-       min_bpm, avg_bpm, max_bpm, age_band, gender, city, state,
-       (UNIX_MICROS(ended_at) - UNIX_MICROS(started_at)) / 60000000.0D AS minutes
-FROM workout_bpm_summary
-WHERE user_id IN ({members})
-ORDER BY user_id, started_at, workout_id, session_id"""
+SELECT w.user_id, w.workout_date AS date, w.workout_id, w.session_id,
+       FROM_UTC_TIMESTAMP(w.started_at, {zone}) AS started_at,
+       FROM_UTC_TIMESTAMP(w.ended_at, {zone}) AS ended_at,
+       w.min_bpm, w.avg_bpm, w.max_bpm, w.age_band, w.gender, w.city, w.state,
+       (UNIX_MICROS(w.ended_at) - UNIX_MICROS(w.started_at)) / 60000000.0D AS minutes
+FROM workout_bpm_summary w
+LEFT JOIN silver.member_zones zones ON w.user_id = zones.user_id
+WHERE w.user_id IN ({members})
+ORDER BY w.user_id, w.started_at, w.workout_id, w.session_id"""
 _VISITS = """
-SELECT user_id, visit_date AS date, gym_id, login_at, logout_at, minutes_in_gym, minutes_exercising,
-       age_band, gender, city, state
-FROM gym_summary
-WHERE user_id IN ({members})
-ORDER BY user_id, login_at, gym_id"""
-# minute: first minute of the step, counted from midnight.
+SELECT v.user_id, CAST(FROM_UTC_TIMESTAMP(v.login_at, {zone}) AS DATE) AS date,
+       gyms.gym_name AS gym,
+       FROM_UTC_TIMESTAMP(v.login_at, {zone}) AS login_at,
+       FROM_UTC_TIMESTAMP(v.logout_at, {zone}) AS logout_at,
+       v.minutes_in_gym, v.minutes_exercising, v.age_band, v.gender, v.city, v.state
+FROM gym_summary v
+JOIN gyms ON v.gym_id = gyms.gym_id
+LEFT JOIN silver.member_zones zones ON v.user_id = zones.user_id
+WHERE v.user_id IN ({members})
+ORDER BY v.user_id, v.login_at, v.gym_id"""
+# minute: first minute of the step, counted from midnight. The hour that a clock goes through twice
+# is one hour of the curve.
 _CURVE = """
 SELECT user_id, `date`, minute - minute % step AS minute,
        MIN(heart_rate_bpm) AS lowest, AVG(heart_rate_bpm) AS mean, MAX(heart_rate_bpm) AS highest
 FROM (
-  SELECT user_id, heart_rate_bpm, CAST(measured_at AS DATE) AS `date`,
-         HOUR(measured_at) * 60 + MINUTE(measured_at) AS minute,
-         CASE WHEN CAST(measured_at AS DATE) >= CAST(:fine_from AS DATE) THEN 1 ELSE 15 END AS step
-  FROM silver.heart_rates
-  WHERE user_id IN ({members})
+  SELECT user_id, heart_rate_bpm, CAST(local_at AS DATE) AS `date`,
+         HOUR(local_at) * 60 + MINUTE(local_at) AS minute,
+         CASE WHEN CAST(local_at AS DATE) >= CAST(:fine_from AS DATE) THEN 1 ELSE 15 END AS step
+  FROM (
+    SELECT r.user_id, r.heart_rate_bpm, FROM_UTC_TIMESTAMP(r.measured_at, {zone}) AS local_at
+    FROM silver.heart_rates r
+    LEFT JOIN silver.member_zones zones ON r.user_id = zones.user_id
+    WHERE r.user_id IN ({members})
+  ) clocks
 ) readings
 GROUP BY user_id, `date`, minute - minute % step
 ORDER BY user_id, `date`, minute"""
@@ -138,7 +153,8 @@ def _arrow(source: Source, sql: str, ids: Sequence[str], **more: str) -> pa.Tabl
 def _with_members(sql: str, ids: Sequence[str]) -> tuple[str, dict[str, str]]:
     """The statement with a parameter for each id: they come from outside."""
     parameters = {f"member{number}": member for number, member in enumerate(ids)}
-    return sql.format(members=", ".join(f":{name}" for name in parameters)), parameters
+    listed = ", ".join(f":{name}" for name in parameters)
+    return sql.format(members=listed, zone=_ZONE), parameters
 
 
 def _by_member(rows: Sequence[Json]) -> dict[str, list[Json]]:

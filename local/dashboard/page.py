@@ -84,7 +84,7 @@ def assemble(
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, for its owner only: each page holds personal data."""
+    """Write a file whole or not at all, for its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import datetime
 import html
-import random
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from local.dashboard import expressions, page
-from local.dashboard.definition import CANVAS, MEMBER_COLUMNS, Definition, Json, is_personal
+from local.dashboard.definition import CANVAS, CUSTOM, Definition, Json, is_personal
 from local.dashboard.sources import Source, Table, plain
 
 TITLE = "Fitbit lakehouse"
+
+# What a page, or a dataset that the others of its page do not fill, needs to show something.
+NEEDS = {
+    "how-full": "It needs gym logins: a day on which 5 members or more came to a gym.",
+    "who-stays": "It needs gym logins, and a whole calendar month of them for cohorts.",
+    "how-they-train": "It needs heart rates or workouts of 5 members or more in the last 56 days.",
+    "pipeline": "It needs one record of any feed.",
+    "cohorts": "Needs a whole calendar month after the first visit of 5 members or more",
+    "months": "Needs a whole calendar month with 5 new members or more",
+    "at_risk": "Fewer than 5 members, or a history under 112 days",
+    "unowned": "None",
+    "rejections": "None",
+}
 
 
 def read(definition: Definition, source: Source) -> dict[str, Table]:
@@ -34,18 +46,18 @@ def render(
     written_at: datetime.datetime | None = None,
 ) -> str:
     """The page. members_file: relative name of the members' own file, to point to."""
-    as_of = max(
+    newest = max(
         (str(plain(d)) for t in tables.values() if "date" in t.columns for d in t.column("date")),
         default=None,
     )
     about = [
-        f"newest event {as_of}" if as_of else "no events yet",
-        f"written {written_at:%Y-%m-%d %H:%M}" if written_at else "",
+        f"visits up to {datetime.date.fromisoformat(newest):%-d %B %Y}" if newest else "",
+        f"written {written_at:%Y-%m-%d %H:%M} UTC" if written_at else "",
     ]
     body = page.asset("dashboard.html")
     for name, text in {
         "TITLE": TITLE,
-        "ABOUT": ", ".join(part for part in about if part) + " (UTC)",
+        "ABOUT": ", ".join(part for part in about if part),
     }.items():
         body = body.replace(f"%{name}%", html.escape(text))
     compiled = compile_definition(definition)
@@ -59,7 +71,7 @@ def render(
                 "application/json",
                 page.as_json({**compiled, "membersFile": members_file}),
             ),
-            "data": ("application/json", page.as_json(without_ids(tables))),
+            "data": ("application/json", page.as_json(as_columns(tables))),
         },
         cache=cache,
     )
@@ -82,7 +94,16 @@ def compile_definition(definition: Definition) -> Json:
         kind = each.get("pageType", CANVAS)
         pages.append({**each, "pageType": kind, "layout": layout, "personal": personal})
     theme = definition.raw.get("uiSettings", {}).get("theme", {})
-    return {"pages": pages, "palette": theme["visualizationColors"]}
+    trees = {
+        name: {measure: expressions.parse(text) for measure, text in each.items()}
+        for name, each in measures.items()
+    }
+    return {
+        "pages": pages,
+        "palette": theme["visualizationColors"],
+        "needs": NEEDS,
+        "measures": trees,
+    }
 
 
 def _compiled(item: Json, measures: Mapping[str, Mapping[str, str]]) -> Json:
@@ -92,38 +113,22 @@ def _compiled(item: Json, measures: Mapping[str, Mapping[str, str]]) -> Json:
         fields = []
         for field in body["fields"]:
             tree = expressions.parse(field["expression"], measures.get(body["datasetName"]))
-            fields.append(
-                {
-                    "name": field["name"],
-                    "tree": tree,
-                    "aggregates": expressions.is_aggregate(tree),
-                    "least": max(expressions.least_members(tree, c) for c in MEMBER_COLUMNS),
-                }
-            )
+            aggregates = expressions.is_aggregate(tree)
+            fields.append({"name": field["name"], "tree": tree, "aggregates": aggregates})
         queries.append({**query, "query": {**body, "fields": fields}})
-    return {**item, "widget": {**item["widget"], "queries": queries}}
+    spec = item["widget"]["spec"]
+    if spec["widgetType"] == CUSTOM:
+        spec = {**spec, "vegaLite": json.loads(spec["jsonSpec"]["spec"])}
+        del spec["jsonSpec"]
+    return {**item, "widget": {**item["widget"], "spec": spec, "queries": queries}}
 
 
-def without_ids(tables: Mapping[str, Table]) -> dict[str, Json]:
-    """Columns as JSON; members are numbers drawn anew for each page, the same in all datasets."""
-    members = {
-        value
-        for table in tables.values()
-        for name in MEMBER_COLUMNS
-        if name in table.columns
-        for value in table.column(name)
-        if value is not None
-    }
-    numbers = list(range(1, len(members) + 1))
-    random.SystemRandom().shuffle(numbers)
-    drawn: dict[Any, Any] = {None: None, **dict(zip(members, numbers, strict=True))}
+def as_columns(tables: Mapping[str, Table]) -> dict[str, Json]:
+    """Columns as JSON."""
     return {
         name: {
             "columns": list(table.columns),
-            "values": [
-                [drawn[value] if column in MEMBER_COLUMNS else plain(value) for value in values]
-                for column, values in zip(table.columns, table.values, strict=True)
-            ],
+            "values": [[plain(value) for value in values] for values in table.values],
         }
         for name, table in tables.items()
     }

@@ -109,7 +109,10 @@ def opened(
     size: tuple[int, int] = WIDE,
     theme: str = "light",
 ) -> Iterator[Any]:
-    """A page at a tab, drawn. Fails at the end if it asked the network or wrote to the console."""
+    """A page at a tab (and `?` filters), drawn.
+
+    Fails at the end if it asked the network or wrote to the console.
+    """
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         color_scheme=theme,
@@ -125,7 +128,7 @@ def opened(
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"error: {error}"))
         page.goto(path.as_uri() + f"#{tab}")
-        ready(page, tab)
+        ready(page, tab.split("?")[0])
         yield page
         outside = [url for url in requests if not url.startswith(("file:", "data:"))]
         assert outside == [], outside

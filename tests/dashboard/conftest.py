@@ -37,9 +37,9 @@ def _written(folder: Path, definition: Definition, gold: Gold) -> Written:
 
 
 @pytest.fixture(scope="session")
-def hundred(tmp_path_factory: pytest.TempPathFactory, definition: Definition) -> Written:
-    """A hundred members over ninety days."""
-    return _written(tmp_path_factory.mktemp("hundred"), definition, Gold.of(100, 90))
+def many(tmp_path_factory: pytest.TempPathFactory, definition: Definition) -> Written:
+    """Some hundred members over five months: long enough for cohorts and falling members."""
+    return _written(tmp_path_factory.mktemp("many"), definition, Gold.of(300, 150))
 
 
 @pytest.fixture(scope="session")

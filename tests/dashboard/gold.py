@@ -21,7 +21,8 @@ import yaml
 from local.dashboard.sources import Table
 from local.home import CHECKOUT
 
-GYMS = ("Northside", "Riverside", "Old Mill", "Harbour")
+# Capacity by gym; the last has none.
+GYMS = {"Northside": 24, "Riverside": 20, "Old Mill": None}
 CITIES = ("Los Angeles", "Pasadena", "Glendale", "Burbank")
 FEEDS = ("user_info", "bpm", "workout", "registered_users", "gym_logins")
 FIRST_DAY = date(2026, 8, 3)
@@ -41,6 +42,7 @@ _TYPES = {
 Row = dict[str, Any]
 PROFILE = ("age_band", "sex", "gender", "city", "state")
 _BOUNDS = "silver.member_day_zones"
+_ZONES = "silver.member_zones"
 
 # A reading each minute, of whole beats, with what makes a curve hard to pack: noise.
 _READINGS = """
@@ -58,6 +60,87 @@ _MORE = """
 insert into silver.heart_rates
 select device_id, user_id, measured_at + to_seconds(20), heart_rate_bpm + 7.5
 from silver.heart_rates where user_id = 'm001'
+"""
+
+
+# Members by hour: those of four instants an hour and of its end. Today is not over.
+_HOURS = """
+insert into gold.gym_hours (gym_id, peak_members, members_at_end, capacity, local_hour,
+                            is_suppressed, local_date, hour_at)
+with instants as (
+    select gym_id, moment, count(distinct mac_address) as members
+    from gold.gym_summary,
+         (select unnest(generate_series((select min(visit_date)::timestamp from gold.gym_summary),
+                                        ($last)::timestamp + interval 18 hour, interval 15 minute))
+                 as moment)
+    where login_at <= moment and moment < coalesce(logout_at, login_at + interval 3 hour)
+    group by all
+),
+hours as (
+    select gym_id, date_trunc('hour', moment) as hour_at, max(members) as peak,
+           coalesce(max(members) filter (
+               where minute(moment) = 45 or moment = ($last)::timestamp + interval 18 hour
+           ), 0) as at_end
+    from instants
+    group by all
+)
+select gym_id, case when peak >= 5 then peak end,
+       case when peak >= 5 and at_end not between 1 and 4 then at_end end, capacity, hour(hour_at),
+       peak between 1 and 4, hour_at::date, hour_at
+from hours join gold.gyms using (gym_id)
+"""
+_DAYS = """
+insert into gold.gym_days (gym_id, visits, members, new_members, mean_minutes, peak_members,
+                           peak_hour, is_suppressed, local_date)
+with firsts as (
+    select user_id, min(login_at) as first_at from gold.gym_summary where user_id is not null
+    group by all
+),
+peaks as (
+    select gym_id, local_date, max(peak_members) as peak, arg_max(local_hour, peak_members) as hour
+    from gold.gym_hours group by all
+),
+days as (
+    select gym_id, visit_date as local_date, count(*) as visits, count(distinct user_id) as members,
+           count(distinct user_id) filter (where login_at = first_at) as news,
+           round(avg(minutes_in_gym), 2) as minutes
+    from gold.gym_summary left join firsts using (user_id) group by all
+)
+select gym_id, case when members >= 5 then visits end, case when members >= 5 then members end,
+       case when members >= 5 and news not between 1 and 4 and members - news not between 1 and 4
+            then news end,
+       case when members >= 5 then minutes end, case when members >= 5 then peak end,
+       case when members >= 5 and peak is not null then hour end, members < 5, local_date
+from days left join peaks using (gym_id, local_date)
+"""
+_COHORTS = """
+insert into gold.member_cohorts (cohort_month, months_since, members, active, share, is_suppressed)
+with active as (
+    select distinct user_id, date_trunc('month', day)::date as month
+    from (select user_id, visit_date as day from gold.gym_summary where user_id is not null
+          union all select user_id, workout_date from gold.workout_bpm_summary)
+),
+cohorts as (select user_id, min(month) as cohort_month from active group by all),
+grid as (
+    select cohort_month, members, unnest(range(0, 240)) as months_since
+    from (select cohort_month, count(*) as members from cohorts group by all)
+),
+counted as (
+    select cohort_month, months_since, members, count(active.user_id) as active
+    from grid join cohorts using (cohort_month)
+    left join active on active.user_id = cohorts.user_id
+         and active.month = cohort_month + to_months(months_since::int)
+    where cohort_month + to_months(months_since::int) < date_trunc('month', $last)
+    group by all
+),
+judged as (
+    select *, members < 5 as small,
+           members < 5 or active between 1 and 4 or members - active between 1 and 4 as hidden
+    from counted
+)
+select cohort_month, months_since, case when not small then members end,
+       case when not hidden then active end, case when not hidden then active / members end, hidden
+from judged
 """
 
 
@@ -94,6 +177,7 @@ class Gold:
             "create table silver.member_day_zones (user_id varchar, date date, age integer, "
             "fat_burn_from_bpm double, cardio_from_bpm double, peak_from_bpm double)"
         )
+        database.execute("create table silver.member_zones (user_id varchar, time_zone varchar)")
         return cls(database)
 
     @classmethod
@@ -102,6 +186,9 @@ class Gold:
         gold = cls.empty()
         for table, rows in _world(members, days, random.Random(seed)).items():
             gold.insert(table, rows)
+        for statement in (_HOURS, _DAYS, _COHORTS):
+            last = f"date '{FIRST_DAY + timedelta(days=days - 1)}'"
+            gold.database.execute(statement.replace("$last", last))
         return gold
 
     @classmethod
@@ -140,25 +227,45 @@ class Gold:
             mark.replace(sqlglot.exp.convert((parameters or {})[mark.name]))
         for table in tree.find_all(sqlglot.exp.Table):
             table.set("catalog", None)
+        # FROM_UTC_TIMESTAMP: a time without a zone is one of UTC.
+        for local in list(tree.find_all(sqlglot.exp.AtTimeZone)):
+            utc = sqlglot.exp.Literal.string("UTC")
+            local.set("this", sqlglot.exp.AtTimeZone(this=local.this, zone=utc))
         cursor = self.database.cursor()
-        cursor.execute("use gold").execute(tree.sql("duckdb"))
+        # Spark's MAX_BY takes a null where it stands, as DuckDB's ARG_MAX_NULL does.
+        translated = tree.sql("duckdb").replace("ARG_MAX(", "ARG_MAX_NULL(")
+        cursor.execute("use gold").execute(translated)
         return cursor.fetch_arrow_table()
 
 
 def _world(members: int, days: int, chance: random.Random) -> dict[str, list[Row]]:
-    tables: dict[str, list[Row]] = {name: [] for name in (*contracts(), _BOUNDS)}
+    tables: dict[str, list[Row]] = {name: [] for name in (*contracts(), _BOUNDS, _ZONES)}
+    tables["gyms"] = [
+        {"gym_id": _id(gym), "gym_name": gym, "time_zone": "Etc/UTC", "capacity": capacity}
+        for gym, capacity in GYMS.items()
+        if members
+    ]
     last = FIRST_DAY + timedelta(days=days - 1)
     for number in range(members):
         _member(tables, f"m{number:03}", number, days, last, chance)
     if members:
         # Somebody whom no registration knows.
         tables["gym_summary"].append(
-            _visit(None, "0a:0b:0c:0d:0e:0f", GYMS[0], _at(FIRST_DAY, 18.0), 30.0, [])
+            _visit(None, "0a:0b:0c:0d:0e:0f", "Northside", _at(FIRST_DAY, 18.0), 30.0, [])
         )
     for offset in range(days if members else 0):
         for feed in FEEDS:
             tables["pipeline_health"].append(_health(feed, offset, chance))
+        for feed, most in (("bpm", 900), ("gym_logins", 6)):
+            day = FIRST_DAY + timedelta(days=offset)
+            tables["unowned_activity"].append(
+                {"feed": feed, "records": 1 + chance.randrange(most), "date": day}
+            )
     return tables
+
+
+def _id(gym: str) -> str:
+    return str(1 + list(GYMS).index(gym))
 
 
 def _at(day: date, hours: float) -> datetime:
@@ -192,13 +299,17 @@ def _member(
         "peak_from_bpm": top * 0.85,
     }
     resting, keen = chance.uniform(52, 72), chance.uniform(0.15, 0.75)
-    logins = 0
-    for offset in range(days):
+    # In a long history members join over time, and some leave.
+    joined = number * 7 % (days - 60) if days > 120 and number % 2 else 0
+    left = joined + chance.expovariate(1 / 90) if days > 120 and number % 5 > 1 else days
+    visits: list[int] = []
+    tables[_ZONES].append({"user_id": member, "time_zone": "Etc/UTC"})
+    for offset in range(joined, days):
         day = FIRST_DAY + timedelta(days=offset)
-        lapsed = number % 9 == 8 and offset > days - 20
-        zones = _zones(chance.uniform(900, 1300), [0.94, 0.05, 0.009, 0.001], chance)
+        lapsed = offset > left or (number % 9 == 8 and offset > days - 20)
+        zones = _zones(chance.uniform(900, 1300), [0.99, 0.007, 0.002, 0.001], chance)
         if not lapsed and chance.random() < keen * (0.6 if day.weekday() > 4 else 1.0):
-            logins += 1
+            visits.append(offset)
             aged = {**profile, "age": age if born_known else None}
             zones = _visit_day(tables, member, aged, day, (resting, float(top)), chance)
         tables[_BOUNDS].append({"user_id": member, "date": day, **(bounds if born_known else {})})
@@ -211,7 +322,8 @@ def _member(
                 "avg_bpm": resting + chance.uniform(12, 20),
                 "max_bpm": round(top * chance.uniform(0.7, 0.97)),
                 "num_readings": chance.randrange(4000, 9000),
-                "resting_bpm_estimate": resting + chance.uniform(-2, 2),
+                "resting_bpm_estimate": resting - offset / 60 + chance.uniform(-2, 2),
+                "zone_basis": "reserve",
                 "covered_minutes": round(sum(zones), 2),
                 **(_zone_columns(zones) if born_known else {}),
             }
@@ -233,8 +345,13 @@ def _member(
         {
             "user_id": member,
             **profile,
-            "logins": logins,
-            "is_inactive": (number % 9 == 8 and days > 15) or logins == 0,
+            "logins": len(visits),
+            "visits_84_days_before": len(before := [v for v in visits if -112 < v - days < -28]),
+            "is_falling": len(before) >= 6
+            and 6 * sum(1 for v in visits if v >= days - 28) < len(before)
+            if days >= 112
+            else None,
+            "is_inactive": not any(v >= days - 14 for v in visits) if days >= 14 else None,
             "as_of_date": last,
         }
     )
@@ -266,7 +383,7 @@ def _visit(
     """With the profile of its sessions."""
     profile = {name: sessions[0][name] for name in PROFILE} if sessions else {}
     return {
-        "gym_id": gym,
+        "gym_id": _id(gym),
         "mac_address": mac,
         "user_id": member,
         "age_band": "invalid age",
@@ -320,10 +437,12 @@ def _visit_day(
     # Some exercise at home; some never log out.
     if chance.random() < 0.93:
         stay = None if chance.random() < 0.02 else minutes
-        gym = GYMS[(int(member[1:]) + (day.toordinal() % 7 == 0)) % len(GYMS)]
-        mac = "02:00:00:00:00:" + f"{int(member[1:]) % 256:02x}"
+        number = int(member[1:])
+        gym = tuple(GYMS)[(number + (day.toordinal() % 7 == 0)) % len(GYMS)]
+        mac = f"02:00:00:00:{number // 256:02x}:{number % 256:02x}"
+        session["gym_id"] = _id(gym)
         tables["gym_summary"].append(_visit(member, mac, gym, login, stay, [session]))
-    rest = _zones(1100, [0.95, 0.04, 0.01, 0.001], chance)
+    rest = _zones(1100, [0.99, 0.007, 0.002, 0.001], chance)
     return [round(a + b, 2) for a, b in zip(zones, rest, strict=True)]
 
 
@@ -331,7 +450,7 @@ def _health(feed: str, offset: int, chance: random.Random) -> Row:
     day = FIRST_DAY + timedelta(days=offset)
     scale = {"bpm": 400_000, "workout": 120, "gym_logins": 130}.get(feed, 6)
     accepted = chance.randrange(scale // 2 + 1, scale + 2)
-    rejected = chance.randrange(0, max(2, scale // 300))
+    rejected = chance.randrange(0, scale // 300) if scale > 600 else int(chance.random() < 0.06)
     reasons = ["heart_rate_out_of_range", "malformed", "missing_field", "wrong_type"]
     split = [rejected // 4] * 3
     counts = zip(reasons, [*split, rejected - sum(split)], strict=True)

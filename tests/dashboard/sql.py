@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from local.dashboard import expressions
 from local.dashboard.definition import Definition, Json
 from local.dashboard.sources import Source, plain
 
@@ -14,11 +15,17 @@ Row = dict[str, Any]
 
 
 def expected(
-    definition: Definition, source: Source, widget: Json, filters: Mapping[str, str] | None = None
+    definition: Definition,
+    source: Source,
+    widget: Json,
+    filters: Mapping[str, str] | None = None,
+    *,
+    without: str | None = None,
 ) -> list[Row]:
     """Rows of a widget: its expressions, as SQL, over its dataset's SQL.
 
     filters: SQL conditions by column; those on columns that the dataset lacks do not apply.
+    without: a field that is left out.
     """
     query = widget["queries"][0]["query"]
     dataset = next(each for each in definition.datasets if each.name == query["datasetName"])
@@ -27,22 +34,31 @@ def expected(
     def expand(text: str) -> str:
         return re.sub(r"MEASURE\(`(\w+)`\)", lambda m: f"({dataset.measures[m.group(1)]})", text)
 
-    fields = query["fields"]
+    fields = [field for field in query["fields"] if field["name"] != without]
     selected = ", ".join(f"{expand(f['expression'])} AS c{n}" for n, f in enumerate(fields))
     conditions = [c for column, c in (filters or {}).items() if column in known]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    aggregates = [
-        bool(re.search(r"MEASURE|SUM|COUNT|MAX|MIN|AVG", f["expression"])) for f in fields
-    ]
-    group = "" if all(aggregates) else " GROUP BY ALL"
+    aggregated = query["disaggregated"] or len(measures(definition, widget)) == len(fields)
+    group = "" if aggregated else " GROUP BY ALL"
     table = source.query(f"SELECT {selected} FROM ({dataset.sql}) dataset{where}{group}")
     names = [field["name"] for field in fields]
     return [dict(zip(names, row.values(), strict=True)) for row in table.rows()]
 
 
-def same(shown: Sequence[Row], wanted: Sequence[Row]) -> list[str]:
-    """Differences between two sets of rows, doubles at 1e-9; rows without values do not count."""
-    one, two = _keyed(shown), _keyed(wanted)
+def measures(definition: Definition, widget: Json) -> set[str]:
+    """Names of a widget's fields that aggregate."""
+    query = widget["queries"][0]["query"]
+    dataset = next(each for each in definition.datasets if each.name == query["datasetName"])
+    return {
+        field["name"]
+        for field in query["fields"]
+        if expressions.is_aggregate(expressions.parse(field["expression"], dataset.measures))
+    }
+
+
+def same(shown: Sequence[Row], wanted: Sequence[Row], values: set[str]) -> list[str]:
+    """Differences between two sets of rows, doubles at 1e-9; `values` are what is measured."""
+    one, two = _keyed(shown, values), _keyed(wanted, values)
     found = [f"not shown: {key}" for key in two.keys() - one.keys()]
     found += [f"shown too much: {key}" for key in one.keys() - two.keys()]
     for key in one.keys() & two.keys():
@@ -58,18 +74,15 @@ def _equal(one: Any, two: Any) -> bool:
     return bool(one == two)
 
 
-def _keyed(rows: Sequence[Row]) -> dict[tuple[Any, ...], Row]:
-    """Rows by what is no measure; without those that show nothing."""
-    keyed = {}
-    for row in rows:
-        cells = {name: _cell(name, value) for name, value in row.items() if name != "__hidden"}
-        values = {n: v for n, v in cells.items() if "(" in n}
-        if any(value is not None for value in values.values()):
-            keyed[tuple(str(v) for n, v in cells.items() if "(" not in n)] = values
-    return keyed
+def _keyed(rows: Sequence[Row], values: set[str]) -> dict[tuple[Any, ...], Row]:
+    """Rows by what is no measure."""
+    return {
+        tuple(_text(plain(value)) for name, value in row.items() if name not in values): {
+            name: plain(value) for name, value in row.items() if name in values
+        }
+        for row in rows
+    }
 
 
-def _cell(name: str, value: Any) -> Any:
-    shown = plain(value)
-    # DATE_TRUNC gives a timestamp; the page shows its date.
-    return shown[:10] if name == "week" and isinstance(shown, str) else shown
+def _text(value: Any) -> str:
+    return f"{value:.9g}" if isinstance(value, (int, float)) else str(value)

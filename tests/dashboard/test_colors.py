@@ -77,15 +77,20 @@ def _contrast(one: str, two: str) -> float:
 def _palettes(definition: Definition) -> dict[str, list[str]]:
     palettes = {"theme": definition.raw["uiSettings"]["theme"]["visualizationColors"]}
     for _, widget in definition.widgets():
-        mappings = (
-            widget.get("spec", {})
-            .get("encodings", {})
-            .get("color", {})
-            .get("scale", {})
-            .get("mappings", [])
-        )
-        if mappings:
-            palettes[widget["name"]] = [mapping["color"] for mapping in mappings]
+        spec = widget.get("spec", {})
+        encodings = spec.get("encodings", {})
+        scale = encodings.get("color", {}).get("scale", {})
+        colors = [mapping["color"] for mapping in scale.get("mappings", [])]
+        # Those that a custom visualization names, and those of a table's rules.
+        colors += re.findall(r'"(#\w{6})"', spec.get("jsonSpec", {}).get("spec", ""))
+        columns = encodings.get("columns", []) if spec.get("widgetType") == "table" else []
+        for column in columns:
+            colors += [
+                r["backgroundColor"]["hex"] for r in column.get("style", {}).get("rules", [])
+            ]
+        if colors:
+            palettes[widget["name"]] = list(dict.fromkeys(colors))
+    assert {"feeds", "by-gym", "reject-rate", "new-and-returning"} <= palettes.keys()
     return palettes | _of_members()
 
 
@@ -125,7 +130,7 @@ def _ground(theme: str) -> str:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)
 def test_series_are_told_apart(definition: Definition, deficiency: str, theme: str) -> None:
-    # The most series that a chart has: six outcomes.
+    # More than the series of any chart here.
     for name, palette in _palettes(definition).items():
         for one, two in itertools.combinations(palette[:6], 2):
             shown = (_shown(one, theme), _shown(two, theme))

@@ -26,22 +26,11 @@ def test_a_measure_stands_for_its_expression() -> None:
         parse("MEASURE(`other`)", measures)
 
 
-@pytest.mark.parametrize(
-    ("text", "least"),
-    [
-        ("CASE WHEN COUNT(DISTINCT `member`) >= 5 THEN SUM(`n`) END", 5),
-        ("case when count(distinct `member`) >= 7 then sum(`n`) end", 7),
-        ("SUM(`n`)", 0),
-        ("CASE WHEN COUNT(`member`) >= 5 THEN SUM(`n`) END", 0),
-        ("CASE WHEN COUNT(DISTINCT `gym`) >= 5 THEN SUM(`n`) END", 0),
-        ("CASE WHEN COUNT(DISTINCT `member`) >= 5 THEN SUM(`n`) ELSE 0 END", 0),
-        ("CASE WHEN COUNT(DISTINCT `member`) > 5 THEN SUM(`n`) END", 0),
-        ("CASE WHEN COUNT(DISTINCT `member`) >= 5 THEN SUM(`n`) WHEN 1 = 1 THEN 0 END", 0),
-        ("2 * CASE WHEN COUNT(DISTINCT `member`) >= 5 THEN SUM(`n`) END", 0),
-    ],
-)
-def test_only_a_guard_around_the_whole_measure_counts(text: str, least: int) -> None:
-    assert expressions.least_members(parse(text)) == least
+def test_the_greatest_has_its_value_and_its_order() -> None:
+    tree = parse("MAX_BY(`share`, `month`)")
+    assert (tree["operand"]["name"], tree["by"]["name"]) == ("share", "month")
+    assert expressions.columns(tree) == {"share", "month"}
+    assert expressions.is_aggregate(tree)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +40,7 @@ def test_only_a_guard_around_the_whole_measure_counts(text: str, least: int) -> 
         "`a",
         "SUM(`a`",
         "SUM(SUM(`a`))",
+        "MAX_BY(`a`)",
         "CASE END",
         "PERCENTILE(`a`, 0.5)",
         "TRY_DIVIDE(`a`)",

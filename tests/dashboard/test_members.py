@@ -67,7 +67,7 @@ def test_both_tabs_draw_without_errors_or_network(
 ) -> None:
     with opened(browser, hundred_members.path, tab="day", size=size, theme=theme) as shown:
         assert "Personal data" in shown.locator(".banner").inner_text()
-        assert shown.locator("#page-day .chart svg").count() == 3
+        assert shown.locator("#page-day .chart svg").count() == 4
         assert overflow(shown) == 0
         shown.locator("#tab-compared").click()
         ready(shown, "compared")
@@ -96,8 +96,9 @@ def test_the_curve_is_that_of_the_readings(
 def test_the_day_shows_what_gold_says(browser: Any, hundred_members: Written) -> None:
     gold = hundred_members.gold
     visit = gold.query(
-        "select user_id, visit_date, gym_id, minutes_in_gym from gym_summary"
-        " where user_id is not null and minutes_in_gym is not null and size(sessions) > 0"
+        "select user_id, visit_date, gym_name, minutes_in_gym from gym_summary join gyms"
+        " using (gym_id) where user_id is not null and minutes_in_gym is not null"
+        " and size(sessions) > 0"
         " order by visit_date desc, user_id limit 1"
     ).rows()[0]
     day = gold.query(
@@ -111,7 +112,7 @@ def test_the_day_shows_what_gold_says(browser: Any, hundred_members: Written) ->
         assert f"{day['resting']:.1f}" in text
         assert day["age_band"] in text
         assert day["city"] in text
-        assert visit["gym_id"] in text
+        assert visit["gym_name"] in text
         assert f"{visit['minutes_in_gym']:.1f}" in text
         label = shown.locator("#page-day .h-day svg").get_attribute("aria-label")
         assert "1 workouts and 1 visits are marked" in label
@@ -155,13 +156,14 @@ def test_members_compared_are_the_sums_of_gold(browser: Any, hundred_members: Wr
 def test_a_member_without_readings_or_profile(browser: Any, tmp_path: Path) -> None:
     gold = Gold.empty()
     when = datetime.datetime(2026, 8, 3, 18)
+    gold.insert("gyms", [{"gym_id": "3", "gym_name": "Old Mill", "time_zone": "UTC"}])
     gold.insert("member_activity", [{"user_id": "</script>", "logins": 1}])
     gold.insert(
         "gym_summary",
         [
             {
                 "user_id": "</script>",
-                "gym_id": "Old Mill",
+                "gym_id": "3",
                 "mac_address": "02:00:00:00:00:01",
                 "visit_date": when.date(),
                 "login_at": when,
@@ -185,6 +187,7 @@ def test_what_crosses_midnight_is_marked_on_both_days(browser: Any, tmp_path: Pa
     night = datetime.datetime(2026, 8, 3, 23, 30)
     end = night + datetime.timedelta(minutes=75)
     gold.insert("member_activity", [{"user_id": "owl", "logins": 2}])
+    gold.insert("gyms", [{"gym_id": name, "gym_name": name} for name in ("Old Mill", "Harbour")])
     profile = {"user_id": "owl", "age_band": "25-35", "city": "Burbank"}
     workout = {**profile, "workout_id": "w", "session_id": "1", "avg_bpm": 120.0}
     gold.insert(
@@ -229,6 +232,50 @@ def test_what_crosses_midnight_is_marked_on_both_days(browser: Any, tmp_path: Pa
         assert "2026-08-03 23:30" in shown.locator("#page-day").inner_text()
     # 30 minutes of the one day, 45 of the other.
     assert spans["2026-08-04"] == pytest.approx(1.5 * spans["2026-08-03"], rel=0.05)
+
+
+def test_days_and_times_are_of_the_members_clock(browser: Any, tmp_path: Path) -> None:
+    gold = Gold.empty()
+    # Ten in the evening of the 3rd in Los Angeles, which gold dates there.
+    late, day = datetime.datetime(2026, 8, 4, 5), datetime.date(2026, 8, 3)
+    end = late + datetime.timedelta(minutes=30)
+    gold.insert("silver.member_zones", [{"user_id": "w", "time_zone": "America/Los_Angeles"}])
+    gold.insert("gyms", [{"gym_id": "1", "gym_name": "Pier", "time_zone": "America/New_York"}])
+    gold.insert("member_activity", [{"user_id": "w"}])
+    gold.insert("daily_heart_rates", [{"user_id": "w", "date": day, "active_zone_minutes": 30.0}])
+    session = {"user_id": "w", "workout_id": "run", "session_id": "1"}
+    gold.insert(
+        "workout_bpm_summary",
+        [{**session, "workout_date": day, "started_at": late, "ended_at": end}],
+    )
+    # The visit's own date is the gym's: it is past midnight in New York.
+    gold.insert(
+        "gym_summary",
+        [
+            {
+                "user_id": "w",
+                "gym_id": "1",
+                "visit_date": datetime.date(2026, 8, 4),
+                "login_at": late,
+                "logout_at": end,
+            }
+        ],
+    )
+    gold.insert(
+        "silver.heart_rates",
+        [{"user_id": "w", "measured_at": late, "heart_rate_bpm": 120.0}],
+    )
+    path = tmp_path / "west.html"
+    path.write_text(
+        members.render(members.read(gold, ["w"]), cache=cache_folder()), encoding="utf-8"
+    )
+    with opened(browser, path, tab="day") as shown:
+        assert shown.locator("#day option").all_text_contents() == ["2026-08-03"]
+        assert [step["minute"] for step in steps(shown)] == [22 * 60]
+        text = shown.locator("#page-day").inner_text()
+    assert text.count("22:00") >= 2
+    assert "22:30" in text
+    assert "Pier" in text
 
 
 def test_unknown_members_are_named() -> None:

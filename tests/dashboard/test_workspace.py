@@ -16,30 +16,10 @@ from local.dashboard.sources import endpoint
 from local.home import CHECKOUT
 from tests.dashboard.browser import opened, ready
 from tests.dashboard.metrics import statements
-from tests.dashboard.test_page import LESS, TABS, choose, counters, differences, value
+from tests.dashboard.test_metrics import shared
+from tests.dashboard.test_page import TABS, choose, differences
 from tests.landed import Landed
 from tests.support import Workspace
-
-# By metric: its value straight from gold, and how many members it is about, if it is about any.
-GOLD = {
-    "gym_visits": "count(*) as value, count(distinct user_id) as members from gold.gym_summary",
-    "visiting_members": "count(distinct user_id) as value, count(distinct user_id) as members"
-    " from gold.gym_summary",
-    "exercise_minutes_per_visit": "avg(if(minutes_in_gym is null, null, minutes_exercising))"
-    " as value, count(distinct user_id) as members from gold.gym_summary",
-    "inactive_members": "count_if(is_inactive) as value, count_if(is_inactive) as members"
-    " from gold.member_activity",
-    "workouts": "count(*) as value, count(distinct user_id) as members"
-    " from gold.workout_bpm_summary",
-    "median_workout_minutes": "median((unix_micros(ended_at) - unix_micros(started_at)) / 6e7)"
-    " as value, count(distinct user_id) as members from gold.workout_bpm_summary",
-    "mean_workout_bpm": "avg(avg_bpm) as value, count(distinct user_id) as members"
-    " from gold.workout_bpm_summary",
-    "active_zone_minutes": "sum(active_zone_minutes) as value, count(distinct user_id) as members"
-    " from gold.daily_heart_rates",
-    "records_received": "sum(received) as value, null as members from gold.pipeline_health",
-    "records_rejected": "sum(rejected) as value, null as members from gold.pipeline_health",
-}
 
 DOCS = ("index.html", "lineage.html", "freshness.html")
 
@@ -77,33 +57,7 @@ def test_the_definition_has_no_faults_on_the_workspace(space: Workspace) -> None
     assert "no faults" in space.run("dashboard", "--check").stdout
 
 
-def test_counters_agree_with_gold_and_with_their_metrics(
-    space: Workspace, pages: Path, definition: Definition, browser: Any
-) -> None:
-    shown: dict[str, tuple[str, float | None]] = {}
-    with opened(browser, pages, tab=TABS[0]) as page:
-        for tab in TABS:
-            page.locator(f"#tab-{tab}").click()
-            ready(page, tab)
-            for widget, metric in counters(definition, tab):
-                rows = page.evaluate("name => dashboard.rows(name)", widget)
-                shown[metric] = (value(page, widget), next(iter(rows[0].values())))
-    manifest = space.home.root / "dbt" / "target" / "semantic_manifest.json"
-    by_metric = {
-        name: next(iter(space.sql(sql)[0].values()))
-        for name, sql in statements(manifest, list(GOLD)).items()
-    }
-    for name, sql in GOLD.items():
-        wanted = space.sql(f"select {sql}")[0]
-        text, number = shown[name]
-        assert float(by_metric[name]) == pytest.approx(float(wanted["value"]), rel=1e-9), name
-        if wanted["members"] is not None and wanted["members"] < 5:
-            assert (text, number) == (LESS, None), name
-        else:
-            assert number == pytest.approx(float(wanted["value"]), rel=1e-9), name
-
-
-def test_all_else_agrees_with_sql_on_gold_filtered_or_not(
+def test_every_number_is_that_of_sql_on_gold_filtered_or_not(
     space: Workspace, pages: Path, definition: Definition, browser: Any
 ) -> None:
     with endpoint(space.home) as gold, opened(browser, pages, tab=TABS[0]) as page:
@@ -112,14 +66,26 @@ def test_all_else_agrees_with_sql_on_gold_filtered_or_not(
             ready(page, tab)
             assert differences(page, gold, definition, tab, {}) == []
         choose(page, "filter-feed", "bpm")
-        ready(page, "pipeline-health")
-        narrowed = {"feed": "feed = 'bpm'"}
-        assert differences(page, gold, definition, "pipeline-health", narrowed) == []
-        page.locator("#tab-gym-operations").click()
+        ready(page, "pipeline")
+        assert differences(page, gold, definition, "pipeline", {"feed": "feed = 'bpm'"}) == []
+        page.locator("#tab-how-full").click()
         choose(page, "filter-gym", "late-g")
-        ready(page, "gym-operations")
-        narrowed = {"gym": "gym = 'late-g'"}
-        assert differences(page, gold, definition, "gym-operations", narrowed) == []
+        ready(page, "how-full")
+        assert differences(page, gold, definition, "how-full", {"gym": "gym = 'late-g'"}) == []
+
+
+def test_measures_with_a_metrics_name_are_the_metric_on_gold(
+    space: Workspace, pages: Path, definition: Definition, browser: Any
+) -> None:
+    parsed = space.home.root / "dbt" / "target"
+    manifest = json.loads((parsed / "manifest.json").read_text(encoding="utf-8"))
+    measures = shared(definition, manifest)
+    with opened(browser, pages, tab=TABS[0]) as page:
+        ask = "([dataset, name]) => dashboard.measure(dataset, name)"
+        shown = {name: page.evaluate(ask, [dataset, name]) for dataset, name in measures}
+    sql = statements(parsed / "semantic_manifest.json", list(shown))
+    wanted = {name: float(next(iter(space.sql(sql[name])[0].values()))) for name in shown}
+    assert shown == pytest.approx(wanted, rel=1e-9)
 
 
 def test_the_members_day_agrees_with_gold(
@@ -127,17 +93,21 @@ def test_the_members_day_agrees_with_gold(
 ) -> None:
     path = pages.with_name("fitbit.members.html")
     assert path.stat().st_mode & 0o077 == 0
+    zones = space.sql(
+        "select time_zone from silver.member_zones where user_id = :member", {"member": member}
+    )
+    zone = zones[0]["time_zone"] if zones else "UTC"
     workout = space.sql(
-        "select * from gold.workout_bpm_summary where user_id = :member"
-        " order by started_at desc limit 1",
-        {"member": member},
+        "select *, from_utc_timestamp(started_at, :zone) as local_start"
+        " from gold.workout_bpm_summary where user_id = :member order by started_at desc limit 1",
+        {"member": member, "zone": zone},
     )[0]
     day = workout["workout_date"]
     readings = space.sql(
         "select count(distinct date_trunc('minute', measured_at)) as minutes,"
-        " min(heart_rate_bpm) as lowest from silver.heart_rates"
-        " where user_id = :member and cast(measured_at as date) = cast(:day as date)",
-        {"member": member, "day": str(day)},
+        " min(heart_rate_bpm) as lowest from silver.heart_rates where user_id = :member"
+        " and cast(from_utc_timestamp(measured_at, :zone) as date) = cast(:day as date)",
+        {"member": member, "zone": zone, "day": str(day)},
     )[0]
     with opened(browser, path, tab="day") as shown:
         shown.locator("#day").select_option(str(day))
@@ -146,7 +116,7 @@ def test_the_members_day_agrees_with_gold(
         found = shown.evaluate(
             "() => members.stepsOf(members.state.day.start, members.state.day.count)"
         )
-    assert f"{workout['started_at']:%H:%M}" in text
+    assert f"{workout['local_start']:%H:%M}" in text
     assert f"{workout['avg_bpm']:.1f}" in text
     if workout["city"]:
         assert workout["city"] in text

@@ -43,7 +43,7 @@ export function onGround(hex, dark) {
 export function config(colors) {
   return {
     font: 'system-ui, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif',
-    view: { stroke: null },
+    view: { stroke: null }, header: { labelColor: colors.ink, titleColor: colors.ink },
     axis: {
       labelColor: colors.quiet, titleColor: colors.quiet, titleFontWeight: "normal", labelFontSize: 11, titleFontSize: 11,
       gridColor: colors.grid, domainColor: colors.line, tickColor: colors.line, labelLimit: 150, titlePadding: 6,
@@ -55,15 +55,15 @@ export function config(colors) {
 const escaped = name => name.replace(/[.[\]'"\\]/g, "\\$&");
 const yearOf = dates => { const years = [...new Set(dates.map(date => date.slice(0, 4)))]; return years.length === 1 ? years[0] : null; };
 
-/** Axis of dates as ordered categories: `dates` are ISO texts. */
-export function dateAxis(dates, width) {
-  const year = yearOf(dates);
+/** Axis of dates as ordered categories: `dates` are ISO texts; first days of months are months. */
+function dateAxis(dates, width) {
+  const year = yearOf(dates), months = dates.every(date => date.slice(8, 10) === "01");
   return {
-    year,
+    year: months ? null : year,
     axis: {
-      labelExpr: `utcFormat(toDate(datum.value), '${year ? "%b %d" : "%b %d, %Y"}')`,
+      labelExpr: `utcFormat(toDate(datum.value), '${months ? "%b %Y" : "%b %d"}')`,
       labelAngle: 0, labelOverlap: true, ticks: false, grid: false,
-      values: thinned(dates, Math.max(2, Math.floor(width / (year ? 62 : 90)))),
+      values: thinned(dates, Math.max(2, Math.floor(width / (months ? 74 : 62)))),
     },
   };
 }
@@ -82,7 +82,7 @@ export function specification(spec, rows, palette, width) {
   const encoding = {};
   const folded = ["x", "y"].find(axis => given[axis]?.fields);
   const axes = {};
-  for (const axis of ["x", "y", "color", "angle"]) {
+  for (const axis of ["x", "y", "color"]) {
     if (given[axis]?.fieldName) axes[axis] = { field: given[axis].fieldName, kind: KINDS[given[axis].scale?.type] ?? "nominal", title: given[axis].displayName ?? given[axis].fieldName, given: given[axis] };
   }
   let seriesOrder = null, mappings = {};
@@ -94,13 +94,13 @@ export function specification(spec, rows, palette, width) {
     axes.color = { field: SERIES, kind: "nominal", title: null, given: given.color ?? {} };
   }
   for (const mapping of axes.color?.given?.scale?.mappings ?? []) mappings[mapping.value] = mapping.color;
-  const measured = ["x", "y", "color", "angle"].filter(axis => axes[axis]?.kind === "quantitative");
+  const measured = ["x", "y", "color"].filter(axis => axes[axis]?.kind === "quantitative");
   if (!data.some(row => measured.some(axis => row[axes[axis].field] !== null && row[axes[axis].field] !== undefined))) return null;
   if (kind !== "line") data = data.filter(row => measured.every(axis => row[axes[axis].field] !== null));
 
   const valuesOf = field => [...new Set(data.map(row => row[field]))].filter(value => value !== null && value !== undefined);
   const horizontal = axes.x?.kind === "quantitative" && axes.y && axes.y.kind !== "quantitative";
-  const percent = axis => axes[axis]?.given?.format?.type === "number-percent" || spec.mark?.layout === "stack-100";
+  const percent = axis => axes[axis]?.given?.format?.type === "number-percent";
 
   for (const axis of ["x", "y"]) {
     const it = axes[axis];
@@ -109,29 +109,19 @@ export function specification(spec, rows, palette, width) {
     if (it.kind === "quantitative") {
       channel.type = "quantitative";
       channel.axis = { grid: true, domain: false, ticks: false, tickCount: 5, labelPadding: 4, ...(percent(axis) ? { format: "~%" } : { labelExpr: NUMBER }) };
-      if (kind === "scatter") channel.scale = { zero: false, nice: true, padding: 12 };
+      if (kind === "scatter") channel.scale = { zero: true, nice: true };
     } else if (it.kind === "temporal") {
       const dates = valuesOf(it.field).sort();
-      if (kind === "line" && dates.length > 1) {
-        const year = yearOf(dates);
-        channel.type = "temporal"; channel.scale = { type: "utc" };
-        channel.axis = { format: year ? "%b %d" : "%b %d, %Y", grid: false, labelOverlap: true, labelSeparation: 10, tickCount: Math.max(2, Math.min(dates.length, Math.floor(width / 70))) };
-        channel.title = year ? `${it.title}, ${year}` : it.title;
-      } else {
-        const { axis: settings, year } = dateAxis(dates, width);
-        channel.type = "ordinal"; channel.axis = settings; channel.sort = dates; channel.title = year ? `${it.title}, ${year}` : it.title;
-      }
+      const { axis: settings, year } = dateAxis(dates, width);
+      channel.type = "ordinal"; channel.axis = settings; channel.sort = dates; channel.title = year ? `${it.title}, ${year}` : it.title;
     } else {
       channel.type = "nominal";
       const sort = it.given.scale?.sort;
       const values = valuesOf(it.field);
       if (sort?.by === "custom-order") channel.sort = [...sort.orderedValues, ...values.filter(value => !sort.orderedValues.includes(value)).sort(byLabel)];
-      else if (/^[xy]-reversed$/.test(sort?.by ?? "")) {
-        const other = axes[axis === "y" ? "x" : "y"].field, sums = new Map();
-        for (const row of data) if (!row.__order) sums.set(row[it.field], (sums.get(row[it.field]) ?? 0) + row[other]);
-        channel.sort = values.sort((a, b) => sums.get(b) - sums.get(a) || byLabel(a, b));
-      } else channel.sort = values.sort(byLabel);
+      else channel.sort = values.sort(byLabel);
       // Along the x axis words stand below one another, so that they need no slant.
+      if (axis === "y") channel.title = null;
       channel.axis = { labelAngle: 0, ticks: false, domain: axis === "x", labelPadding: 5, ...(axis === "x" ? { labelExpr: "split(datum.label, ' ')", labelOverlap: true } : {}) };
     }
     encoding[axis] = channel;
@@ -140,27 +130,19 @@ export function specification(spec, rows, palette, width) {
   let mark;
   const values = axes.color ? (seriesOrder ?? valuesOf(axes.color.field)) : [];
   if (axes.color && axes.color.kind === "nominal") {
-    const order = axes.color.given.scale?.sort?.orderedValues;
-    const domain = seriesOrder ?? (order ? order.filter(value => values.includes(value)) : values.sort(byLabel));
+    const domain = seriesOrder ?? values.sort(byLabel);
     encoding.color = {
       field: escaped(axes.color.field), type: "nominal", title: null, sort: domain,
       scale: { domain, range: domain.map((value, i) => paint(mappings[value] ?? palette[i % palette.length])) },
       legend: { columns: width < 460 ? 2 : undefined },
     };
   }
-  if (kind === "line" || kind === "area") {
-    const few = valuesOf(axes.x.field).length <= 40;
-    mark = { type: kind, strokeWidth: 2, point: { filled: true, size: few ? 36 : 60, opacity: few ? 1 : 0 } };
-    if (encoding.color) encoding.strokeDash = { field: encoding.color.field, type: "nominal", sort: encoding.color.sort, scale: { domain: encoding.color.scale.domain, range: [[1, 0], [5, 3], [2, 2], [8, 3, 2, 3], [1, 3]] }, title: null };
-    if (encoding.color) encoding.color.legend.symbolType = "stroke";
+  if (kind === "line") {
+    mark = { type: kind, strokeWidth: 2, point: { filled: true, size: 40, opacity: 1 } };
+    if (!encoding.color) encoding.color = { value: paint(palette[0]) };
   } else if (kind === "scatter") {
     mark = { type: "point", filled: true, size: 70, opacity: 0.85, stroke: colors.card, strokeWidth: 1 };
-    if (axes.color?.kind === "temporal") {
-      data = data.map(row => ({ ...row, __time: Date.parse(row[axes.color.field]) }));
-      const { year } = dateAxis(valuesOf(axes.color.field), width);
-      encoding.color = { field: "__time", type: "quantitative", title: year ? `${axes.color.title}, ${year}` : axes.color.title, scale: { range: [colors.low, colors.high] }, legend: { labelExpr: "utcFormat(datum.value, '%b %d')", gradientLength: Math.min(180, width / 2), tickCount: 3 } };
-      mark.stroke = colors.quiet; mark.strokeWidth = 0.6;
-    } else if (!encoding.color) encoding.color = { value: paint(palette[0]) };
+    if (!encoding.color) encoding.color = { value: paint(palette[0]) };
   } else if (kind === "heatmap") {
     mark = { type: "rect", cornerRadius: 2, stroke: colors.card, strokeWidth: 1.5 };
     encoding.color = { field: escaped(axes.color.field), type: "quantitative", title: axes.color.title, scale: { range: [colors.low, colors.high], zero: true }, legend: { gradientLength: Math.min(180, width / 2), tickCount: 4, labelExpr: NUMBER } };
@@ -170,37 +152,119 @@ export function specification(spec, rows, palette, width) {
       const domain = numbers ? Array.from({ length: Math.max(...order) - Math.min(...order) + 1 }, (_, i) => Math.min(...order) + i) : order;
       encoding[axis].scale = { domain }; encoding[axis].sort = domain; encoding[axis].axis = { ...encoding[axis].axis, domain: false, labelAngle: 0, labelOverlap: true };
     }
-  } else if (kind === "pie") {
-    mark = { type: "arc", innerRadius: { expr: "min(width,height)/4.2" }, padAngle: 0.012 };
-    encoding.theta = { field: escaped(axes.angle.field), type: "quantitative", stack: true };
   } else {
-    const band = horizontal ? "y" : "x", layout = spec.mark?.layout ?? "stack";
-    const grouped = layout === "group" && encoding.color;
-    if (grouped) encoding[`${band}Offset`] = { field: encoding.color.field, sort: encoding.color.sort, scale: { paddingInner: 0.05 } };
-    const size = { expr: grouped ? `min(34, bandwidth('${band}Offset'))` : `min(64, bandwidth('${band}') * 0.86)` };
-    mark = { type: "bar", cornerRadiusEnd: grouped || !encoding.color ? 2 : 0, [horizontal ? "height" : "width"]: size };
-    encoding[band].scale = { paddingInner: grouped ? 0.28 : 0.14, paddingOuter: 0.1 };
-    const length = encoding[horizontal ? "x" : "y"];
-    if (encoding.color && !grouped) {
+    const band = horizontal ? "y" : "x", length = encoding[horizontal ? "x" : "y"];
+    mark = { type: "bar", cornerRadiusEnd: encoding.color ? 0 : 2, [horizontal ? "height" : "width"]: { expr: `min(${horizontal ? 26 : 64}, bandwidth('${band}') * 0.86)` } };
+    encoding[band].scale = { paddingInner: 0.14, paddingOuter: 0.1 };
+    length.stack = null;
+    if (encoding.color) {
       mark.stroke = colors.card; mark.strokeWidth = 1;
-      length.stack = layout === "stack-100" ? "normalize" : "zero";
+      length.stack = "zero";
       encoding.order = folded ? { field: "__order", type: "quantitative" } : { field: encoding.color.field, sort: "ascending" };
-    } else length.stack = null;
+    }
     if (!encoding.color) encoding.color = { value: paint(palette[0]) };
   }
   encoding.tooltip = tooltips(axes, spec, folded);
   if (encoding.tooltip.some(tip => tip.field.startsWith("__text"))) data = data.map(row => ({ ...row, ...texts(row, axes, given, folded) }));
+  const notes = (spec.annotations ?? []).flatMap(note => annotation(note, colors, paint, palette));
+  if (given.label?.show) notes.push({ mark: { type: "text", align: "left", dx: 5, fontSize: 11, color: colors.ink }, encoding: { x: encoding.x, y: encoding.y, text: { field: "__text_x" } } });
+  return { ...base(colors), data: { values: data }, ...(notes.length ? { layer: [{ mark, encoding }, ...notes] } : { mark, encoding }) };
+}
+
+const base = colors => ({
+  $schema: "https://vega.github.io/schema/vega-lite/v6.json", width: "container", height: "container", background: null,
+  autosize: { type: "fit", contains: "padding" }, config: config(colors),
+});
+
+/** A vertical line with its label above the chart. */
+function annotation({ encodings }, colors, paint, palette) {
+  const at = { x: { datum: Number(encodings.x.dataValue), type: "quantitative" } };
+  const color = paint(palette[encodings.color.value.position]);
+  return [
+    { data: { values: [{}] }, mark: { type: "rule", strokeWidth: 1.5, strokeDash: [6, 4], color }, encoding: at },
+    { data: { values: [{}] }, mark: { type: "text", align: "center", baseline: "bottom", dy: -3, color: colors.ink, fontSize: 11, fontWeight: 600 }, encoding: { ...at, y: { value: 0 }, text: { value: encodings.label.value } } },
+  ];
+}
+
+/** Colours anywhere in a specification, as they are on this ground. */
+function painted(value, paint) {
+  if (typeof value === "string") return /^#[0-9a-f]{6}$/i.test(value) ? paint(value) : value;
+  if (Array.isArray(value)) return value.map(each => painted(each, paint));
+  if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, painted(each, paint)]));
+  return value;
+}
+
+const LEAST_PANEL = 165;
+/** A custom visualization: its own Vega-Lite, with the names that AI/BI gives it; small multiples fill the box. */
+export function custom(vegaLite, rows, palette, { width, height }) {
+  const colors = theme(), paint = hex => onGround(hex, colors.dark);
+  const spec = painted(vegaLite, paint);
+  const text = name => ({ default: colors[name] });
+  const params = [
+    { name: "mode", value: colors.dark ? "dark" : "light" },
+    { name: "colors", value: { textPrimary: text("ink"), textSecondary: text("quiet"), gridColor: colors.grid, markHighlightColor: colors.accent } },
+    { name: "dashboardTheme", value: { visualizationColors: palette.map(paint) } },
+  ];
+  const whole = { ...base(colors), ...spec, data: { values: rows }, params: [...params, ...(spec.params ?? [])], config: { ...config(colors), ...spec.config } };
+  if (!spec.facet) return whole;
+  const panels = new Set(rows.map(row => row[spec.facet.field])).size;
+  const columns = Math.max(1, Math.min(panels, spec.columns ?? panels, Math.floor(width / LEAST_PANEL)));
+  const lines = Math.ceil(panels / columns);
+  const legend = JSON.stringify(spec.spec).includes('"legend"') ? 34 : 0;
+  // Each panel has an axis of its own, or the first of a line has it.
+  const own = spec.resolve?.scale?.y === "independent";
+  const wide = own ? Math.floor(width / columns) - 48 : Math.floor((width - 50) / columns) - 20;
+  delete whole.width; delete whole.height; delete whole.autosize;
   return {
-    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-    data: { values: data }, mark, encoding, width: "container", height: "container", background: null,
-    autosize: { type: "fit", contains: "padding" }, config: config(colors),
+    ...whole, columns, spacing: { row: 16, column: 16 },
+    spec: { ...spec.spec, width: wide, height: Math.max(70, Math.floor((height - legend) / lines) - 50) },
   };
+}
+
+/** How high small multiples are in a narrow window. */
+export function panelsHeight(vegaLite, rows, width) {
+  if (!vegaLite.facet) return null;
+  const panels = new Set(rows.map(row => row[vegaLite.facet.field])).size;
+  return Math.ceil(panels / Math.max(1, Math.floor(width / LEAST_PANEL))) * 165 + 40;
+}
+
+/** A colour of a ramp between two, for a number between two. */
+export function ramp({ colorRamp, domain }, value) {
+  const { start, end } = colorRamp.colors;
+  const share = Math.max(0, Math.min(1, (value - domain.min) / (domain.max - domain.min)));
+  const part = (hex, i) => parseInt(hex.slice(i, i + 2), 16);
+  const mixed = [1, 3, 5].map(i => Math.round(part(start, i) + (part(end, i) - part(start, i)) * share));
+  return { background: `rgb(${mixed})`, ink: 0.299 * mixed[0] + 0.587 * mixed[1] + 0.114 * mixed[2] > 140 ? "#14202a" : "#fff" };
+}
+
+const MEETS = { ">=": (a, b) => a >= b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, "<": (a, b) => a < b, "=": (a, b) => a === b };
+/** The colour of the first rule of a column that a value meets. */
+export function ruleColor(style, value) {
+  if (typeof value !== "number") return null;
+  const met = (style?.rules ?? []).find(({ condition }) => MEETS[condition.operator](value, Number(condition.operand.value)));
+  return met ? met.backgroundColor.hex : null;
+}
+
+/** A line of numbers, as an SVG of its own: the text beside it says the number. */
+export function sparkline(values, color, width = 220, height = 44) {
+  const known = values.filter(value => value !== null);
+  if (known.length < 2) return null;
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const x = i => 3 + i / (values.length - 1) * (width - 8), y = value => height - 4 - (high > low ? (value - low) / (high - low) : 0.5) * (height - 8);
+  const points = values.map((value, i) => (value === null ? null : [x(i), y(value)])).filter(Boolean);
+  const name = "http://www.w3.org/2000/svg";
+  const make = (tag, attributes) => { const made = document.createElementNS(name, tag); for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value); return made; };
+  const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, class: "sparkline", "aria-hidden": "true", preserveAspectRatio: "none" });
+  svg.append(
+    make("path", { d: `M${points[0][0]},${height} L${points.map(point => point.map(each => each.toFixed(1))).join(" L")} L${points.at(-1)[0]},${height} Z`, fill: color, opacity: 0.12 }),
+    make("path", { d: `M${points.map(point => point.map(each => each.toFixed(1))).join(" L")}`, fill: "none", stroke: color, "stroke-width": 2, "vector-effect": "non-scaling-stroke", "stroke-linejoin": "round" }));
+  return svg;
 }
 
 /** Tooltips show what the table beside would: texts made here, no formats of a library. */
 function tooltips(axes, spec, folded) {
   const shown = [];
-  for (const axis of ["x", "y", "color", "angle"]) {
+  for (const axis of ["x", "y", "color"]) {
     if (!axes[axis]) continue;
     shown.push({ field: `__text_${axis}`, type: "nominal", title: axis === "color" && folded ? "Series" : axes[axis].title ?? "Value" });
   }

@@ -61,14 +61,17 @@ export function tabs(list, names, show) {
   return select;
 }
 
-/** A table that sorts by the heading one clicks. columns: [{title, value(row), text(row), number}]. */
+/** A table that sorts by the heading one clicks. columns: [{title, value(row), text(row), number, tint(row)}]. */
 export function table(columns, rows, { most = 500 } = {}) {
   let sorted = rows, by = null, down = false;
   const body = element("tbody");
   const heads = columns.map((column, i) => element("th", { class: column.number ? "number" : null, scope: "col" },
     element("button", { type: "button", onclick: () => sort(i) }, column.title)));
   const fill = () => body.replaceChildren(...sorted.slice(0, most).map(row =>
-    element("tr", {}, ...columns.map(column => element("td", { class: column.number ? "number" : null }, column.text(row))))));
+    element("tr", {}, ...columns.map(column => {
+      const tint = column.tint?.(row);
+      return element("td", { class: column.number ? "number" : null }, tint ? element("span", { class: "status", style: `--status:${tint}` }, column.text(row)) : column.text(row));
+    }))));
   const sort = i => {
     down = by === i ? !down : Boolean(columns[i].number);
     by = i;

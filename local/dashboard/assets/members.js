@@ -80,12 +80,12 @@ function curve(box, day, workouts, visits) {
   const marks = workouts.map(row => ({ number: row.number, ...within(row.started_at, row.ended_at), top: high, bottom: low, what: `Workout ${row.workout_id}, session ${row.session_id}`, span: `${clock(row.started_at)}–${clock(row.ended_at)}` }));
   const stays = visits.map(row => {
     const span = within(row.login_at, row.logout_at);
-    return { ...span, end: span.end ?? Math.min(span.start + 5, DAY), bottom: low, top: low + (high - low) * 0.035, what: `Gym ${row.gym_id}`, span: `${clock(row.login_at)}–${row.logout_at ? clock(row.logout_at) : "open"}` };
+    return { ...span, end: span.end ?? Math.min(span.start + 5, DAY), bottom: low, top: low + (high - low) * 0.035, what: `Gym ${row.gym}`, span: `${clock(row.login_at)}–${row.logout_at ? clock(row.logout_at) : "open"}` };
   });
   // Minutes of the day as numbers: a time scale would take the reader's time zone into account.
-  const x = { field: "middle", type: "quantitative", title: "Time of day (UTC)", scale: { domain: [0, DAY], nice: false, padding: 0 }, axis: { values: Array.from({ length: 13 }, (_, i) => i * 120).filter(value => value % (box.clientWidth < 500 ? 360 : 120) === 0), labelExpr: "format(datum.value / 60, '02d') + ':00'", grid: false, labelOverlap: true } };
+  const x = { field: "middle", type: "quantitative", title: "Time of day", scale: { domain: [0, DAY], nice: false, padding: 0 }, axis: { values: Array.from({ length: 13 }, (_, i) => i * 120).filter(value => value % (box.clientWidth < 500 ? 360 : 120) === 0), labelExpr: "format(datum.value / 60, '02d') + ':00'", grid: false, labelOverlap: true } };
   const y = { type: "quantitative", title: "Beats a minute", scale: { domain: [low, high], nice: false, zero: false }, axis: { domain: false, ticks: false, tickCount: 7, grid: !bands.length } };
-  const spanTip = [{ field: "what", title: "What" }, { field: "span", title: "Time (UTC)" }];
+  const spanTip = [{ field: "what", title: "What" }, { field: "span", title: "Time" }];
   const layers = [];
   if (bands.length) {
     layers.push({ data: { values: bands }, mark: { type: "rect", opacity: colors.dark ? 0.24 : 0.13 }, encoding: { x: { ...x, field: "start" }, x2: { field: "end" }, y: { ...y, field: "from" }, y2: { field: "to" }, color: { field: "color", type: "nominal", scale: null } } });
@@ -93,7 +93,7 @@ function curve(box, day, workouts, visits) {
   if (marks.length) layers.push({ data: { values: marks }, mark: { type: "rect", opacity: colors.dark ? 0.2 : 0.13, color: colors.ink }, encoding: { x: { ...x, field: "start" }, x2: { field: "end" }, y: { ...y, field: "bottom" }, y2: { field: "top" }, tooltip: spanTip } });
   if (marks.length) layers.push({ data: { values: marks }, mark: { type: "text", align: "left", baseline: "top", dx: 2, dy: 3, fontSize: 11, fontWeight: 600, color: colors.ink }, encoding: { x: { ...x, field: "start" }, y: { ...y, field: "top" }, text: { field: "number" } } });
   if (stays.length) layers.push({ data: { values: stays }, mark: { type: "rect", color: paint(GREEN), cornerRadius: 2 }, encoding: { x: { ...x, field: "start" }, x2: { field: "end" }, y: { ...y, field: "bottom" }, y2: { field: "top" }, tooltip: spanTip } });
-  const tip = [{ field: "at", title: step === 1 ? "Minute (UTC)" : "15 minutes from (UTC)" }, { field: "low", title: "Lowest, bpm" }, { field: "tip", title: "Mean, bpm" }, { field: "high", title: "Highest, bpm" }];
+  const tip = [{ field: "at", title: step === 1 ? "Minute" : "15 minutes from" }, { field: "low", title: "Lowest, bpm" }, { field: "tip", title: "Mean, bpm" }, { field: "high", title: "Highest, bpm" }];
   layers.push({ data: { values: rows }, mark: { type: "area", opacity: colors.dark ? 0.5 : 0.32, color: paint(BLUE) }, encoding: { x, y: { ...y, field: "lowest" }, y2: { field: "highest" }, detail: { field: "part" } } });
   layers.push({ data: { values: rows }, mark: { type: "line", strokeWidth: 1.5, color: paint(BLUE) }, encoding: { x, y: { ...y, field: "mean" }, detail: { field: "part" } } });
   // Wide invisible points, so that the pointer need not hit the line.
@@ -148,6 +148,25 @@ function overview(box, member, choose) {
 
 const columns = (...named) => named.map(([title, name, how, number = true]) => ({ title, number, value: row => row[name], text: row => (typeof how === "function" ? how(row[name]) : format(row[name], how)) }));
 
+/** Active-zone minutes of the 7 days up to a day, or to some days before it. */
+function week(member, day, before = 0) {
+  const at = ago => new Date(Date.parse(`${day.date}T00:00:00Z`) - ago * 86400000).toISOString().slice(0, 10);
+  return member.days.filter(({ date }) => at(before + 6) <= date && date <= at(before)).reduce((sum, each) => sum + (each.active_zone_minutes ?? 0), 0);
+}
+
+/** The resting heart rate from day to day, the chosen one marked. */
+function resting(box, member) {
+  const colors = theme(), rows = member.days.filter(day => day.resting_bpm_estimate).map(day => ({ date: day.date, bpm: day.resting_bpm_estimate, chosen: day === state.day, text: `${format(day.resting_bpm_estimate, one)} bpm` }));
+  if (!rows.length) { box.replaceChildren(empty("No resting heart rate yet")); box.style.display = "flex"; return; }
+  const x = { field: "date", type: "temporal", title: null, scale: { type: "utc" }, axis: { format: "%b %d", grid: false, tickCount: Math.max(2, Math.floor(box.clientWidth / 90)), labelOverlap: true } };
+  const y = { field: "bpm", type: "quantitative", title: "Beats a minute", scale: { zero: false }, axis: { domain: false, ticks: false, tickCount: 4 } };
+  const tooltip = [{ field: "date", title: "Day" }, { field: "text", title: "Resting, estimate" }];
+  chart(box, { $schema: "https://vega.github.io/schema/vega-lite/v6.json", data: { values: rows }, width: "container", height: "container", background: null, autosize: { type: "fit", contains: "padding" }, config: config(colors), layer: [
+    { mark: { type: "line", strokeWidth: 2, color: onGround(BLUE, colors.dark) }, encoding: { x, y } },
+    { mark: { type: "point", filled: true, size: 45, opacity: 1 }, encoding: { x, y, tooltip, color: { condition: { test: "datum.chosen", value: onGround(ORANGE, colors.dark) }, value: onGround(BLUE, colors.dark) }, size: { condition: { test: "datum.chosen", value: 130 }, value: 30 } } },
+  ] }, `Resting heart rate of ${rows.length} days, estimates`);
+}
+
 function dayPage(box, choose) {
   const { member, day } = state;
   if (!day) { box.replaceChildren(empty("This member has no readings, workouts or visits.")); settle(); return; }
@@ -157,27 +176,29 @@ function dayPage(box, choose) {
   const time = value => (!value || value.startsWith(day.date) ? clock(value) : moment(value));
   const step = stepOf(day);
   const fact = (title, value, more = "") => element("div", { class: "fact" }, element("h2", {}, title), element("div", { class: "value" }, value), element("div", { class: "more" }, more));
-  const curveBox = element("div", { class: "chart" }), zoneBox = element("div", { class: "chart" }), daysBox = element("div", { class: "chart" });
+  const curveBox = element("div", { class: "chart" }), zoneBox = element("div", { class: "chart" }), daysBox = element("div", { class: "chart" }), restBox = element("div", { class: "chart" });
   const place = [day.city, day.state].filter(Boolean).join(", ");
   box.replaceChildren(
     element("div", { class: "facts" },
+      fact("Active-zone minutes", format(day.active_zone_minutes, none), `${format(week(member, day), none)} of 150 in 7 days, ${format(week(member, day, 7), none)} in the 7 before`),
+      fact("Resting, estimate (bpm)", format(day.resting_bpm_estimate, one), "lowest mean of a half hour"),
       fact("Age band that day", !day.age_band || day.age_band === "invalid age" ? "not known" : day.age_band, day.age === null || day.age === undefined ? "" : `${day.age} years`),
       fact("City that day", day.city ?? "not known", day.state ?? ""),
-      fact("Resting, estimate (bpm)", format(day.resting_bpm_estimate, one), "lowest mean of a half hour"),
       fact("Mean of the day (bpm)", format(day.avg_bpm, one), day.min_bpm === undefined ? "no readings" : `${format(day.min_bpm, none)} to ${format(day.max_bpm, none)}`),
-      fact("Active-zone minutes", format(day.active_zone_minutes, one), "cardio and peak count twice"),
       fact("Covered (min)", format(day.covered_minutes, one), `${format(day.num_readings ?? 0, none)} readings`)),
     element("div", { class: "grid" },
       panel(`Heart rate through the day (bpm, by ${step === 1 ? "minute" : "15 minutes"})`, "h-day", "w12", [legend(day, step), curveBox]),
-      panel("Minutes per heart-rate zone (min)", "h-low", "w6", [zoneBox]),
-      panel("Active-zone minutes per day (min; choose a day)", "h-low", "w6", [daysBox]),
+      panel("Minutes per heart-rate zone (min)", "h-low", "w4", [zoneBox]),
+      panel("Active-zone minutes per day (min; choose a day)", "h-low", "w4", [daysBox]),
+      panel("Resting heart rate per day (bpm, estimate)", "h-low", "w4", [restBox]),
       panel("Workouts (bpm)", "", "w6", [workouts.length ? table(columns(["No.", "number", none, false], ["Workout", "workout_id", undefined, false], ["Session", "session_id", undefined, false], ["Start", "started_at", time, false], ["End", "ended_at", time, false], ["Minutes", "minutes", one], ["Lowest", "min_bpm", none], ["Mean", "avg_bpm", one], ["Highest", "max_bpm", none]), workouts) : empty("No workouts that day")]),
-      panel("Gym visits (min)", "", "w6", [visits.length ? table(columns(["Gym", "gym_id", undefined, false], ["Login", "login_at", time, false], ["Logout", "logout_at", time, false], ["In the gym", "minutes_in_gym", one], ["Exercising", "minutes_exercising", one]), visits) : empty("No visits that day")])));
+      panel("Gym visits (min)", "", "w6", [visits.length ? table(columns(["Gym", "gym", undefined, false], ["Login", "login_at", time, false], ["Logout", "logout_at", time, false], ["In the gym", "minutes_in_gym", one], ["Exercising", "minutes_exercising", one]), visits) : empty("No visits that day")])));
   document.getElementById("spoken").textContent = `Member ${member.id}, ${day.date}${place ? `, ${place}` : ""}`;
   if (day.count) curve(curveBox, day, workouts, visits);
   else { curveBox.style.display = "flex"; curveBox.replaceChildren(empty("No readings that day")); }
   zoneMinutes(zoneBox, day);
   overview(daysBox, member, choose);
+  resting(restBox, member);
   settle();
 }
 
@@ -209,9 +230,9 @@ function comparedPage(box) {
   const workouts = state.member.workouts.map(row => ({ ...row, key: `${row.started_at} ${row.workout_id} ${row.session_id}`, low: format(row.min_bpm, none), mid: format(row.avg_bpm, one), top: format(row.max_bpm, none), at: moment(row.started_at) }));
   if (!workouts.length) { boxes[3].style.display = "flex"; boxes[3].replaceChildren(empty("This member has no workouts with readings.")); settle(); return; }
   const wide = Math.max(2, Math.floor(boxes[3].clientWidth / 90)), every = Math.ceil(workouts.length / wide);
-  const x = { field: "key", type: "ordinal", sort: null, title: "Workout, by start (UTC)", axis: { labelExpr: "utcFormat(toDate(slice(datum.value, 0, 10)), '%b %d')", labelAngle: 0, ticks: false, values: workouts.map(({ key }) => key).filter((_, i) => i % every === 0) } };
+  const x = { field: "key", type: "ordinal", sort: null, title: "Workout, by start", axis: { labelExpr: "utcFormat(toDate(slice(datum.value, 0, 10)), '%b %d')", labelAngle: 0, ticks: false, values: workouts.map(({ key }) => key).filter((_, i) => i % every === 0) } };
   const y = { type: "quantitative", title: "Beats a minute", scale: { zero: false }, axis: { domain: false, ticks: false, tickCount: 5 } };
-  const tooltip = [{ field: "at", title: "Start (UTC)" }, { field: "low", title: "Lowest, bpm" }, { field: "mid", title: "Mean, bpm" }, { field: "top", title: "Highest, bpm" }];
+  const tooltip = [{ field: "at", title: "Start" }, { field: "low", title: "Lowest, bpm" }, { field: "mid", title: "Mean, bpm" }, { field: "top", title: "Highest, bpm" }];
   chart(boxes[3], { ...base, data: { values: workouts }, layer: [
     { mark: { type: "rule", strokeWidth: 5, strokeCap: "round", color: paint(BLUE), opacity: 0.45 }, encoding: { x, y: { ...y, field: "min_bpm" }, y2: { field: "max_bpm" }, tooltip } },
     { mark: { type: "point", filled: true, size: 46, color: paint(ORANGE), opacity: 1 }, encoding: { x, y: { ...y, field: "avg_bpm" }, tooltip } },
@@ -227,7 +248,7 @@ function build() {
   const earlier = element("button", { type: "button", class: "quiet-button", onclick: () => move(-1) }, "← Earlier");
   const later = element("button", { type: "button", class: "quiet-button", onclick: () => move(1) }, "Later →");
   const day = element("div", { id: "page-day", role: "tabpanel", "aria-labelledby": "tab-day" }), compared = element("div", { id: "page-compared", role: "tabpanel", "aria-labelledby": "tab-compared" });
-  const dayControls = [element("label", {}, "Day (UTC)", daySelect), earlier, later];
+  const dayControls = [element("label", {}, "Day", daySelect), earlier, later];
   main.append(element("form", { class: "controls", "aria-label": "Member and day", onsubmit: event => event.preventDefault() }, element("label", {}, "Member (id)", memberSelect), ...dayControls), day, compared);
   const choose = date => { state.day = state.member.days.find(each => each.date === date) ?? null; daySelect.value = date; show(); };
   const show = () => {

@@ -68,6 +68,7 @@ function truncate(unit, date) {
 
 function aggregate(tree, rows) {
   if (!tree.operand) return rows.length;
+  if (tree.function === "MAX_BY") return maxBy(tree, rows);
   let values = [];
   for (const row of rows) {
     const value = evaluate(tree.operand, { row });
@@ -90,6 +91,16 @@ function aggregate(tree, rows) {
   }
 }
 
+/** The value in the row with the greatest `by`; rows without it do not count. */
+function maxBy(tree, rows) {
+  let best = null, value = null;
+  for (const row of rows) {
+    const by = evaluate(tree.by, { row });
+    if (!isNull(by) && (best === null || by > best)) { best = by; value = evaluate(tree.operand, { row }); }
+  }
+  return isNull(value) ? null : value;
+}
+
 /** A sum that does not gather rounding errors (Neumaier), so that pages and SQL agree. */
 function total(values) {
   let sum = 0, lost = 0;
@@ -101,16 +112,11 @@ function total(values) {
   return sum + lost;
 }
 
-/**
- * Groups and measures: {rows, hidden}. A measure with `least` is null in groups of fewer members;
- * `hidden` counts the groups in which all measures are so.
- */
+/** Rows of a query's fields: the groups of what is no aggregate, with the measures of each. */
 export function summarize(query, source) {
   const dimensions = query.fields.filter(field => !field.aggregates);
   const measures = query.fields.filter(field => field.aggregates);
-  if (query.disaggregated) {
-    return { rows: source.map(row => Object.fromEntries(dimensions.map(field => [field.name, evaluate(field.tree, { row })]))), hidden: 0 };
-  }
+  if (query.disaggregated) return source.map(row => Object.fromEntries(dimensions.map(field => [field.name, evaluate(field.tree, { row })])));
   const groups = new Map();
   for (const row of source) {
     const key = dimensions.map(field => evaluate(field.tree, { row }));
@@ -119,19 +125,8 @@ export function summarize(query, source) {
     groups.get(text).rows.push(row);
   }
   if (!dimensions.length && !groups.size) groups.set("", { key: [], rows: [] });
-  let hidden = 0;
-  const rows = [];
-  for (const { key, rows: members } of groups.values()) {
-    const row = {};
-    dimensions.forEach((field, i) => { row[field.name] = key[i]; });
-    let suppressed = 0;
-    for (const field of measures) {
-      const small = field.least > 0 && members.length > 0 && evaluate(field.tree.whens[0].when, { rows: members }) !== true;
-      row[field.name] = evaluate(field.tree, { rows: members });
-      if (small) suppressed++;
-    }
-    if (measures.length && suppressed === measures.length) { hidden++; row.__hidden = true; }
-    rows.push(row);
-  }
-  return { rows, hidden };
+  return [...groups.values()].map(({ key, rows }) => ({
+    ...Object.fromEntries(dimensions.map((field, i) => [field.name, key[i]])),
+    ...Object.fromEntries(measures.map(field => [field.name, evaluate(field.tree, { rows })])),
+  }));
 }
