@@ -27,12 +27,14 @@ typed as (
         {{ as_id('user_id_field') }} as user_id,
         {{ as_id('device_id_field') }} as device_id,
         {{ as_mac('mac_address_field') }} as mac_address,
-        {{ as_time('registration_timestamp_field') }} as registered_at
+        {{ as_time('registration_timestamp_field') }} as registered_at,
+        coalesce(registered_at, source_modified_at, ingested_at) as at,
+        {{ ids_of('user', 'user_id', 'user_id_field', ['user_id_field', 'raw']) }} as ids,
+        cast(array() as array<string>) as key_ids
     from fields
 
 ),
 
--- The id that a record names, else whatever in it may be one.
 named_ids as (
 
     select
@@ -41,7 +43,7 @@ named_ids as (
         device_id,
         mac_address,
         registered_at,
-        explode({{ ids_of('user', 'user_id', 'user_id_field', 'raw') }}) as id
+        explode(ids) as id
     from typed
 
 ),
@@ -62,7 +64,7 @@ erased_records as (
             persons.user_hash
         ) as erased_registration
     from named_ids
-    cross join {{ erasure_pads() }} as pads
+    cross join {{ erasure_pads(source('bronze', 'suppression_list')) }} as pads
     inner join {{ source('bronze', 'suppression_list') }} as persons
         on {{ keyed_hash('user', 'named_ids.id') }} = persons.user_hash
     group by named_ids.record_key
@@ -122,6 +124,7 @@ final as (
         if(is_valid, registered_at, null) as registered_at,
         source_modified_at,
         if(erased_at is null, outcome, null) as reject_reason,
+        {{ loose_ids('user_id', 'outcome') }} as loose_ids,
         ingested_at,
         if(outcome is null, erased_registration, null) as erased_registration,
         erased_at

@@ -13,8 +13,7 @@ with bronze as (
         source_file,
         ingested_at,
         erased_at,
-        -- A tombstone is a delete of the user in its key, at Kafka's time.
-        value is null as is_tombstone,
+        value is null as is_tombstone,  -- a delete of the user in its key, at Kafka's time
         is_valid_utf8(cast(key as string)) as is_key_text,
         {{ trimmed('cast(key as string)') }} as key_text,
         {{ key_field(trimmed('cast(key as string)')) }} as key_field,
@@ -51,18 +50,20 @@ typed as (
         *,
         if(is_tombstone and not is_key_text, null, {{ as_id('user_id_field') }}) as user_id,
         if(is_tombstone, 'delete', update_type_field) as update_type,
-        if(is_tombstone, kafka_timestamp, {{ as_time('timestamp_field') }}) as changed_at
+        if(is_tombstone, kafka_timestamp, {{ as_time('timestamp_field') }}) as changed_at,
+        coalesce(changed_at, kafka_timestamp, ingested_at) as at,
+        {{ ids_of('user', 'user_id', 'spelled_id', ['spelled_id', 'key_field', 'value_text']) }} as ids,
+        {{ key_ids_of('user_id', 'spelled_id') }} as key_ids
     from fields
 
 ),
 
--- The id that a record names, else whatever in it may be one.
 named_ids as (
 
     select
         record_key,
         ingested_at,
-        explode({{ ids_of('user', 'user_id', 'spelled_id', 'value_text', key='key_field') }}) as id
+        explode(ids) as id
     from typed
 
 ),
@@ -73,7 +74,7 @@ erased_records as (
         named_ids.record_key,
         min(greatest(persons.requested_at, named_ids.ingested_at)) as erased_at
     from named_ids
-    cross join {{ erasure_pads() }} as pads
+    cross join {{ erasure_pads(source('bronze', 'suppression_list')) }} as pads
     inner join {{ source('bronze', 'suppression_list') }} as persons
         on {{ keyed_hash('user', 'named_ids.id') }} = persons.user_hash
     group by named_ids.record_key
@@ -139,6 +140,7 @@ final as (
         if(is_image, {{ as_birth_date('dob_field', 'changed_at') }}, null) as date_of_birth,
         if(is_valid, changed_at, null) as changed_at,
         reject_reason,
+        {{ loose_ids('user_id', 'reject_reason') }} as loose_ids,
         ingested_at,
         erased_at
     from judged
