@@ -55,29 +55,24 @@
 {%- endmacro %}
 
 
-{# The ids in a record's key, if it is not that of the id which the payload names. #}
-{% macro key_ids_of(named, field) -%}
-    if(
-        {{ named }} is null or key_field in ('', {{ named }}, {{ field }}),
-        cast(array() as array<string>),
-        {{ words_of(['key_field']) }}
-    )
-{%- endmacro %}
-
-
 {#  What erasure and access requests find a record by that has no id in its own columns: of a rejected
-    one its ids, of any one those of a key that is somebody else's. For a query with the columns of
-    ids_of (`ids`), key_ids_of (`key_ids`) and the time of the event or else of arrival (`at`).
+    one its ids, of any one those in a key that is not the id which the payload names.
 
-    named: the id, null if there is none; reason: why it is rejected. #}
-{% macro loose_ids(named, reason) -%}
+    at: the time of the event, or else of arrival; reason: why it is rejected; the others as above. #}
+{% macro loose_ids(kind, named, field, texts, at, reason) -%}
+    {%- set is_keyed -%}
+    {{ named }} is not null and key_field not in ('', {{ named }}, {{ field }})
+    {%- endset -%}
+    {%- set nothing = 'cast(array() as array<string>)' -%}
+    {%- set key_ids = 'if(' ~ is_keyed ~ ', ' ~ words_of(['key_field']) ~ ', ' ~ nothing ~ ')' -%}
+    {%- set has_key = 'key_field' in texts -%}
     if(
-        erased_at is null and ({{ reason }} is not null or size(key_ids) > 0),
+        erased_at is null and ({{ reason }} is not null{{ ' or ' ~ is_keyed if has_key }}),
         named_struct(
-            'ids', if({{ reason }} is null, null, ids),
-            'key_ids', key_ids,
+            'ids', if({{ reason }} is null, null, {{ ids_of(kind, named, field, texts) }}),
+            'key_ids', {{ key_ids if has_key else nothing }},
             'is_named', {{ named }} is not null,
-            'at', at
+            'at', {{ at }}
         ),
         null
     )

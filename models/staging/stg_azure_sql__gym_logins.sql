@@ -27,10 +27,7 @@ typed as (
         {{ as_mac('mac_address_field') }} as mac_address,
         {{ as_id('gym_field') }} as gym_id,
         {{ as_time('logout_field') }} as stated_logout_at,
-        {{ as_time('login_field') }} as login_at,
-        coalesce(login_at, source_modified_at, ingested_at) as at,
-        {{ ids_of('mac', 'mac_address', 'mac_address_field', ['mac_address_field', 'raw']) }} as ids,
-        cast(array() as array<string>) as key_ids
+        {{ as_time('login_field') }} as login_at
     from fields
 
 ),
@@ -40,8 +37,8 @@ named_ids as (
     select
         record_key,
         ingested_at,
-        at,
-        explode(ids) as id
+        coalesce(login_at, source_modified_at, ingested_at) as at,
+        explode({{ ids_of('mac', 'mac_address', 'mac_address_field', ['mac_address_field', 'raw']) }}) as id
     from typed
 
 ),
@@ -115,7 +112,7 @@ final as (
         if(is_valid, logout_at, null) as logout_at,
         source_modified_at,
         reject_reason,
-        {{ loose_ids('mac_address', 'reject_reason') }} as loose_ids,
+        {{ loose_ids('mac', 'mac_address', 'mac_address_field', ['mac_address_field', 'raw'], 'coalesce(login_at, source_modified_at, ingested_at)', 'reject_reason') }} as loose_ids,
         ingested_at,
         erased_at
     from judged

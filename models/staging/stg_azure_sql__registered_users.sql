@@ -27,10 +27,7 @@ typed as (
         {{ as_id('user_id_field') }} as user_id,
         {{ as_id('device_id_field') }} as device_id,
         {{ as_mac('mac_address_field') }} as mac_address,
-        {{ as_time('registration_timestamp_field') }} as registered_at,
-        coalesce(registered_at, source_modified_at, ingested_at) as at,
-        {{ ids_of('user', 'user_id', 'user_id_field', ['user_id_field', 'raw']) }} as ids,
-        cast(array() as array<string>) as key_ids
+        {{ as_time('registration_timestamp_field') }} as registered_at
     from fields
 
 ),
@@ -43,7 +40,7 @@ named_ids as (
         device_id,
         mac_address,
         registered_at,
-        explode(ids) as id
+        explode({{ ids_of('user', 'user_id', 'user_id_field', ['user_id_field', 'raw']) }}) as id
     from typed
 
 ),
@@ -124,7 +121,7 @@ final as (
         if(is_valid, registered_at, null) as registered_at,
         source_modified_at,
         if(erased_at is null, outcome, null) as reject_reason,
-        {{ loose_ids('user_id', 'outcome') }} as loose_ids,
+        {{ loose_ids('user', 'user_id', 'user_id_field', ['user_id_field', 'raw'], 'coalesce(registered_at, source_modified_at, ingested_at)', 'outcome') }} as loose_ids,
         ingested_at,
         if(outcome is null, erased_registration, null) as erased_registration,
         erased_at

@@ -37,10 +37,7 @@ typed as (
         *,
         {{ as_id('device_id_field') }} as device_id,
         {{ as_number('heartrate_field') }} as heart_rate_bpm,
-        {{ as_time('time_field') }} as measured_at,
-        coalesce(measured_at, kafka_timestamp, ingested_at) as at,
-        {{ ids_of('device', 'device_id', 'device_id_field', ['device_id_field', 'key_field', 'value_text']) }} as ids,
-        {{ key_ids_of('device_id', 'device_id_field') }} as key_ids
+        {{ as_time('time_field') }} as measured_at
     from fields
 
 ),
@@ -50,8 +47,8 @@ named_ids as (
     select
         record_key,
         ingested_at,
-        at,
-        explode(ids) as id
+        coalesce(measured_at, kafka_timestamp, ingested_at) as at,
+        explode({{ ids_of('device', 'device_id', 'device_id_field', ['device_id_field', 'key_field', 'value_text']) }}) as id
     from typed
 
 ),
@@ -120,7 +117,7 @@ final as (
         if(is_valid, heart_rate_bpm, null) as heart_rate_bpm,
         if(is_valid, measured_at, null) as measured_at,
         reject_reason,
-        {{ loose_ids('device_id', 'reject_reason') }} as loose_ids,
+        {{ loose_ids('device', 'device_id', 'device_id_field', ['device_id_field', 'key_field', 'value_text'], 'coalesce(measured_at, kafka_timestamp, ingested_at)', 'reject_reason') }} as loose_ids,
         ingested_at,
         erased_at
     from judged

@@ -50,10 +50,7 @@ typed as (
         *,
         if(is_tombstone and not is_key_text, null, {{ as_id('user_id_field') }}) as user_id,
         if(is_tombstone, 'delete', update_type_field) as update_type,
-        if(is_tombstone, kafka_timestamp, {{ as_time('timestamp_field') }}) as changed_at,
-        coalesce(changed_at, kafka_timestamp, ingested_at) as at,
-        {{ ids_of('user', 'user_id', 'spelled_id', ['spelled_id', 'key_field', 'value_text']) }} as ids,
-        {{ key_ids_of('user_id', 'spelled_id') }} as key_ids
+        if(is_tombstone, kafka_timestamp, {{ as_time('timestamp_field') }}) as changed_at
     from fields
 
 ),
@@ -63,7 +60,7 @@ named_ids as (
     select
         record_key,
         ingested_at,
-        explode(ids) as id
+        explode({{ ids_of('user', 'user_id', 'spelled_id', ['spelled_id', 'key_field', 'value_text']) }}) as id
     from typed
 
 ),
@@ -140,7 +137,7 @@ final as (
         if(is_image, {{ as_birth_date('dob_field', 'changed_at') }}, null) as date_of_birth,
         if(is_valid, changed_at, null) as changed_at,
         reject_reason,
-        {{ loose_ids('user_id', 'reject_reason') }} as loose_ids,
+        {{ loose_ids('user', 'user_id', 'spelled_id', ['spelled_id', 'key_field', 'value_text'], 'coalesce(changed_at, kafka_timestamp, ingested_at)', 'reject_reason') }} as loose_ids,
         ingested_at,
         erased_at
     from judged

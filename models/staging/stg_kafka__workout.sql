@@ -40,10 +40,7 @@ typed as (
         {{ as_id('user_id_field') }} as user_id,
         {{ as_id('workout_id_field') }} as workout_id,
         {{ as_id('session_id_field') }} as session_id,
-        {{ as_time('timestamp_field') }} as occurred_at,
-        coalesce(occurred_at, kafka_timestamp, ingested_at) as at,
-        {{ ids_of('user', 'user_id', 'user_id_field', ['user_id_field', 'key_field', 'value_text']) }} as ids,
-        {{ key_ids_of('user_id', 'user_id_field') }} as key_ids
+        {{ as_time('timestamp_field') }} as occurred_at
     from fields
 
 ),
@@ -53,7 +50,7 @@ named_ids as (
     select
         record_key,
         ingested_at,
-        explode(ids) as id
+        explode({{ ids_of('user', 'user_id', 'user_id_field', ['user_id_field', 'key_field', 'value_text']) }}) as id
     from typed
 
 ),
@@ -124,7 +121,7 @@ final as (
         if(is_valid, action, null) as action,
         if(is_valid, occurred_at, null) as occurred_at,
         reject_reason,
-        {{ loose_ids('user_id', 'reject_reason') }} as loose_ids,
+        {{ loose_ids('user', 'user_id', 'user_id_field', ['user_id_field', 'key_field', 'value_text'], 'coalesce(occurred_at, kafka_timestamp, ingested_at)', 'reject_reason') }} as loose_ids,
         ingested_at,
         erased_at
     from judged

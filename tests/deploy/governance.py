@@ -108,7 +108,7 @@ def statements(path: Path, values: dict[str, str]) -> list[str]:
 
 _VALUES = {
     "catalog": "fitbit",
-    **{name: name for name in ("stewards", "analysts", "operators", "transform")},
+    **{name: name for name in ("stewards", "analysts", "operators", "ingest", "transform")},
 }
 
 
