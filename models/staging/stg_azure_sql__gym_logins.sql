@@ -112,7 +112,10 @@ final as (
         if(is_valid, logout_at, null) as logout_at,
         source_modified_at,
         reject_reason,
-        {{ loose_ids('mac', 'mac_address', 'mac_address_field', ['mac_address_field', 'raw'], 'coalesce(login_at, source_modified_at, ingested_at)', 'reject_reason') }} as loose_ids,
+        {{ loose_ids(
+            'mac', 'mac_address', 'mac_address_field', ['mac_address_field', 'raw'],
+            'coalesce(login_at, source_modified_at, ingested_at)', 'reject_reason'
+        ) }} as loose_ids,
         ingested_at,
         erased_at
     from judged

@@ -121,7 +121,10 @@ final as (
         if(is_valid, registered_at, null) as registered_at,
         source_modified_at,
         if(erased_at is null, outcome, null) as reject_reason,
-        {{ loose_ids('user', 'user_id', 'user_id_field', ['user_id_field', 'raw'], 'coalesce(registered_at, source_modified_at, ingested_at)', 'outcome') }} as loose_ids,
+        {{ loose_ids(
+            'user', 'user_id', 'user_id_field', ['user_id_field', 'raw'],
+            'coalesce(registered_at, source_modified_at, ingested_at)', 'outcome'
+        ) }} as loose_ids,
         ingested_at,
         if(outcome is null, erased_registration, null) as erased_registration,
         erased_at

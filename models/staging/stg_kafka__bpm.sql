@@ -117,7 +117,10 @@ final as (
         if(is_valid, heart_rate_bpm, null) as heart_rate_bpm,
         if(is_valid, measured_at, null) as measured_at,
         reject_reason,
-        {{ loose_ids('device', 'device_id', 'device_id_field', ['device_id_field', 'key_field', 'value_text'], 'coalesce(measured_at, kafka_timestamp, ingested_at)', 'reject_reason') }} as loose_ids,
+        {{ loose_ids(
+            'device', 'device_id', 'device_id_field', ['device_id_field', 'key_field', 'value_text'],
+            'coalesce(measured_at, kafka_timestamp, ingested_at)', 'reject_reason'
+        ) }} as loose_ids,
         ingested_at,
         erased_at
     from judged

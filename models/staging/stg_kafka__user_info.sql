@@ -137,7 +137,10 @@ final as (
         if(is_image, {{ as_birth_date('dob_field', 'changed_at') }}, null) as date_of_birth,
         if(is_valid, changed_at, null) as changed_at,
         reject_reason,
-        {{ loose_ids('user', 'user_id', 'spelled_id', ['spelled_id', 'key_field', 'value_text'], 'coalesce(changed_at, kafka_timestamp, ingested_at)', 'reject_reason') }} as loose_ids,
+        {{ loose_ids(
+            'user', 'user_id', 'spelled_id', ['spelled_id', 'key_field', 'value_text'],
+            'coalesce(changed_at, kafka_timestamp, ingested_at)', 'reject_reason'
+        ) }} as loose_ids,
         ingested_at,
         erased_at
     from judged

@@ -121,7 +121,10 @@ final as (
         if(is_valid, action, null) as action,
         if(is_valid, occurred_at, null) as occurred_at,
         reject_reason,
-        {{ loose_ids('user', 'user_id', 'user_id_field', ['user_id_field', 'key_field', 'value_text'], 'coalesce(occurred_at, kafka_timestamp, ingested_at)', 'reject_reason') }} as loose_ids,
+        {{ loose_ids(
+            'user', 'user_id', 'user_id_field', ['user_id_field', 'key_field', 'value_text'],
+            'coalesce(occurred_at, kafka_timestamp, ingested_at)', 'reject_reason'
+        ) }} as loose_ids,
         ingested_at,
         erased_at
     from judged
