@@ -219,7 +219,8 @@ class Persons:
             yield from self._rows(f"silver.{place.staging}", staging, "theirs", same)
         yield from self._rows(
             *("bronze.source_deletes", self.bronze("source_deletes")),
-            f"({self.deleted('identifiers')})",
+            "(select distinct feed, source_file, record_key, person "
+            f"from ({self.deleted('identifiers')}))",
             "old.feed = theirs.feed and old.source_file = theirs.source_file "
             "and old.record_key = theirs.record_key",
         )
@@ -230,16 +231,17 @@ class Persons:
                 yield from self._rows(f"{schema}.{name}", table, "asked_users", same)
 
     def deleted(self, identifiers: str) -> str:
-        """SQL: the rows of source_deletes that name an identifier of the view, and its person."""
+        """SQL: rows of source_deletes that name an identifier of the view, with its row there."""
         return f"""
-            select distinct gone.feed, gone.source_file, gone.record_key, persons.*
+            select gone.feed, gone.source_file, gone.record_key, persons.*
             from ({self._deleted()}) as gone
             join {identifiers} as persons
-                on persons.kind = gone.kind and persons.identifier = gone.id
+                on persons.kind = gone.kind and persons.identifier = gone.id and {_owned("gone.at")}
         """
 
     def _deleted(self) -> str:
-        """SQL: the ids in source_deletes, each in the one spelling of its kind."""
+        """SQL: what each row of source_deletes names, in the one spelling of its kind: the user, or
+        the device where there is none; the MAC. Times are seconds, as JDBC rows have them."""
 
         def field(name: str) -> str:
             return f"trim(both ' \\t\\r\\n' from get_json_object(record_key, '$.{name}'))"
@@ -249,11 +251,21 @@ class Persons:
 
         digits = f"translate(lower({field('mac_address')}), ':.-', '')"
         return f"""
-            select feed, source_file, record_key, inline(array(
-                struct('user' as kind, {whole("user_id")} as id),
-                struct('device' as kind, {whole("device_id")} as id),
-                struct('mac' as kind, left(regexp_replace({digits}, '(..)', '$1:'), 17) as id)
-            ))
+            select
+                feed, source_file, record_key,
+                case
+                    when feed = 'gym_logins' then 'mac'
+                    when {field("user_id")} <> '' then 'user'
+                    else 'device'
+                end as kind,
+                case
+                    when feed = 'gym_logins' then left(regexp_replace({digits}, '(..)', '$1:'), 17)
+                    when {field("user_id")} <> '' then {whole("user_id")}
+                    else {whole("device_id")}
+                end as id,
+                timestamp_seconds(try_cast(
+                    coalesce({field("login")}, {field("registration_timestamp")}) as double
+                )) as at
             from {self.bronze("source_deletes")}
         """
 

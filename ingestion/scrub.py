@@ -30,17 +30,11 @@ _MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 def scrub(spark: SparkSession, landing: str, catalog: str = "") -> int:
-    """Empty the lines of landed files whose records are erased in bronze; returns how many files.
-
-    What a copy that was broken off has left, under a hidden name that nobody reads, is removed.
-    """
+    """Empty the lines of landed files whose records are erased in bronze; returns how many files."""
     scrubbed = 0
     feeds: tuple[FileFeed | EnvelopeFeed, ...] = (*FILE_FEEDS, *ENVELOPE_FEEDS)
     notes = bronze.table_name("scrubbed_files", catalog)
     for feed in feeds:
-        folder = Path(landing) / feed.folder
-        for leftover in folder.rglob(".*.part"):
-            leftover.unlink(missing_ok=True)
         held = bronze.known_files(spark, catalog, feed)
         known = spark.table(notes).where(f"feed = '{feed.name}'").collect()
         before = {(row.source_file, row.scrubbed_version): row.source_version for row in known}
@@ -52,7 +46,7 @@ def scrub(spark: SparkSession, landing: str, catalog: str = "") -> int:
         by_file: dict[str, dict[str | None, set[str]]] = defaultdict(lambda: defaultdict(set))
         for row in erased.collect():
             by_file[row.source_file][row.source_version].add(row.record_id)
-        for file in Folder(folder).files():
+        for file in Folder(Path(landing) / feed.folder).files():
             if file.name not in by_file or not held.has(file):  # not read yet as it is now
                 continue
             version = before.get((file.name, file.version), file.version)

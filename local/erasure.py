@@ -93,6 +93,8 @@ def remove_traces(home: Home, tell: Progress) -> None:
         versions = _vacuum(spark)
         tell("scrubbing landed files")
         scrub(spark, str(home.landing))
+        for leftover in home.landing.rglob(".*.part"):  # of a `land` that was killed
+            leftover.unlink(missing_ok=True)
         read = kafka_log.read_offsets(home, spark)
     # What was read up to a commit that goes now is read up to the newest one.
     _must_succeed(_dbt(home, "run-operation", "renew_marks"))
