@@ -30,7 +30,7 @@ _MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 def scrub(spark: SparkSession, landing: str, catalog: str = "") -> int:
-    """Empty the lines of landed files whose records are erased in bronze; returns how many files."""
+    """Empty the lines of landed files whose records bronze has erased; returns how many files."""
     scrubbed = 0
     feeds: tuple[FileFeed | EnvelopeFeed, ...] = (*FILE_FEEDS, *ENVELOPE_FEEDS)
     notes = bronze.table_name("scrubbed_files", catalog)
