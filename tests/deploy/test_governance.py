@@ -20,7 +20,7 @@ def test_rights_are_as_written(root: Path) -> None:
 STORAGE, POLICIES = "deploy/bundle/storage.yml", "deploy/governance/policies.sql"
 MUTANTS = [
     (STORAGE, "- principal: ${var.analysts_group}\n          privileges: [USE_SCHEMA, SELECT]", "- principal: ${var.analysts_group}\n          privileges: [USE_SCHEMA, SELECT, MODIFY]", "gold: granted"),
-    (STORAGE, "[USE_SCHEMA, SELECT, MODIFY]", "[ALL_PRIVILEGES]", "gets ALL_PRIVILEGES"),
+    (STORAGE, "[USE_SCHEMA, CREATE_TABLE, SELECT, MODIFY]", "[ALL_PRIVILEGES]", "gets ALL_PRIVILEGES"),
     (STORAGE, "        - principal: ${var.stewards_group}\n          privileges: [USE_CATALOG]\n", "", "stewards has no USE_CATALOG"),
     (STORAGE, "      comment: Typed, deduplicated, owned\n      grants:\n", "      comment: Typed, deduplicated, owned\n      grants:\n        - principal: ${var.analysts_group}\n          privileges: [USE_SCHEMA, SELECT]\n", "silver: granted"),
     (STORAGE, "privileges: [READ_VOLUME, WRITE_VOLUME]", "privileges: [READ_VOLUME]", "volumes: granted"),
