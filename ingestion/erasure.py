@@ -1,208 +1,236 @@
-"""Erasure outside dbt: the key of the hashes, and the files in the landing zone.
+"""Erasure: the one that writes bronze is the one that blanks it.
 
-`python -m ingestion.erasure hash` reads user ids, one a line, and prints the argument of
-`dbt run-operation forget`; `python -m ingestion.erasure scrub` empties the lines of landed files
-whose records are blank in bronze. docs/erasure.md tells when to run which.
-
-An id is turned into its hash here and goes no further: not into SQL, not into a log.
+`python -m ingestion.erasure forget` puts the users whose ids come on standard input on the
+suppression list; the next `dbt build` takes them out of silver and gold. `blank` then empties their
+records in bronze, `scrub` their lines in landed files, and `export` writes all that is held of the
+users on standard input. docs/erasure.md tells when to run which.
 """
 
+# ruff: noqa: S608  (the names in the statements are this package's own)
 from __future__ import annotations
 
 import argparse
-import codecs
-import gzip
-import hashlib
 import io
 import json
 import os
-import re
-import secrets
+import stat
 import sys
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-from ingestion import bronze, sessions
+from ingestion import bronze, hashes, sessions
 from ingestion.config import load
-from ingestion.feeds import ENVELOPE_FEEDS, FILE_FEEDS, EnvelopeFeed, FileFeed, IngestionError
-from ingestion.files import Source, encoding_of, record_id
-from ingestion.landing import Folder, LandedFile, file_at
+from ingestion.feeds import IngestionError
+from ingestion.persons import PLACES, NotBuilt, Persons, Place
+from ingestion.scrub import scrub
 
-_BLOCK_BYTES = 64  # of SHA-256
-
-
-class Hasher:
-    """HMAC-SHA-256 by its two pads; macro `keyed_hash` computes the same in SQL."""
-
-    def __init__(self, inner_pad: bytes, outer_pad: bytes) -> None:
-        self._inner = inner_pad
-        self._outer = outer_pad
-
-    @classmethod
-    def of_key(cls, key: bytes) -> Hasher:
-        """Raises ValueError for a key longer than a block."""
-        if len(key) > _BLOCK_BYTES:
-            raise ValueError("key")
-        block = key.ljust(_BLOCK_BYTES, b"\0")
-        return cls(bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block))
-
-    @property
-    def pads(self) -> tuple[bytes, bytes]:
-        return self._inner, self._outer
-
-    def user(self, user_id: str) -> str:
-        """The hash of a user id, in hexadecimal. `12474.0` and `12474.00` are the id `12474`."""
-        normal = re.sub(r"\A([0-9]+)\.0+\Z", r"\1", user_id)
-        inner = hashlib.sha256(self._inner + f"user:{normal}".encode()).digest()
-        return hashlib.sha256(self._outer + inner).hexdigest()
+_ROWS = "erasure_rows"
 
 
-def hasher(spark: SparkSession, catalog: str = "") -> Hasher:
-    """By the key in bronze, which the first call makes.
+def forget(spark: SparkSession, ids: Mapping[str, int], catalog: str = "") -> None:
+    """Put users (line of the input by id) on the suppression list; who is there is passed over.
 
-    The key goes there as data: no statement, no history of a table shows it.
+    Raises IngestionError, and changes nothing, if no record names one of them.
     """
-    name = bronze.table_name("erasure_key", catalog)
-
-    def rows() -> list[Any]:
-        return spark.table(name).select("inner_pad", "outer_pad").collect()
-
-    held = rows()
-    if not held:
-        pads = Hasher.of_key(secrets.token_bytes(32)).pads
-        made = spark.createDataFrame([(*pads, datetime.now(UTC))], spark.table(name).schema)
-        made.write.format("delta").mode("append").saveAsTable(name)
-        held = rows()
-    # Two first calls at once make two keys; everyone then takes the lesser one, as the macro does.
-    inner, outer = min((bytes(row.inner_pad), bytes(row.outer_pad)) for row in held)
-    return Hasher(inner, outer)
+    asked = _hashed(spark, ids, catalog)
+    suppressed = bronze.table_name("suppression_list", catalog)
+    listed = {row.user_hash for row in spark.table(suppressed).select("user_hash").collect()}
+    asked = {one: line for one, line in asked.items() if one not in listed}
+    if not asked:
+        return
+    _require_known(Persons(spark, catalog), asked)
+    rows = spark.createDataFrame([(one,) for one in asked], "user_hash string")
+    rows = rows.selectExpr("user_hash", "current_timestamp() as requested_at")
+    rows.write.format("delta").mode("append").saveAsTable(suppressed)
 
 
-def user_ids(lines: Iterable[str]) -> list[str]:
-    """Ids as a person types or pipes them: one a line, blank lines and repeats left out."""
-    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+def export(spark: SparkSession, ids: Mapping[str, int], out: IO[str], catalog: str = "") -> int:
+    """Write all that is held of users (line of the input by id), one row a line, as JSON:
+    `user_id`, `table` and `row`. If `out` is a file, it becomes its owner's alone.
 
-
-def scrub(spark: SparkSession, landing: str, catalog: str = "") -> int:
-    """Empty the lines of landed files whose records are erased in bronze; returns how many files.
-
-    The line stays as an empty one, which no reader takes for a record: so the other lines keep
-    their numbers and with them their `record_id`. The file keeps its name, and is noted as known in
-    what it is now: it is not read again.
+    Returns how many records no build has read, which were not looked at. Raises IngestionError,
+    before the first row, if no record names one of the users.
     """
-    scrubbed = 0
-    feeds: tuple[FileFeed | EnvelopeFeed, ...] = (*FILE_FEEDS, *ENVELOPE_FEEDS)
-    notes = bronze.table_name("scrubbed_files", catalog)
-    for feed in feeds:
-        held = bronze.known_files(spark, catalog, feed)
-        known = spark.table(notes).where(f"feed = '{feed.name}'").collect()
-        before = {(row.source_file, row.scrubbed_version): row.source_version for row in known}
-        erased = (
-            spark.table(bronze.table_name(feed.table, catalog))
-            .where("erased_at is not null and source_file is not null")
-            .select("source_file", "source_version", "record_id")
+    if not ids:
+        raise IngestionError("No user id came on standard input: give one a line.")
+    asked = _hashed(spark, ids, catalog)
+    persons = Persons(spark, catalog)
+    _require_known(persons, asked)
+    if stat.S_ISREG(os.fstat(out.fileno()).st_mode):
+        os.fchmod(out.fileno(), 0o600)
+    spelled = {line: user_id for user_id, line in ids.items()}
+    for person, table, row in persons.held(asked):
+        line = {"user_id": spelled[person], "table": table, "row": row}
+        print(json.dumps(line), file=out)
+    return persons.unread()
+
+
+def _hashed(spark: SparkSession, ids: Mapping[str, int], catalog: str) -> dict[str, int]:
+    bronze.create_tables(spark, catalog)
+    hasher = hashes.hasher(spark, catalog)
+    found: dict[str, int] = {}
+    for user_id, line in ids.items():
+        found.setdefault(hasher.user(user_id), line)
+    return found
+
+
+def _require_known(persons: Persons, asked: Mapping[str, int]) -> None:
+    known = {row.person for row in persons.of_asked(asked).select("person").distinct().collect()}
+    if not (unknown := sorted(set(asked.values()) - known)):
+        return
+    fault = (
+        f"No record is of the person on line {', '.join(map(str, unknown))} of the input; nothing "
+        "was done."
+    )
+    if unread := persons.unread():
+        raise NotBuilt(f"{fault} {unread} records wait for `dbt build`: run it, then this again.")
+    raise IngestionError(f"{fault} Correct or leave out what is unknown.")
+
+
+def blank(spark: SparkSession, catalog: str = "") -> dict[str, int]:
+    """Empty the records of erased persons in bronze, those of late arrivals too; returns how many
+    rows were changed, by table.
+
+    Places stay, so that ingestion resumes and audits as before. May be repeated, and beside a
+    stream. Silver must be built since the persons were put on the list.
+    """
+    bronze.create_tables(spark, catalog)
+    persons = Persons(spark, catalog)
+    changed: dict[str, int] = {}
+
+    def merge(table: str, rows: DataFrame, on: str, actions: str) -> None:
+        if count := _merge(spark, table, rows, on, actions):
+            changed[table] = changed.get(table, 0) + count
+
+    # Before their payload goes: what bounds the readings and logins of erased persons.
+    remembered = persons.bronze("erased_registrations")
+    registrations = persons.silver("stg_azure_sql__registered_users")
+    erased = spark.sql(
+        f"""
+        select distinct erased_registration.* from {registrations}
+        where erased_registration is not null
+        except select user_hash, device_hash, mac_hash, registered_at from {remembered}
+        """
+    )
+    merge(remembered, erased, "false", "when not matched then insert *")
+    persons.of_erased().localCheckpoint().createOrReplaceTempView("erased_identifiers")
+    for place in PLACES:
+        key = place.record_key("old")
+        empty = ", ".join(f"old.{column} = null" for column in place.content)
+        merge(
+            *(persons.bronze(place.feed), spark.sql(_erased(persons, place))),
+            f"{key} = new.record_key",
+            f"when matched then update set {empty}, old.erased_at = new.erased_at",
         )
-        by_file: dict[str, dict[str | None, set[str]]] = defaultdict(lambda: defaultdict(set))
-        for row in erased.collect():
-            by_file[row.source_file][row.source_version].add(row.record_id)
-        for file in Folder(Path(landing) / feed.folder).files():
-            if file.name not in by_file or not held.has(file):  # not read yet as it is now
-                continue
-            version = before.get((file.name, file.version), file.version)
-            if not held.has_version(file):
-                version = None
-            source = Source(file.name, version, file.size)
-
-            def note(after: LandedFile, version: str | None = version, feed: Any = feed) -> None:
-                row = (feed.name, after.name, version, after.version)
-                schema = spark.table(notes).schema
-                spark.createDataFrame([row], schema).write.insertInto(notes)
-
-            scrubbed += _scrub_file(file, source, by_file[file.name][version], note)
-    return scrubbed
-
-
-def _scrub_file(
-    file: LandedFile, source: Source, erased: Collection[str], note: Callable[[LandedFile], None]
-) -> bool:
-    """Whether the file held one of these records. `note` is told what it will be before it is."""
-    path = Path(file.path)
-    before = path.read_bytes()
-    after = without_records(before, source, erased)
-    if after == before:
-        return False
-    beside = path.with_name(f".{path.name}.part")  # hidden: no source reads it
-    beside.write_bytes(after)
-    os.utime(beside, ns=(file.changed, file.changed))
-    expected = file_at(beside, file.name)
-    note(expected)
-    beside.replace(path)
-    if (found := file_at(path, file.name)).version != expected.version:
-        note(found)  # a volume that keeps no times
-    return True
+        if place.from_kafka:
+            merge(
+                *(persons.bronze(place.feed), spark.sql(_keyed(persons, place))),
+                f"{key} = new.record_key",
+                "when matched then update set old.key = null",
+            )
+    merge(
+        persons.bronze("source_deletes"),
+        spark.sql(
+            "select distinct feed, source_file, record_key "
+            f"from ({persons.deleted('erased_identifiers')})"
+        ),
+        "old.feed = new.feed and old.source_file = new.source_file "
+        "and old.record_key = new.record_key",
+        "when matched then delete",
+    )
+    # Made outside dbt, on Databricks: which reader may see which member.
+    access = persons.silver("member_access")
+    if spark.catalog.tableExists(access):
+        members = spark.sql(
+            f"""
+            select distinct user_id from {access} cross join {hashes.pads(catalog)}
+            left semi join {persons.bronze("suppression_list")} as listed
+                on listed.user_hash = {hashes.keyed_hash("user", "user_id")}
+            """
+        )
+        merge(access, members, "old.user_id = new.user_id", "when matched then delete")
+    return changed
 
 
-def without_records(content: bytes, source: Source, erased: Collection[str]) -> bytes:
-    """A file's content with empty lines for these records; the same object if it has none.
-
-    What lies behind the damage in a damaged gzip stream, which no reader sees, goes too.
+def _erased(persons: Persons, place: Place) -> str:
+    """SQL: record_key and erased_at of records that are to be emptied: those that staging keeps
+    out, and those that name nobody of their feed's kind and have an erased person's id in them."""
+    loose = persons.loose_records(place, "erased_identifiers")
+    return f"""
+        select erased.record_key, min(erased.erased_at) as erased_at
+        from (
+            select record_key, erased_at from {persons.silver(place.staging)}
+            where erased_at is not null
+            union all
+            select record_key, greatest(requested_at, ingested_at) from ({loose})
+        ) as erased
+        left semi join {persons.bronze(place.feed)} as old
+            on erased.record_key = {place.record_key("old")} and old.erased_at is null
+        group by erased.record_key
     """
-    zipped = content[:2] == b"\x1f\x8b"
-    plain = _unzipped(content) if zipped else content
-    encoding = encoding_of(plain)
-    if encoding == "utf-8-sig" and not plain.startswith(codecs.BOM_UTF8):
-        encoding = "utf-8"  # or writing would add a byte-order mark
-    text = io.TextIOWrapper(io.BytesIO(plain), encoding, errors="surrogateescape", newline="")
-    lines = list(text)
-    found = [
-        number
-        for number, line in enumerate(lines, 1)
-        if line.strip() and record_id(source, number) in erased
-    ]
-    if not found:
-        return content
-    for number in found:
-        line = lines[number - 1]
-        lines[number - 1] = line[len(line.rstrip("\r\n")) :]
-    scrubbed = "".join(lines).encode(encoding, errors="surrogateescape")
-    return gzip.compress(scrubbed) if zipped else scrubbed
 
 
-def _unzipped(content: bytes) -> bytes:
-    """As much as can be read."""
-    plain = bytearray()
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            while chunk := file.read1(1 << 16):
-                plain += chunk
-    except (OSError, EOFError, ValueError):
-        pass
-    return bytes(plain)
+def _keyed(persons: Persons, place: Place) -> str:
+    """SQL: record_key of others' records under an erased person's key: the payload stays."""
+    return f"""
+        select distinct keyed.record_key
+        from ({persons.loose_records(place, "erased_identifiers", in_key=True)}) as keyed
+        left semi join {persons.bronze(place.feed)} as old
+            on keyed.record_key = {place.record_key("old")} and old.key is not null
+    """
+
+
+def _merge(spark: SparkSession, table: str, rows: DataFrame, on: str, actions: str) -> int:
+    """MERGE, unless there is nothing to merge: then no commit either; returns how many rows.
+
+    A table's history keeps the text of the condition: it compares columns, and no value is in it.
+    """
+    rows = rows.localCheckpoint()
+    if count := rows.count():
+        rows.createOrReplaceTempView(_ROWS)
+        spark.sql(f"merge into {table} as old using {_ROWS} as new on {on} {actions}").collect()
+    return count
+
+
+def asked(lines: IO[bytes]) -> dict[str, int]:
+    """The ids on a stream, whatever its encoding: line by id. Raises IngestionError."""
+    return hashes.user_ids(io.TextIOWrapper(lines, "utf-8", errors="replace", newline="\n"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 1 after a fault that is told in one sentence."""
     parser = argparse.ArgumentParser(prog="python -m ingestion.erasure", description=__doc__)
-    parser.add_argument("action", choices=("hash", "scrub"))
+    parser.add_argument("action", choices=("forget", "blank", "scrub", "export"))
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings (TOML)")
     args = parser.parse_args(arguments)
     try:
         config = load(os.environ, args.config)
+        ids = asked(sys.stdin.buffer) if args.action in ("forget", "export") else {}
         with sessions.session(config.spark_remote) as spark:
-            if args.action == "hash":
-                known = hasher(spark, config.catalog)
-                print(json.dumps({"persons": [known.user(i) for i in user_ids(sys.stdin)]}))
+            if args.action == "forget":
+                forget(spark, ids, config.catalog)
+                print(f"{len(ids)} persons are on the suppression list")
+            elif args.action == "export":
+                if unread := export(spark, ids, sys.stdout, config.catalog):
+                    print(f"{unread} records wait for `dbt build`, not looked at", file=sys.stderr)
+            elif args.action == "blank":
+                for table, count in blank(spark, config.catalog).items():
+                    print(f"{table}: {count} rows")
             else:
                 print(f"{scrub(spark, config.landing, config.catalog)} files scrubbed")
     except IngestionError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def job() -> None:
+    """Entry point of a Databricks wheel task, which heeds exceptions and no return value."""
+    if code := main():
+        raise SystemExit(code)
 
 
 if __name__ == "__main__":

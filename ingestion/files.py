@@ -79,7 +79,7 @@ def lines_of(file: BinaryIO, size: int) -> Iterator[tuple[int, str | None, str]]
         file = gzip.GzipFile(fileobj=file)  # type: ignore[assignment]
         start = file.read(2)
         file.seek(0)
-    text = io.TextIOWrapper(file, encoding_of(start), errors=_ERRORS)
+    text = io.TextIOWrapper(file, encoding_of(start), errors=AS_SURROGATES)
     number = 0
     while line := text.readline(MAX_LINE + 1):
         number += 1
@@ -120,8 +120,9 @@ def _as_surrogates(error: UnicodeError) -> tuple[str, int]:
     return "".join(chr(0xDC00 + byte) for byte in wrong), error.end
 
 
-_ERRORS = "fitbit-lone-surrogates"  # `surrogateescape` gives up on some bytes of UTF-16
-codecs.register_error(_ERRORS, _as_surrogates)
+AS_SURROGATES = "fitbit-lone-surrogates"
+"""How bytes that are no text are decoded: `surrogateescape` gives up on some of UTF-16."""
+codecs.register_error(AS_SURROGATES, _as_surrogates)
 
 
 def trimmed(text: str) -> str:

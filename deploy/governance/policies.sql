@@ -3,9 +3,10 @@
 -- catalog after each deployment; every statement may be run again.
 --
 -- Policies bind everyone but those after `except`. The principal that runs dbt is one of them: it
--- must read what is there, or it would write masked values on.
+-- must read what is there, or it would write masked values on. So is that of ingestion, which answers
+-- who asks what is held of them.
 --
--- Parameters: catalog, stewards (group), analysts (group), transform (application id).
+-- Parameters: catalog, stewards (group), analysts (group), ingest and transform (application ids).
 -- DDL admits no parameter markers, so each statement is put together first.
 declare or replace variable statement string;
 
@@ -20,6 +21,12 @@ execute immediate statement;
 
 set variable statement = concat(
     'grant modify on table `', :catalog, '`.silver.member_access to `', :stewards, '`'
+);
+execute immediate statement;
+
+-- Erasure takes members out of it.
+set variable statement = concat(
+    'grant modify on table `', :catalog, '`.silver.member_access to `', :ingest, '`'
 );
 execute immediate statement;
 
@@ -53,7 +60,7 @@ set variable statement = concat(
     'create or replace policy personal_text on catalog `', :catalog, '` ',
     'comment ''Names, addresses and MACs are null to all but stewards'' ',
     'column mask `', :catalog, '`.silver.hidden_text ',
-    'to `account users` except `', :stewards, '`, `', :transform, '` ',
+    'to `account users` except `', :stewards, '`, `', :ingest, '`, `', :transform, '` ',
     'for tables match columns hasTagValue(''personal_data'', ''name'') ',
     'or hasTagValue(''personal_data'', ''address'') ',
     'or hasTagValue(''personal_data'', ''mac_address'') as personal ',
@@ -65,7 +72,7 @@ set variable statement = concat(
     'create or replace policy personal_date on catalog `', :catalog, '` ',
     'comment ''Birth dates are null to all but stewards'' ',
     'column mask `', :catalog, '`.silver.hidden_date ',
-    'to `account users` except `', :stewards, '`, `', :transform, '` ',
+    'to `account users` except `', :stewards, '`, `', :ingest, '`, `', :transform, '` ',
     'for tables match columns hasTagValue(''personal_data'', ''birth_date'') as personal ',
     'on column personal'
 );
@@ -75,7 +82,7 @@ set variable statement = concat(
     'create or replace policy personal_number on catalog `', :catalog, '` ',
     'comment ''Ages by day, and what tells them, are null to all but stewards'' ',
     'column mask `', :catalog, '`.silver.hidden_number ',
-    'to `account users` except `', :stewards, '`, `', :transform, '` ',
+    'to `account users` except `', :stewards, '`, `', :ingest, '`, `', :transform, '` ',
     'for tables match columns hasTagValue(''personal_data'', ''age'') as personal ',
     'on column personal'
 );
@@ -86,7 +93,7 @@ set variable statement = concat(
     'create or replace policy members_by_reader on catalog `', :catalog, '` ',
     'comment ''Analysts see the members they were given'' ',
     'row filter `', :catalog, '`.silver.visible_member ',
-    'to `', :analysts, '` except `', :stewards, '`, `', :transform, '` ',
+    'to `', :analysts, '` except `', :stewards, '`, `', :ingest, '`, `', :transform, '` ',
     'for tables match columns hasTagValue(''row_filter'', ''member'') as member ',
     'using columns (member)'
 );

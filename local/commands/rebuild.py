@@ -12,15 +12,6 @@ from local.home import Home, WorkspaceError
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-# Bronze and the staging table that holds a row for each of its rows.
-_STAGING = {
-    "user_info": "stg_kafka__user_info",
-    "bpm": "stg_kafka__bpm",
-    "workout": "stg_kafka__workout",
-    "registered_users": "stg_azure_sql__registered_users",
-    "gym_logins": "stg_azure_sql__gym_logins",
-}
-
 
 def register(subparsers: Subparsers) -> None:
     """Add the command to the parser of `lakehouse`."""
@@ -50,10 +41,12 @@ def run(args: argparse.Namespace) -> int:
 
 def refuse_if_trimmed(cursor: Any) -> None:
     """Raises WorkspaceError if a bronze table holds fewer records than staging took from it."""
+    from ingestion.persons import PLACES
+
     cursor.execute("create schema if not exists silver")
     cursor.execute("show tables in silver")
     built = {row[1] for row in cursor.fetchall()}
-    for bronze, staging in _STAGING.items():
+    for bronze, staging in ((place.feed, place.staging) for place in PLACES):
         if staging not in built:
             continue
         held, taken = _count(cursor, f"bronze.{bronze}"), _count(cursor, f"silver.{staging}")

@@ -26,20 +26,19 @@ typed as (
         *,
         {{ as_mac('mac_address_field') }} as mac_address,
         {{ as_id('gym_field') }} as gym_id,
-        {{ as_time('login_field') }} as login_at,
-        {{ as_time('logout_field') }} as stated_logout_at
+        {{ as_time('logout_field') }} as stated_logout_at,
+        {{ as_time('login_field') }} as login_at
     from fields
 
 ),
 
--- The id that a record names, else whatever in it may be one.
 named_ids as (
 
     select
         record_key,
         ingested_at,
         coalesce(login_at, source_modified_at, ingested_at) as at,
-        explode({{ ids_of('mac', 'mac_address', 'mac_address_field', 'raw') }}) as id
+        explode({{ ids_of('mac', 'mac_address', 'mac_address_field', ['mac_address_field', 'raw']) }}) as id
     from typed
 
 ),
@@ -50,7 +49,7 @@ erased_records as (
         named_ids.record_key,
         min(greatest(ownerships.requested_at, named_ids.ingested_at)) as erased_at
     from named_ids
-    cross join {{ erasure_pads() }} as pads
+    cross join {{ erasure_pads(ref('stg_erasure__ownerships')) }} as pads
     inner join {{ ref('stg_erasure__ownerships') }} as ownerships
         on
             ownerships.kind = 'mac'
@@ -113,6 +112,10 @@ final as (
         if(is_valid, logout_at, null) as logout_at,
         source_modified_at,
         reject_reason,
+        {{ loose_ids(
+            'mac', 'mac_address', 'mac_address_field', ['mac_address_field', 'raw'],
+            'coalesce(login_at, source_modified_at, ingested_at)', 'reject_reason'
+        ) }} as loose_ids,
         ingested_at,
         erased_at
     from judged

@@ -32,7 +32,6 @@ typed as (
 
 ),
 
--- The id that a record names, else whatever in it may be one.
 named_ids as (
 
     select
@@ -41,7 +40,7 @@ named_ids as (
         device_id,
         mac_address,
         registered_at,
-        explode({{ ids_of('user', 'user_id', 'user_id_field', 'raw') }}) as id
+        explode({{ ids_of('user', 'user_id', 'user_id_field', ['user_id_field', 'raw']) }}) as id
     from typed
 
 ),
@@ -62,7 +61,7 @@ erased_records as (
             persons.user_hash
         ) as erased_registration
     from named_ids
-    cross join {{ erasure_pads() }} as pads
+    cross join {{ erasure_pads(source('bronze', 'suppression_list')) }} as pads
     inner join {{ source('bronze', 'suppression_list') }} as persons
         on {{ keyed_hash('user', 'named_ids.id') }} = persons.user_hash
     group by named_ids.record_key
@@ -122,6 +121,10 @@ final as (
         if(is_valid, registered_at, null) as registered_at,
         source_modified_at,
         if(erased_at is null, outcome, null) as reject_reason,
+        {{ loose_ids(
+            'user', 'user_id', 'user_id_field', ['user_id_field', 'raw'],
+            'coalesce(registered_at, source_modified_at, ingested_at)', 'outcome'
+        ) }} as loose_ids,
         ingested_at,
         if(outcome is null, erased_registration, null) as erased_registration,
         erased_at

@@ -41,7 +41,7 @@ hashed as (
             'mac', {{ keyed_hash('mac', 'records.mac_address') }}
         ) as (kind, identifier_hash)
     from {{ ref('stg_azure_sql__registered_users') }} as records
-    cross join {{ erasure_pads() }} as pads
+    cross join {{ erasure_pads(source('bronze', 'suppression_list')) }} as pads
     where records.device_id is not null
 
 ),

@@ -42,14 +42,13 @@ typed as (
 
 ),
 
--- The id that a record names, else whatever in it may be one.
 named_ids as (
 
     select
         record_key,
         ingested_at,
         coalesce(measured_at, kafka_timestamp, ingested_at) as at,
-        explode({{ ids_of('device', 'device_id', 'device_id_field', 'value_text', key='key_field') }}) as id
+        explode({{ ids_of('device', 'device_id', 'device_id_field', ['device_id_field', 'key_field', 'value_text']) }}) as id
     from typed
 
 ),
@@ -60,7 +59,7 @@ erased_records as (
         named_ids.record_key,
         min(greatest(ownerships.requested_at, named_ids.ingested_at)) as erased_at
     from named_ids
-    cross join {{ erasure_pads() }} as pads
+    cross join {{ erasure_pads(ref('stg_erasure__ownerships')) }} as pads
     inner join {{ ref('stg_erasure__ownerships') }} as ownerships
         on
             ownerships.kind = 'device'
@@ -118,6 +117,10 @@ final as (
         if(is_valid, heart_rate_bpm, null) as heart_rate_bpm,
         if(is_valid, measured_at, null) as measured_at,
         reject_reason,
+        {{ loose_ids(
+            'device', 'device_id', 'device_id_field', ['device_id_field', 'key_field', 'value_text'],
+            'coalesce(measured_at, kafka_timestamp, ingested_at)', 'reject_reason'
+        ) }} as loose_ids,
         ingested_at,
         erased_at
     from judged

@@ -13,8 +13,7 @@ with bronze as (
         source_file,
         ingested_at,
         erased_at,
-        -- A tombstone is a delete of the user in its key, at Kafka's time.
-        value is null as is_tombstone,
+        value is null as is_tombstone,  -- a delete of the user in its key, at Kafka's time
         is_valid_utf8(cast(key as string)) as is_key_text,
         {{ trimmed('cast(key as string)') }} as key_text,
         {{ key_field(trimmed('cast(key as string)')) }} as key_field,
@@ -56,13 +55,12 @@ typed as (
 
 ),
 
--- The id that a record names, else whatever in it may be one.
 named_ids as (
 
     select
         record_key,
         ingested_at,
-        explode({{ ids_of('user', 'user_id', 'spelled_id', 'value_text', key='key_field') }}) as id
+        explode({{ ids_of('user', 'user_id', 'spelled_id', ['spelled_id', 'key_field', 'value_text']) }}) as id
     from typed
 
 ),
@@ -73,7 +71,7 @@ erased_records as (
         named_ids.record_key,
         min(greatest(persons.requested_at, named_ids.ingested_at)) as erased_at
     from named_ids
-    cross join {{ erasure_pads() }} as pads
+    cross join {{ erasure_pads(source('bronze', 'suppression_list')) }} as pads
     inner join {{ source('bronze', 'suppression_list') }} as persons
         on {{ keyed_hash('user', 'named_ids.id') }} = persons.user_hash
     group by named_ids.record_key
@@ -139,6 +137,10 @@ final as (
         if(is_image, {{ as_birth_date('dob_field', 'changed_at') }}, null) as date_of_birth,
         if(is_valid, changed_at, null) as changed_at,
         reject_reason,
+        {{ loose_ids(
+            'user', 'user_id', 'spelled_id', ['spelled_id', 'key_field', 'value_text'],
+            'coalesce(changed_at, kafka_timestamp, ingested_at)', 'reject_reason'
+        ) }} as loose_ids,
         ingested_at,
         erased_at
     from judged

@@ -45,13 +45,12 @@ typed as (
 
 ),
 
--- The id that a record names, else whatever in it may be one.
 named_ids as (
 
     select
         record_key,
         ingested_at,
-        explode({{ ids_of('user', 'user_id', 'user_id_field', 'value_text', key='key_field') }}) as id
+        explode({{ ids_of('user', 'user_id', 'user_id_field', ['user_id_field', 'key_field', 'value_text']) }}) as id
     from typed
 
 ),
@@ -62,7 +61,7 @@ erased_records as (
         named_ids.record_key,
         min(greatest(persons.requested_at, named_ids.ingested_at)) as erased_at
     from named_ids
-    cross join {{ erasure_pads() }} as pads
+    cross join {{ erasure_pads(source('bronze', 'suppression_list')) }} as pads
     inner join {{ source('bronze', 'suppression_list') }} as persons
         on {{ keyed_hash('user', 'named_ids.id') }} = persons.user_hash
     group by named_ids.record_key
@@ -122,6 +121,10 @@ final as (
         if(is_valid, action, null) as action,
         if(is_valid, occurred_at, null) as occurred_at,
         reject_reason,
+        {{ loose_ids(
+            'user', 'user_id', 'user_id_field', ['user_id_field', 'key_field', 'value_text'],
+            'coalesce(occurred_at, kafka_timestamp, ingested_at)', 'reject_reason'
+        ) }} as loose_ids,
         ingested_at,
         erased_at
     from judged

@@ -108,7 +108,10 @@ def statements(path: Path, values: dict[str, str]) -> list[str]:
 
 _VALUES = {
     "catalog": "fitbit",
-    **{name: name for name in ("stewards", "analysts", "operators", "gym_managers", "transform")},
+    **{
+        name: name
+        for name in ("stewards", "analysts", "operators", "gym_managers", "ingest", "transform")
+    },
 }
 
 

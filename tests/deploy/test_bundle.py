@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from dbt.flags import set_from_args
 from dbt_common.context import set_invocation_context
 
 from ingestion import cli as ingest
+from ingestion import erasure
 from ingestion.config import Config
 from local.endpoint.session import SETTINGS
 from tests.deploy import bundle
@@ -107,7 +109,6 @@ def test_dbt_takes_every_command(root: Path, target: str) -> None:
         "jobs.build.build",
         "jobs.build.docs",
         "jobs.care.audit",
-        "jobs.care.blank_erased",
     }
 
 
@@ -202,9 +203,8 @@ def called(
     given: Bundle, job: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Config, bool]]:
     body = given.job(job)
-    (cluster,) = [c["new_cluster"] for c in body["job_clusters"]]
-    for name, value in cluster["spark_env_vars"].items():
-        monkeypatch.setenv(name, "jaas" if value.startswith("{{secrets/") else value)
+    for name, value in environment(body).items():
+        monkeypatch.setenv(name, value)
     calls: list[tuple[Config, bool]] = []
 
     def record(config: Config, args: Any) -> int:
@@ -216,6 +216,45 @@ def called(
         assert ingest.main(task["python_wheel_task"]["parameters"]) == 0
     assert len(calls) == len(body["tasks"])
     yield from calls
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_erasure_takes_what_the_job_gives(
+    root: Path, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = Bundle(root, target, VALUES).job("erasure")
+    monkeypatch.setattr(ingest.os, "environ", environment(body))
+    calls: list[tuple[str, str]] = []
+
+    @contextmanager
+    def session(remote: str) -> Iterator[None]:
+        assert remote == ""
+        yield None
+
+    def blank(_: None, catalog: str) -> dict[str, int]:
+        calls.append(("blank", catalog))
+        return {}
+
+    def scrub(_: None, landing: str, catalog: str) -> int:
+        calls.append((landing, catalog))
+        return 0
+
+    monkeypatch.setattr(erasure.sessions, "session", session)
+    monkeypatch.setattr(erasure, "blank", blank)
+    monkeypatch.setattr(erasure, "scrub", scrub)
+    for task in body["tasks"]:
+        assert task["python_wheel_task"]["entry_point"] == "fitbit-erase"
+        assert erasure.main(task["python_wheel_task"]["parameters"]) == 0
+    landing = "/Volumes/fitbit_test/bronze/landing"
+    assert calls == [("blank", "fitbit_test"), (landing, "fitbit_test")]
+
+
+def environment(body: dict[str, Any]) -> dict[str, str]:
+    (cluster,) = [c["new_cluster"] for c in body["job_clusters"]]
+    return {
+        name: "jaas" if value.startswith("{{secrets/") else value
+        for name, value in cluster["spark_env_vars"].items()
+    }
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def test_rights_are_as_written(root: Path) -> None:
 STORAGE, POLICIES = "deploy/bundle/storage.yml", "deploy/governance/policies.sql"
 MUTANTS = [
     (STORAGE, "- principal: ${var.analysts_group}\n          privileges: [USE_SCHEMA, SELECT]", "- principal: ${var.analysts_group}\n          privileges: [USE_SCHEMA, SELECT, MODIFY]", "gold: granted"),
-    (STORAGE, "[USE_SCHEMA, SELECT, MODIFY]", "[ALL_PRIVILEGES]", "gets ALL_PRIVILEGES"),
+    (STORAGE, "[USE_SCHEMA, CREATE_TABLE, SELECT, MODIFY]", "[ALL_PRIVILEGES]", "gets ALL_PRIVILEGES"),
     (STORAGE, "        - principal: ${var.stewards_group}\n          privileges: [USE_CATALOG]\n", "", "stewards has no USE_CATALOG"),
     (STORAGE, "      comment: Typed, deduplicated, owned\n      grants:\n", "      comment: Typed, deduplicated, owned\n      grants:\n        - principal: ${var.analysts_group}\n          privileges: [USE_SCHEMA, SELECT]\n", "silver: granted"),
     (STORAGE, "privileges: [READ_VOLUME, WRITE_VOLUME]", "privileges: [READ_VOLUME]", "volumes: granted"),
@@ -28,9 +28,9 @@ MUTANTS = [
     (POLICIES, ".silver.member_access to `', :stewards", ".silver.member_access to `', :analysts", "silver.member_access: policies.sql and access.yml disagree on analysts"),
     (POLICIES, "'grant modify on", "'grant all privileges on", "grants more than the change of a table"),
     (POLICIES, "create table if not exists `', :catalog, '`.silver.member_access", "create table if not exists `', :catalog, '`.silver.members", "policies.sql makes ['silver.members']"),
-    ("deploy/governance/access.yml", "silver.member_access: [stewards]", "silver.member_access: [stewards, operators]", "operators may change what it cannot read"),
+    ("deploy/governance/access.yml", "silver.member_access: [stewards, ingest]", "silver.member_access: [stewards, operators]", "operators may change what it cannot read"),
     (POLICIES, "or hasTagValue(''personal_data'', ''mac_address'')", "", "policies mask"),
-    (POLICIES, "except `', :stewards, '`, `', :transform, '` ", "except `', :stewards, '`, `', :analysts, '` ", "excepts"),
+    (POLICIES, "except `', :stewards, '`, `', :ingest, '`, `', :transform, '` ", "except `', :stewards, '`, `', :analysts, '` ", "excepts"),
     (POLICIES, "to `account users` except", "to `', :analysts, '` except", "spares everyone but"),
     (POLICIES, ".silver.hidden_date ", ".silver.hide_date ", "no function hide_date"),
     (POLICIES, "(value date) returns date ", "(value string) returns string ", "hidden_date takes string"),
@@ -39,7 +39,7 @@ MUTANTS = [
     ("models/silver/user_profiles.yml", "databricks_tags: {personal_data: address}", "databricks_tags: {personal_data: street}", "nothing masks street"),
     ("models/gold/gym_summary.yml", "      - name: gym_id\n", "      - name: gym_id\n        config: {databricks_tags: {personal_data: name}}\n", "gold.gym_summary.gym_id: personal in gold"),
     ("models/gold/hourly_heart_rates.yml", "databricks_tags: {row_filter: member}", "databricks_tags: {}", "tagged row_filter"),
-    ("deploy/governance/access.yml", "  landing: {ingest: write, transform: write}", "  landing: {ingest: read, transform: write}", "its table is not this one"),
+    ("deploy/governance/access.yml", "  artifacts: {transform: write", "  artifacts: {transform: read", "its table is not this one"),
     ("databricks.yml", "[USE_CATALOG, USE_SCHEMA, SELECT, READ_VOLUME]", "[USE_CATALOG, USE_SCHEMA, SELECT, MODIFY]", "dev, catalogs.fitbit: also granted"),
     ("dashboards/fitbit.lvdash.json", "FROM pipeline_health", "FROM silver.rejected_records", "silver.rejected_records is no table of gold"),
     ("dashboards/fitbit.lvdash.json", "hourly_heart_rates", "daily_heart_rates", "shows single members without the row filter"),
@@ -58,9 +58,9 @@ def test_wrong_rights_are_caught(
 def test_statements_parse(root: Path, name: str) -> None:
     """All but policies, which the grammar does not know: governance.check reads those."""
     groups = ("stewards", "analysts", "operators", "gym_managers")
-    values = {n: n for n in ("catalog", *groups, "transform")}
+    values = {n: n for n in ("catalog", *groups, "ingest", "transform")}
     made = governance.statements(root / f"deploy/governance/{name}.sql", values)
     for statement in made:
         if " policy " not in statement and not statement.startswith("grant "):
             sqlfluff.parse(statement, dialect="databricks")
-    assert len(made) == {"policies": 10, "grants": 7}[name]
+    assert len(made) == {"policies": 11, "grants": 7}[name]

@@ -42,7 +42,7 @@ def named(root: Path) -> Iterator[tuple[str, str]]:
     yield from (("access.yml", name) for name in rights["row_filtered"])
     for script in ("grants", "policies"):
         groups = ("stewards", "analysts", "operators", "gym_managers")
-        values = {n: n for n in ("catalog", *groups, "transform")}
+        values = {n: n for n in ("catalog", *groups, "ingest", "transform")}
         for text in governance.statements(root / f"deploy/governance/{script}.sql", values):
             if match := re.match(r"grant \w+ on table `catalog`\.(\w+\.\w+) to", text):
                 yield f"{script}.sql", match[1]
@@ -111,9 +111,9 @@ MUTANTS = [
     ("deploy/governance/access.yml", "[gym_summary]", "[gym_visits]", "there is no gold.gym_visits"),
     ("deploy/governance/grants.sql", ".silver.records", ".silver.outcomes", "grants.sql: there is no silver.outcomes"),
     ("deploy/governance/policies.sql", "'grant modify on table `', :catalog, '`.silver.member_access", "'grant modify on table `', :catalog, '`.silver.members", "policies.sql: there is no silver.members"),
-    ("macros/erasure.sql", "macro blank_erased", "macro blank", "jobs.care.blank_erased: there is no macro blank_erased"),
-    ("docs/runbooks/deploy-erasure.md", "python -m ingestion.erasure hash", "python -m ingestion.erasure hashes", "has no command hashes"),
-    ("docs/runbooks/deploy-erasure.md", "python -m ingestion.erasure scrub", "python -m ingestion.erase scrub", "there is no ingestion.erase"),
+    ("docs/runbooks/deploy-erasure.md", "`dbt build --target prod`", "`dbt run-operation erase`", "deploy-erasure.md: there is no macro erase"),
+    ("docs/runbooks/deploy-erasure.md", "python -m ingestion.erasure forget", "python -m ingestion.erasure forgets", "has no command forgets"),
+    ("docs/runbooks/deploy-erasure.md", "python -m ingestion.erasure blank", "python -m ingestion.erase blank", "there is no ingestion.erase"),
     ("docs/runbooks/deploy-backfill.md", "silver.rejected_records", "silver.refused_records", "there is no silver.refused_records"),
     ("deploy/bundle/jobs.yml", "entry_point: fitbit-ingest", "entry_point: ingest", "no entry point ingest"),
     ("deploy/bundle/jobs.yml", "package_name: fitbit_ingestion", "package_name: fitbit", "no package fitbit"),

@@ -24,7 +24,10 @@ def test_wheel_holds_ingestion_and_no_spark(wheel: Path) -> None:
     points = configparser.ConfigParser()
     points.read_string(zipfile.ZipFile(wheel).read(file).decode())
     # Not `main`, whose exit code a task would not see.
-    assert dict(points["console_scripts"]) == {"fitbit-ingest": "ingestion.cli:job"}
+    assert dict(points["console_scripts"]) == {
+        "fitbit-ingest": "ingestion.cli:job",
+        "fitbit-erase": "ingestion.erasure:job",
+    }
 
 
 @pytest.mark.parametrize(

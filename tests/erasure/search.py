@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +26,11 @@ def found_in(root: Path, needles: Sequence[str], without: Sequence[Path] = ()) -
         found += [
             f"{path}: {needle}"
             for needle in needles
-            if any(needle.lower().encode() in content.lower() for content in contents)
+            if any(
+                needle.lower().encode(encoding) in content.lower()
+                for content in contents
+                for encoding in ("utf-8", "utf-16-le", "utf-16-be")
+            )
         ]
     return found
 
@@ -36,7 +39,7 @@ def _contents(path: Path) -> Iterator[bytes]:
     raw = path.read_bytes()
     yield raw
     if raw[:2] == b"\x1f\x8b":
-        yield gzip.decompress(raw)
+        yield zlib.decompressobj(31).decompress(raw)  # also what is torn, up to there
     elif raw[:4] == b"PAR1" and raw[-4:] == b"PAR1":
         table = pyarrow.parquet.read_table(path, partitioning=None)
         for column in table.columns:

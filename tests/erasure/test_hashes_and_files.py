@@ -9,8 +9,10 @@ import io
 
 import pytest
 
-from ingestion.erasure import Hasher, user_ids, without_records
+from ingestion.feeds import IngestionError
 from ingestion.files import Source, lines_of, record_id
+from ingestion.hashes import Hasher, user_ids
+from ingestion.scrub import without_records
 
 DROP = Source("drop.csv", "60-1", 60)
 CSV = b"mac_address,gym\r\naa:01,g1\r\naa:02,g1\r\n\r\naa:03,g1"
@@ -24,7 +26,19 @@ def test_the_hash_is_hmac(given: str, same: str) -> None:
 
 
 def test_ids_are_lines() -> None:
-    assert user_ids([" a \n", "\n", "b\r\n", "a\n"]) == ["a", "b"]
+    lines = [" a \n", "\n", "b\r\n", "a\n", "\ufeffé c+d/e\n"]
+    assert user_ids(lines) == {"a": 1, "b": 3, "é c+d/e": 5}
+
+
+def test_an_id_that_cannot_be_typed_is_a_json_string() -> None:
+    lines = [r'"a\u0000b"', r'"Zo\u00eb"', '" c "', r'"half \ud800"']
+    assert user_ids(lines) == {"a\0b": 1, "Zoë": 2, "c": 3, "half ?": 4}
+
+
+def test_what_only_begins_like_one_is_told_by_its_line() -> None:
+    with pytest.raises(IngestionError, match="Line 2 of the input") as fault:
+        user_ids(["a", '"secret'])
+    assert "secret" not in str(fault.value)
 
 
 def erased(*numbers: int) -> set[str]:
@@ -52,6 +66,32 @@ def test_files_keep_their_encoding(encoding: str) -> None:
 
 def test_bytes_that_are_no_text_stay() -> None:
     assert without_records(b"gym\na\n\xff\xfe!\n", DROP, erased(2)) == b"gym\n\n\xff\xfe!\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_odd_utf16_keeps_its_bytes(encoding: str) -> None:
+    """Half a surrogate pair, and half a character at the end."""
+    mark = "\ufeff".encode(encoding)
+    lines = ["gym\n", "\ud800a\n", "b\r\n", "\udc80\n"]
+    first, odd, gone, other = (line.encode(encoding, "surrogatepass") for line in lines)
+    content = mark + first + odd + gone + other + b"x"
+    after = without_records(content, DROP, erased(3))
+    assert after == mark + first + odd + "\r\n".encode(encoding) + other + b"x"
+    numbers = [[n for n, *_ in lines_of(io.BytesIO(c), len(c))] for c in (content, after)]
+    assert numbers == [[1, 2, 3, 4, 5], [1, 2, 4, 5]]
+
+
+def test_a_line_is_what_the_reader_takes_for_one() -> None:
+    content = b"gym\n\x1c\nb\n"
+    assert [number for number, *_ in lines_of(io.BytesIO(content), 9)] == [1, 2, 3]
+    assert without_records(content, DROP, erased(2)) == b"gym\n\nb\n"
+
+
+@pytest.mark.parametrize("cut", [4, 9, 20, 40])
+def test_torn_gzip_ends_nothing(cut: int) -> None:
+    zipped = gzip.compress(CSV)
+    for torn in (zipped[:-cut], zipped[:12] + b"\xff" * cut + zipped[12 + cut :]):
+        without_records(torn, DROP, erased(2))
 
 
 def test_gzip_stays_gzip_and_loses_what_is_damaged() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from tests.cases.case import (
@@ -13,29 +14,49 @@ from tests.cases.case import (
     Message,
     bpm,
     logins,
+    mac,
+    message,
     profile,
     registrations,
     session,
     workout,
 )
 
+
+def _dotted(name: str) -> str:
+    digits = mac(name).replace(":", "").upper()
+    return f"{digits[:4]}.{digits[4:8]}.{digits[8:]}"
+
+
 PERSON = "person-7f3a91"
 BEFORE, AFTER, OTHER = "before-u", "after-u", "other-u"
+# With blanks, signs and letters that words of a text are not made of; and one that no keyboard has.
+ODD, UNTYPED = "Zoë B+c/9d41e7", "un\0typed-77aa12"
 # The band goes from BEFORE to the person (hour 1) to AFTER (hour 3); the watch is the person's own.
-BAND, WATCH, OTHERS = "band-51c2e8", "watch-90d4b7", "others-band"
-TAG, CARD, OTHERS_TAG = "aa:00:5e:00:53:01", "aa:00:5e:00:53:7f", "aa:00:5e:00:53:02"
-# The person's alone: what may be nowhere after `forget --vacuum`.
+BAND, WATCH, OTHERS, ODD_BAND = "band-51c2e8", "watch-90d4b7", "others-band", "dëv 7/x+5c33a1"
+# Names of MAC addresses.
+TAG, CARD, ODD_CARD, OTHERS_TAG = "before-tag", "person-card", "odd-card", "others-tag"
+ERASED = (PERSON, ODD, UNTYPED)
+# The persons' alone: what may be nowhere after `forget --vacuum`.
 TRACES = (
     PERSON,
     WATCH,
-    CARD,
+    mac(CARD),
     "Zebulina",
     "Quartermain",
     "77 Vanishing Lane",
     "1987-06-05",
     "06/05/1987",
+    # Of odd ids what no escape changes.
+    "9d41e7",
+    "5c33a1",
+    mac(ODD_CARD),
+    _dotted(ODD_CARD),
+    "typed-77aa12",
 )
 HOUR = 3600
+LEFTOVER = f"mac_address\n{mac(CARD)}\n"
+"""Of a copy into the landing zone that was broken off."""
 
 
 def _named(first: str, last: str, dob: str, street: str) -> dict[str, Any]:
@@ -46,12 +67,16 @@ def _named(first: str, last: str, dob: str, street: str) -> dict[str, Any]:
 _ME = _named("Zebulina", "Quartermain", "06/05/1987", "77 Vanishing Lane")
 
 
-def _keyed(message: Message, key: str) -> Message:
-    return Message(message.feed, message.value, key.encode(), message.timestamp)
+def _keyed(sent: Message, key: str) -> Message:
+    return Message(sent.feed, sent.value, key.encode(), sent.timestamp)
 
 
 def _readings(device: str, start: float, count: int = 6) -> list[Message]:
     return [bpm(device, start + 10 * i, 100 + i) for i in range(count)]
+
+
+# Of others' records.
+KEYS = (PERSON, json.dumps(PERSON), json.dumps({"user": ODD}))
 
 
 def _events() -> tuple[Message, ...]:
@@ -72,13 +97,27 @@ def _events() -> tuple[Message, ...]:
         *_readings(WATCH, 4 * HOUR),
         bpm(WATCH, 4 * HOUR, 12),  # rejected
         Message("bpm", b'{"time": 1', WATCH.encode()),  # rejected
+        message("bpm", f'{{"time": 1, "owner": "{PERSON}"}}'),  # rejected, and no device in it
+    ]
+    odd = [
+        profile(ODD, -HOUR, "new", **_ME),  # json.dumps escapes it
+        message("user_info", f'{{"user_id": "{ODD}", "update_type": "new"}}'),
+        Message("user_info", None, json.dumps(ODD).encode(), (MIDNIGHT + HOUR) * 1000),
+        message("workout", f'{{"user_id": "{ODD}", cut off'),
+        message("workout", f'{{"user_id": {json.dumps(ODD)}, cut off'),
+        _keyed(message("workout", "cut off"), json.dumps({"id": ODD})),
+        *_readings(ODD_BAND, 0),
+        message("bpm", f'{{"device_id": {json.dumps(ODD_BAND)}, cut off'),
+        profile(UNTYPED, 0, "new", **_ME),  # rejected: no id
+        _keyed(message("workout", "cut off"), UNTYPED),
     ]
     others = [
         profile(BEFORE, -HOUR, "new", **_named("Bea", "Fore", "1990-01-02", "1 Old St")),
         profile(AFTER, -HOUR, "new", **_named("Al", "Ter", "1991-01-02", "2 New St")),
         profile(OTHER, -HOUR, "new", **_named("Otto", "Herr", "1992-01-02", "3 Far St")),
         # Somebody else's record under the person's key: its payload counts.
-        _keyed(workout(OTHER, 9, 2 * HOUR, "start"), PERSON),
+        *(_keyed(workout(OTHER, 9, 2 * HOUR, "start"), key) for key in KEYS),
+        *(_keyed(bpm(OTHERS, 2 * HOUR, 99), key) for key in (*KEYS, WATCH)),
         *_readings(BAND, 0),
         *_readings(BAND, 3 * HOUR),
         *_readings(OTHERS, HOUR),
@@ -88,7 +127,7 @@ def _events() -> tuple[Message, ...]:
         *session(AFTER, 1, 3 * HOUR - 30, 3 * HOUR + 60),
         *session(OTHER, 1, HOUR - 30, HOUR + 60),
     ]
-    return (*others, *me)
+    return (*others, *me, *odd)
 
 
 def _files() -> tuple[Landed, ...]:
@@ -110,7 +149,7 @@ def _files() -> tuple[Landed, ...]:
         (TAG.upper(), "g1", 3 * HOUR + 10, None),
         (OTHERS_TAG, "g1", HOUR, HOUR + 600),
     )
-    visit = {"mac_address": CARD.upper(), "gym": "g2", "login": MIDNIGHT + 4 * HOUR, "logout": None}
+    visit = {"mac_address": mac(CARD).upper(), "gym": "g2", "login": MIDNIGHT + 4 * HOUR}
     own = Landed("gym_logins", "own.ndjson.gz", gzip.compress(json.dumps(visit).encode()), ())
     envelope = {
         "key": PERSON,
@@ -118,13 +157,46 @@ def _files() -> tuple[Landed, ...]:
         "topic": "user_info",
     }
     sunk = Landed("user_info", "sunk.json", (json.dumps(envelope) + "\n").encode(), ())
-    return owners, broken, visits, own, sunk
+    return owners, broken, visits, own, sunk, *_odd_files()
 
+
+def _odd_files() -> Iterator[Landed]:
+    header = "user_id,device_id,mac_address,registration_timestamp"
+    time = MIDNIGHT - HOUR
+    lines = [
+        header,
+        f"{ODD},{ODD_BAND},{_dotted(ODD_CARD)},{time}",
+        f"{ODD},{ODD_BAND}",
+        f'"{ODD},"{ODD_BAND}',
+        # Nobody is named; the device and the MAC are the person's.
+        f",{WATCH},{mac(CARD)},{time}",
+        f",{OTHERS},{mac(OTHERS_TAG)},{time}",
+    ]
+    yield Landed("registered_users", "odd.csv", "\n".join(lines).encode(), ())
+    # Half a surrogate pair, and half a character at the end.
+    halves = f"{header}\n\ud800{OTHER}\n{PERSON},{WATCH}\n{OTHERS}".encode(
+        "utf-16", "surrogatepass"
+    )
+    yield Landed("registered_users", "halves.csv", halves + b"x", ())
+    login = f"{mac(ODD_CARD).upper().replace(':', '-')},g1,{MIDNIGHT},"
+    yield Landed("gym_logins", "odd.csv", f"mac_address,gym,login,logout\n{login}\n".encode(), ())
+    torn = gzip.compress(f"mac_address,gym\n{mac(OTHERS_TAG)},g1\n".encode() * 50)[:-9]
+    yield Landed("gym_logins", "torn.csv.gz", torn, ())
+
+
+# By feed: what is erased of the persons, rejected records too.
+ERASED_RECORDS = {
+    "user_info": 13,
+    "bpm": 22,
+    "workout": 10,
+    "registered_users": 9,
+    "gym_logins": 4,
+}
 
 WORLD = Case("world", "a person and her neighbours", _events(), _files())
 
 # What arrives after the erasure. The person's new band is known by nothing but this registration.
-LATE_BAND, LATE_CARD = "late-band-c0ffee", "aa:00:5e:00:53:6e"
+LATE_BAND, LATE_CARD = "late-band-c0ffee", "late-card"
 LATE = Case(
     "late",
     "the person's events keep coming",

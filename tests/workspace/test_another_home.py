@@ -27,6 +27,7 @@ READING = (
         ("dashboard",),
         ("docs",),
         ("forget",),
+        ("export",),
     ],
     ids=" ".join,
 )

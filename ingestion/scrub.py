@@ -1,0 +1,126 @@
+"""Lines of erased records in landed files: they become empty ones.
+
+No reader takes an empty line for a record, so the other lines keep their numbers and with them
+their `record_id`. A file keeps its name, and is noted as known in what it is now: it is not read
+again.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import os
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from ingestion import bronze
+from ingestion.feeds import ENVELOPE_FEEDS, FILE_FEEDS, EnvelopeFeed, FileFeed
+from ingestion.files import AS_SURROGATES, Source, record_id, trimmed
+from ingestion.landing import Folder, LandedFile, file_at
+
+_BYTES = re.compile("([\udc00-\udcff]+)")
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+def scrub(spark: SparkSession, landing: str, catalog: str = "") -> int:
+    """Empty the lines of landed files whose records bronze has erased; returns how many files."""
+    scrubbed = 0
+    feeds: tuple[FileFeed | EnvelopeFeed, ...] = (*FILE_FEEDS, *ENVELOPE_FEEDS)
+    notes = bronze.table_name("scrubbed_files", catalog)
+    for feed in feeds:
+        held = bronze.known_files(spark, catalog, feed)
+        known = spark.table(notes).where(f"feed = '{feed.name}'").collect()
+        before = {(row.source_file, row.scrubbed_version): row.source_version for row in known}
+        erased = (
+            spark.table(bronze.table_name(feed.table, catalog))
+            .where("erased_at is not null and source_file is not null")
+            .select("source_file", "source_version", "record_id")
+        )
+        by_file: dict[str, dict[str | None, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for row in erased.collect():
+            by_file[row.source_file][row.source_version].add(row.record_id)
+        for file in Folder(Path(landing) / feed.folder).files():
+            if file.name not in by_file or not held.has(file):  # not read yet as it is now
+                continue
+            version = before.get((file.name, file.version), file.version)
+            if not held.has_version(file):
+                version = None
+            source = Source(file.name, version, file.size)
+
+            def note(after: LandedFile, version: str | None = version, feed: Any = feed) -> None:
+                row = (feed.name, after.name, version, after.version)
+                schema = spark.table(notes).schema
+                spark.createDataFrame([row], schema).write.insertInto(notes)
+
+            scrubbed += _scrub_file(file, source, by_file[file.name][version], note)
+    return scrubbed
+
+
+def _scrub_file(
+    file: LandedFile, source: Source, erased: Collection[str], note: Callable[[LandedFile], None]
+) -> bool:
+    """Whether the file held one of these records. `note` is told what it will be before it is."""
+    path = Path(file.path)
+    before = path.read_bytes()
+    after = without_records(before, source, erased)
+    if after == before:
+        return False
+    beside = path.with_name(f".{path.name}.part")  # hidden: no source reads it
+    beside.write_bytes(after)
+    os.utime(beside, ns=(file.changed, file.changed))
+    expected = file_at(beside, file.name)
+    note(expected)
+    beside.replace(path)
+    if (found := file_at(path, file.name)).version != expected.version:
+        note(found)  # a volume that keeps no times
+    return True
+
+
+def without_records(content: bytes, source: Source, erased: Collection[str]) -> bytes:
+    """A file's content with empty lines for these records; the same object if it has none.
+
+    All other bytes stay, also those that are no text. What lies behind the damage in a damaged gzip
+    stream, which no reader sees, goes; with the record of a damaged file, all of it.
+    """
+    if record_id(source, 0) in erased:
+        return b""
+    zipped = content[:2] == b"\x1f\x8b"
+    plain = _unzipped(content) if zipped else content
+    mark = plain[:2] if plain[:2] in _MARKS else b""
+    encoding = _MARKS.get(mark, "utf-8")
+    text = io.TextIOWrapper(io.BytesIO(plain[len(mark) :]), encoding, AS_SURROGATES, newline="")
+    lines = list(text)
+    found = [
+        number
+        for number, line in enumerate(lines, 1)
+        if trimmed(line) and record_id(source, number) in erased
+    ]
+    if not found:
+        return content
+    for number in found:
+        line = lines[number - 1]
+        lines[number - 1] = line[len(line.rstrip("\r\n")) :]
+    scrubbed = mark + b"".join(
+        bytes(ord(char) - 0xDC00 for char in part) if at % 2 else part.encode(encoding)
+        for at, part in enumerate(_BYTES.split("".join(lines)))
+    )
+    return gzip.compress(scrubbed) if zipped else scrubbed
+
+
+def _unzipped(content: bytes) -> bytes:
+    """As much as can be read."""
+    plain = bytearray()
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            while chunk := file.read1(1 << 16):
+                plain += chunk
+    except (OSError, EOFError, ValueError, zlib.error):
+        pass
+    return bytes(plain)
