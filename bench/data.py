@@ -160,8 +160,7 @@ def _readings(size: Size) -> str:
                 + case when {exercising} then 70 else 0 end as heart_rate
         from (
             select
-                id,
-                copy,
+                id, copy,
                 id % {members} as member,
                 {_int(f"id / {members} / {READINGS_PER_DAY}")} as day,
                 {_int(f"id / {members}")} % {READINGS_PER_DAY} as slot
@@ -197,10 +196,10 @@ def _profile_changes(size: Size) -> str:
     return f"""
         select
             id as position,
-            cast(user_id as string) as message_key,
+            cast({FIRST_USER} + member as string) as message_key,
             concat(
-                '{{{{"user_id":', user_id, ',"update_type":"', update_type, '","timestamp":',
-                happens,
+                '{{{{"user_id":', {FIRST_USER} + member, ',"update_type":"', update_type,
+                '","timestamp":', happens,
                 case when update_type = 'delete' then '' else concat(
                     ',"first_name":"First', member, '","last_name":"Last', member,
                     '","dob":"', dob, '","sex":"', case when member % 3 = 0 then 'M' else 'F' end,
@@ -214,10 +213,7 @@ def _profile_changes(size: Size) -> str:
             happens + 1 as sent_at
         from (
             select
-                id,
-                member,
-                change,
-                {FIRST_USER} + member as user_id,
+                id, member, change,
                 case change when 0 then 'new' when 1 then 'update' else 'delete' end as update_type,
                 case change
                     when 0 then {size.first_day}
@@ -225,23 +221,20 @@ def _profile_changes(size: Size) -> str:
                     else {LAST_DAY + 23 * 3600}
                 end as happens,
                 case
-                    when member % 2 = 0 then concat(birth_month, '/', birth_day, '/', birth_year)
-                    else concat(birth_year, '-', birth_month, '-', birth_day)
+                    when member % 2 = 0 then concat(month_of_birth, '/', day_of_birth, '/', birth)
+                    else concat(birth, '-', month_of_birth, '-', day_of_birth)
                 end as dob
             from (
                 select
                     id,
                     id % {members} as member,
                     {_int(f"id / {members}")} as change,
-                    cast(1945 + (id % {members}) * 7 % 60 as string) as birth_year,
-                    lpad(cast(1 + (id % {members}) % 12 as string), 2, '0') as birth_month,
-                    lpad(cast(1 + (id % {members}) % 28 as string), 2, '0') as birth_day
+                    cast(1945 + (id % {members}) * 7 % 60 as string) as birth,
+                    lpad(cast(1 + (id % {members}) % 12 as string), 2, '0') as month_of_birth,
+                    lpad(cast(1 + (id % {members}) % 28 as string), 2, '0') as day_of_birth
                 from {{ids}}
             ) as numbered
-            where
-                change = 0
-                or change = 1 and member % 4 = 1
-                or change = 2 and member % 50 = 49
+            where change = 0 or change = 1 and member % 4 = 1 or change = 2 and member % 50 = 49
         ) as changes
     """
 
@@ -262,8 +255,7 @@ def _workout_events(size: Size) -> str:
             happens + 1 as sent_at
         from (
             select
-                id,
-                number,
+                id, number,
                 {FIRST_USER} + member as user_id,
                 case event % 2 when 0 then 'start' else 'stop' end as action,
                 {size.day(_int("number / 2"))} + {_WEAR_STARTS}
@@ -288,38 +280,26 @@ def _workout_events(size: Size) -> str:
 
 def _registrations(first_day: int) -> str:
     """Everyone's device and MAC, from the day before the first."""
-    before = first_day - DAY
-    return f"""
-        select
-            id as position,
-            concat(
-                cast({FIRST_USER} + id as string), ',', cast({_device("id")} as string), ',',
-                {_mac("id")}, ',', cast({before} as string)
-            ) as raw,
-            cast({FIRST_USER} + id as string) as user_id,
-            cast({_device("id")} as string) as device_id,
-            {_mac("id")} as mac_address,
-            cast({before} as string) as registration_timestamp
-        from {{ids}}
-    """
+    return _registered("id", "id", "id", first_day - DAY)
 
 
 def _hand_ons() -> str:
     """Devices (not MACs) that have another owner on the last day."""
     member = f"id * {HAND_ON_EVERY}"
-    user = f"cast({FIRST_USER} + {member} + 1 as string)"
-    device = f"cast({_device(member)} as string)"
-    mac = _mac(f"({member} + 1)")
-    return f"""
-        select
-            1000000000 + id as position,
-            concat({user}, ',', {device}, ',', {mac}, ',', cast({LAST_DAY} as string)) as raw,
-            {user} as user_id,
-            {device} as device_id,
-            {mac} as mac_address,
-            cast({LAST_DAY} as string) as registration_timestamp
-        from {{ids}}
-    """
+    return _registered("1000000000 + id", f"({member} + 1)", member, LAST_DAY)
+
+
+def _registered(position: str, user: str, device: str, at: int) -> str:
+    """A device, perhaps of another one, by its new user, with the MAC of this user."""
+    columns = {
+        "user_id": f"cast({FIRST_USER} + {user} as string)",
+        "device_id": f"cast({_device(device)} as string)",
+        "mac_address": _mac(user),
+        "registration_timestamp": f"cast({at} as string)",
+    }
+    raw = ", ',', ".join(columns.values())
+    named = ", ".join(f"{value} as {name}" for name, value in columns.items())
+    return f"select {position} as position, concat({raw}) as raw, {named} from {{ids}}"
 
 
 def _mac(member: str) -> str:
@@ -335,15 +315,12 @@ def _logins(size: Size) -> str:
         select
             id as position,
             concat(mac_address, ',', gym, ',', login, ',', logout) as raw,
-            mac_address,
-            gym,
-            login,
-            logout
+            mac_address, gym, login, logout
         from (
             select
                 id,
                 {_mac("member")} as mac_address,
-                cast(member % 5 as string) as gym,
+                concat('gym-', member % 5) as gym,
                 cast({_VISIT[0]} + opens as string) as login,
                 case event % 2 when 0 then '' else cast({_VISIT[1]} + opens as string) end as logout
             from (
