@@ -1,12 +1,16 @@
 """How fast it is, measured on this machine beside other ways to do the same.
 
-    python -m bench                                  build, tests, nothing, landing: half an hour
-    python -m bench build --readings 2500000 --repeats 1
-    python -m bench build tests --readings 25000000 --repeats 0
-    python -m bench hour                             1, 10 and 100 times the history
-    python -m bench latency --rate 5000
-    python -m bench landing --records 2000000
-    python -m bench demo
+    python -m bench ROW…      of these rows:
+
+    build     a full build against a batch script, DuckDB and the tutorials' design
+    tests     builds with their tests against without: full, a new hour, nothing new
+    nothing   a build with nothing new against dbt's start and `select 1` a node
+    edit      a build after an edit of a model
+    nodes     seconds of each node
+    landing   Kafka to bronze against Spark to Parquet and consumers
+    hour      a new hour on 1, 10 and 100 times the history
+    latency   produced to bronze and to gold at a steady rate
+    demo      `lakehouse demo` in a new workspace
 
 Each row prints its timings and ends in one line for the table in docs/performance.md. It has a
 workspace of its own on free ports in a temporary folder, or shares one of its size; nothing else
@@ -32,19 +36,9 @@ from bench.results import Seconds, Unequal, machine, note, report
 from local.client import Workspace, free_base_port
 from local.home import Home
 
-ROWS = {
-    "build": "a full build against a batch script, DuckDB and the tutorials' design",
-    "tests": "builds with their tests against without: full, a new hour, nothing new",
-    "nothing": "a build with nothing new against dbt's start and `select 1` a node",
-    "edit": "a build after an edit of a model",
-    "nodes": "seconds of each node",
-    "landing": "Kafka to bronze against Spark to Parquet and consumers",
-    "hour": "a new hour on 1, 10 and 100 times the history",
-    "latency": "produced to bronze and to gold at a steady rate",
-    "demo": "`lakehouse demo` in a new workspace",
-}
-SHORT = ("build", "tests", "nothing", "landing")
 _ON_ONE_WORKSPACE = ("build", "tests", "nothing", "edit", "nodes")
+ROWS = (*_ON_ONE_WORKSPACE, "landing", "hour", "latency", "demo")
+SHORT = ("build", "tests", "nothing", "landing")
 _SMALL = 1_000_000
 """Up to so many readings are written in a workspace that is set up for small tables."""
 
@@ -54,7 +48,6 @@ def main() -> int:
         prog="python -m bench",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(["rows:", *(f"  {name:<9}{what}" for name, what in ROWS.items())]),
     )
     parser.add_argument("rows", nargs="*", metavar="row", help=f"default: {', '.join(SHORT)}")
     add = parser.add_argument
@@ -63,7 +56,6 @@ def main() -> int:
     add("--contenders", nargs="+", choices=build.CONTENDERS, default=build.CONTENDERS)
     add("--base", type=int, default=25_000, help="1× of hour (%(default)s)")
     add("--factors", type=int, nargs="+", default=[1, 10, 100], help="of hour")
-    add("--new-readings", type=int, default=steady.NEW_READINGS, help="of hour (%(default)s)")
     add("--records", type=int, default=250_000, help="of landing (%(default)s)")
     add("--rate", type=int, default=5_000, help="of latency, a second (%(default)s)")
     add("--seconds", type=float, default=120, help="of latency (%(default)s)")
@@ -73,10 +65,8 @@ def main() -> int:
     # Asked to end, it still stops the workspaces that it started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(machine(), flush=True)
-    failed = [name for name, run in _runs(args.rows or SHORT, args) if not _succeeds(name, run)]
-    if failed:
-        print(f"failed: {', '.join(failed)}")
-    return 1 if failed else 0
+    done = [_succeeds(name, run) for name, run in _runs(args.rows or SHORT, args)]
+    return 0 if all(done) else 1
 
 
 def _runs(
@@ -90,8 +80,7 @@ def _runs(
     if "landing" in rows:
         yield "landing", partial(_landing, args)
     if "hour" in rows:
-        sizes = (args.base, args.factors, args.new_readings, args.repeats)
-        yield "hour", partial(incremental.measure, *sizes)
+        yield "hour", partial(incremental.measure, args.base, args.factors, args.repeats)
     if "latency" in rows:
         for gold in (False, True):
             yield f"latency{' to gold' if gold else ''}", partial(_latency, args, gold)
@@ -156,7 +145,7 @@ def _succeeds(name: str, run: Callable[[], None]) -> bool:
     try:
         run()
     except Unequal as error:
-        print(f"NOT EQUAL, no result: {error}", flush=True)
+        print(f"{name} NOT EQUAL, no result: {error}", flush=True)
         return False
     except Exception:
         traceback.print_exc()

@@ -43,7 +43,7 @@ class _Sized:
     log: EventLog
 
 
-def measure(base: int, factors: Sequence[int], new_readings: int, repeats: int) -> None:
+def measure(base: int, factors: Sequence[int], repeats: int) -> None:
     """Run all hours and report each variant."""
     seconds: dict[str, Seconds] = {variant: {} for variant in VARIANTS}
     reads: dict[tuple[str, int], list[Read]] = {}
@@ -56,7 +56,7 @@ def measure(base: int, factors: Sequence[int], new_readings: int, repeats: int) 
         hours = ["", *(name for name in VARIANTS for _ in range(max(1, repeats)))]
         for hour, variant in enumerate(hours):
             for one in workspaces.in_turn(sized, hour):
-                taken, read = _hour(one, hour, new_readings, late=variant == VARIANTS[1])
+                taken, read = _hour(one, hour, late=variant == VARIANTS[1])
                 note(seconds.get(variant, {}), f"{one.factor}×", taken, bool(variant))
                 print("  files {} of {:,} bytes, rows {:,}; {:,} bytes read".format(*read))
                 reads.setdefault((variant, one.factor), []).append(read)
@@ -73,7 +73,7 @@ def measure(base: int, factors: Sequence[int], new_readings: int, repeats: int) 
             f"{most}× against {least}×: time {ratio(middle[f'{most}×'], middle[f'{least}×'])}, "
             f"bytes read {grows(3)}; of readings files {grows(0)}, bytes {grows(1)}"
         )
-        size = f"{new_readings:,} on {base * least:,} to {base * most:,}"
+        size = f"{data.NEW_READINGS:,} on {base * least:,} to {base * most:,}"
         report(f"new hour, {variant}", size, result, seconds[variant], memory.peaks)
 
 
@@ -92,18 +92,18 @@ def _opened(stack: ExitStack, size: data.Size) -> tuple[Workspace, EventLog]:
     return space, EventLog(space.home.root / "events")
 
 
-def _hour(one: _Sized, hour: int, readings: int, *, late: bool) -> tuple[float, Read]:
+def _hour(one: _Sized, hour: int, *, late: bool) -> tuple[float, Read]:
     """Seconds of the build that takes in a new hour, and what it read."""
     before = _heart_rates(one.space)
     with workspaces.connect(one.space) as spark:
-        data.write(spark, [data.new_hour(hour, readings, late=late)])
+        data.write(spark, [data.new_hour(hour, late=late)])
     start = one.log.position()
     taken = workspaces.build(one.space)
     end = one.log.position()
     scans = [scan for scan in one.log.scans(start, end) if scan.table in _READINGS]
     added = _heart_rates(one.space) - before
-    if added != readings:
-        raise Unequal(f"{one.factor}× took in {added} of {readings} new readings")
+    if added != data.NEW_READINGS:
+        raise Unequal(f"{one.factor}× took in {added} of {data.NEW_READINGS} new readings")
     return taken, (
         sum(scan.files for scan in scans),
         sum(scan.bytes for scan in scans),

@@ -20,15 +20,14 @@ from local.endpoint.sqltext import tokenize
 THREADS = 4
 """Of dbt in the profile `local`."""
 EDITED_MODELS = ("heart_rates", "hourly_heart_rates")
-NEW_READINGS = 7_200
 _hours = count()
 """No two new hours meet."""
 
 
-def add_hour(space: Workspace, readings: int = NEW_READINGS) -> None:
+def _add_hour(space: Workspace) -> None:
     """An hour of readings more in bronze."""
     with workspaces.connect(space) as spark:
-        data.write(spark, [data.new_hour(next(_hours), readings, late=False)])
+        data.write(spark, [data.new_hour(next(_hours), late=False)])
 
 
 def measure_tests(space: Workspace, size: data.Size, repeats: int) -> None:
@@ -45,7 +44,7 @@ def measure_tests(space: Workspace, size: data.Size, repeats: int) -> None:
                 counts = turn > 0 or repeats == 0
                 workspaces.drop_built(space)
                 note(seconds, f"full{suffix}", build(), counts)
-                add_hour(space)
+                _add_hour(space)
                 note(seconds, f"new hour{suffix}", build(), counts)
                 note(seconds, f"nothing new{suffix}", build(), counts)
     middle = medians(seconds)
@@ -91,7 +90,7 @@ def measure_nodes(space: Workspace, size: data.Size) -> None:
     with PeakMemory(space) as memory:
         for kind in ("new hour", "nothing new", "from nothing"):
             if kind == "new hour":
-                add_hour(space)
+                _add_hour(space)
             if kind == "from nothing":
                 workspaces.drop_built(space)
             note(seconds, kind, workspaces.build(space))

@@ -13,7 +13,7 @@ events of workouts come in one batch here), removal of rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -148,11 +148,11 @@ def run(spark: SparkSession, checkpoints: Path) -> None:
     for name, columns in _TABLES.items():
         spark.sql(f"create table {SCHEMA}.{name} ({columns}) using delta")
     streams = _Streams(spark, checkpoints)
-    streams.drain(**_typed_events(streams))
+    streams.drain(_typed_events(streams))
     spark.sql(_USER_BINS)
-    streams.drain(completed_workouts=_completed_workouts(streams))
-    streams.drain(workout_bpm=_workout_bpm(streams))
-    streams.drain("update", workout_bpm_summary=_workout_bpm_summary(streams))
+    streams.drain({"completed_workouts": _completed_workouts(streams)})
+    streams.drain({"workout_bpm": _workout_bpm(streams)})
+    streams.drain({"workout_bpm_summary": _workout_bpm_summary(streams)}, "update")
     spark.sql(_GYM_SUMMARY)
 
 
@@ -190,7 +190,7 @@ class _Streams:
         reader = self.spark.readStream.option("startingVersion", "0")
         return reader.option("maxFilesPerTrigger", str(_FILES_PER_BATCH)).table(table)
 
-    def drain(self, mode: str = "append", **tables: DataFrame) -> None:
+    def drain(self, tables: Mapping[str, DataFrame], mode: str = "append") -> None:
         """Merge rows into their tables, all at once, until all have been read."""
         running = [
             rows.writeStream.foreachBatch(_upsert(name))
