@@ -23,7 +23,7 @@ from pathlib import Path
 import duckdb
 
 from bench import batch, compare, data, tutorials, workspaces
-from bench.memory import PeakMemory
+from bench.memory import peak_memory
 from bench.results import Seconds, medians, note, ratio, report
 from local.client import Workspace
 from local.home import CHECKOUT
@@ -50,7 +50,7 @@ def measure(
     }
     chosen = [name for name in CONTENDERS if name in {"project", *contenders}]
     seconds: Seconds = {}
-    with PeakMemory(space) as memory:
+    with peak_memory(space) as peaks:
         for turn in range(repeats + 1):
             for name in workspaces.in_turn(chosen, turn):
                 note(seconds, name, ways[name](), turn > 0 or repeats == 0)
@@ -64,7 +64,7 @@ def measure(
         for name in chosen[1:]
     ]
     size_of = f"{size.readings:,} readings"
-    report("full build", size_of, ", ".join(result), seconds, memory.peaks)
+    report("full build", size_of, ", ".join(result), seconds, peaks)
     for table in ("bronze.bpm", "silver.stg_kafka__bpm", "silver.heart_rates"):
         with workspaces.connect(space) as spark:
             each = workspaces.bytes_of(spark, table) / size.readings

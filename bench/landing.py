@@ -25,7 +25,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from bench import compare, data, workspaces
-from bench.memory import PeakMemory
+from bench.memory import peak_memory
 from bench.results import Seconds, Unequal, medians, note, ratio, report
 from ingestion import broker, bronze, sources
 from local import kafka
@@ -44,7 +44,7 @@ Offsets = Mapping[int, int]
 def measure(space: Workspace, records: int, repeats: int) -> None:
     """Run the rounds, the first of which warms up unless it is the only one, and report."""
     seconds: Seconds = {}
-    with PeakMemory(space) as memory:
+    with peak_memory(space) as peaks:
         for turn in range(repeats + 1):
             first = broker.describe(config_of(space.home), "bpm").latest
             produce(space.home, records)
@@ -68,7 +68,7 @@ def measure(space: Workspace, records: int, repeats: int) -> None:
         f"command {records / middle['project']:,.0f} records a second, "
         f"{ratio(middle['hand_written'], middle['project'])} the rate of the hand-written"
     )
-    report("landing", f"{records:,} records", result, seconds, memory.peaks)
+    report("landing", f"{records:,} records", result, seconds, peaks)
     print(f"  {_kept(space)}", flush=True)
 
 

@@ -12,13 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
 from kafka import KafkaProducer
 
 from bench import data, workspaces
-from bench.memory import PeakMemory
+from bench.memory import peak_memory
 from bench.results import Seconds, Unequal, note, report
 from ingestion import broker
 from local import kafka
@@ -61,7 +62,7 @@ def measure(space: Workspace, rate: int, seconds: float, *, gold: bool) -> None:
         data.write(spark, data.registrations(_DEVICES))
     workspaces.build(space)  # parses, and makes the tables
     builder = _Builder(space)
-    with PeakMemory(space) as memory, _ingesting(space):
+    with peak_memory(space) as peaks, _ingesting(space):
         produce(space.home, rate, _WARM_UP_SECONDS)  # the first micro-batches compile
         with builder.building() if gold else nullcontext():
             version = space.sql("describe history bronze.bpm limit 1")[0]["version"]
@@ -91,7 +92,7 @@ def measure(space: Workspace, rate: int, seconds: float, *, gold: bool) -> None:
             )
     name = f"produced → {'gold' if gold else 'bronze, no builds'}"
     size = f"{rate:,}/s for {seconds:.0f} s"
-    report(name, size, "; ".join(results), builder.seconds, memory.peaks)
+    report(name, size, "; ".join(results), builder.seconds, peaks)
 
 
 def produce(home: Home, rate: int, seconds: float) -> int:
@@ -124,9 +125,8 @@ def produce(home: Home, rate: int, seconds: float) -> int:
 def _ingesting(space: Workspace) -> Iterator[None]:
     """A continuous ingestion of `bpm` while the block runs."""
     command = [sys.executable, "-m", "local.cli", "ingest", "--continuous", "--feed", "bpm"]
-    process = subprocess.Popen(
-        command, cwd=CHECKOUT, env=space.environment, stderr=subprocess.DEVNULL
-    )
+    log = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=CHECKOUT, env=space.environment, stderr=log)
     try:
         yield
     finally:
@@ -171,21 +171,15 @@ class _Builder:
     def building(self) -> Iterator[None]:
         """While the block runs, and to the end of the last build. Raises what a build raised."""
         stop = threading.Event()
-        faults: list[Exception] = []
 
         def build_on() -> None:
-            try:
-                while not stop.is_set():
-                    self.build_once()
-            except Exception as error:
-                faults.append(error)
+            while not stop.is_set():
+                self.build_once()
 
-        builder = threading.Thread(target=build_on)
-        builder.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            builder.join()
-        if faults:
-            raise faults[0]
+        with ThreadPoolExecutor(1) as pool:
+            builds = pool.submit(build_on)
+            try:
+                yield
+            finally:
+                stop.set()
+            builds.result()

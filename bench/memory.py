@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -20,41 +19,31 @@ _CHILDREN = (
 )
 
 
-class PeakMemory:
-    """Use as a context manager; `peaks` are MiB by process: spark, kafka, endpoint, dbt, ..."""
+@contextmanager
+def peak_memory(*spaces: Workspace) -> Iterator[dict[str, int]]:
+    """Of what runs while the block does: MiB by process (spark, kafka, endpoint, dbt, ...)."""
+    peaks: dict[str, int] = {}
+    ended = threading.Event()
 
-    def __init__(self, *spaces: Workspace) -> None:
-        self.peaks: dict[str, int] = {}
-        self._spaces = spaces
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+    def note(name: str, size: int) -> None:
+        peaks[name] = max(peaks.get(name, 0), size >> 20)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ended.wait(_SECONDS):
-            for space in self._spaces:
+    def sample() -> None:
+        while not ended.wait(_SECONDS):
+            for space in spaces:
                 for part in workspace.PARTS:
-                    running = processes.find(space.home, part)
-                    if running is not None:
-                        self._note(part, running.memory_bytes())
+                    if running := processes.find(space.home, part):
+                        note(part, running.memory_bytes())
             for child in psutil.Process().children(recursive=True):
                 with suppress(psutil.Error):
                     command = " ".join(child.cmdline())
-                    label = next((label for word, label in _CHILDREN if word in command), None)
-                    if label:
-                        self._note(label, child.memory_info().rss)
+                    if label := next((label for word, label in _CHILDREN if word in command), ""):
+                        note(label, child.memory_info().rss)
 
-    def _note(self, name: str, size: int) -> None:
-        self.peaks[name] = max(self.peaks.get(name, 0), size >> 20)
+    sampler = threading.Thread(target=sample, daemon=True)
+    sampler.start()
+    try:
+        yield peaks
+    finally:
+        ended.set()
+        sampler.join()

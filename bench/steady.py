@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from bench import data, workspaces
-from bench.memory import PeakMemory
+from bench.memory import peak_memory
 from bench.results import Seconds, medians, note, ratio, report
 from local.client import Workspace, copy_project
 from local.endpoint.sqltext import tokenize
@@ -36,7 +36,7 @@ def measure_tests(space: Workspace, size: data.Size, repeats: int) -> None:
     The first round warms up, unless it is the only one.
     """
     seconds: Seconds = {}
-    with PeakMemory(space) as memory:
+    with peak_memory(space) as peaks:
         for turn in range(repeats + 1):
             for tests in workspaces.in_turn((False, True), turn):
                 suffix = " with tests" if tests else ""
@@ -50,7 +50,7 @@ def measure_tests(space: Workspace, size: data.Size, repeats: int) -> None:
     middle = medians(seconds)
     kinds = ("full", "new hour", "nothing new")
     result = ", ".join(f"{k} {ratio(middle[f'{k} with tests'], middle[k])}" for k in kinds)
-    report("build with tests", f"{size.readings:,} readings", result, seconds, memory.peaks)
+    report("build with tests", f"{size.readings:,} readings", result, seconds, peaks)
 
 
 def measure_nothing_new(space: Workspace, size: data.Size, repeats: int) -> None:
@@ -63,7 +63,7 @@ def measure_nothing_new(space: Workspace, size: data.Size, repeats: int) -> None
     asked: dict[str, int] = {}
     nodes = 0
     log = space.home.logs / "statements.jsonl"
-    with PeakMemory(space) as memory:
+    with peak_memory(space) as peaks:
         for turn in range(repeats + 1):
             position = log.stat().st_size
             counts = turn > 0 or repeats == 0
@@ -77,7 +77,7 @@ def measure_nothing_new(space: Workspace, size: data.Size, repeats: int) -> None
     against = ratio(middle["build"], middle["dbt's start"] + middle["select 1 a node"])
     kinds = ", ".join(f"{number} {kind}" for kind, number in asked.items())
     result = f"{against} dbt's start and `select 1` a node ({nodes} nodes; asked: {kinds})"
-    report("nothing new", f"{size.readings:,} readings", result, seconds, memory.peaks)
+    report("nothing new", f"{size.readings:,} readings", result, seconds, peaks)
 
 
 def measure_nodes(space: Workspace, size: data.Size) -> None:
@@ -87,7 +87,7 @@ def measure_nodes(space: Workspace, size: data.Size) -> None:
     """
     seconds: Seconds = {}
     found = {}
-    with PeakMemory(space) as memory:
+    with peak_memory(space) as peaks:
         for kind in ("new hour", "nothing new", "from nothing"):
             if kind == "new hour":
                 _add_hour(space)
@@ -100,7 +100,7 @@ def measure_nodes(space: Workspace, size: data.Size) -> None:
         others = (f"{found[kind].get(node, 0):8.2f}" for kind in ("new hour", "nothing new"))
         print(f"  {node:<40} {taken:8.2f} {' '.join(others)}", flush=True)
     result = "longest: " + ", ".join(f"{node} {taken:.1f} s" for node, taken in full[:3])
-    report("nodes", f"{size.readings:,} readings", result, seconds, memory.peaks)
+    report("nodes", f"{size.readings:,} readings", result, seconds, peaks)
 
 
 def measure_edit(space: Workspace, size: data.Size, repeats: int) -> None:
@@ -109,7 +109,7 @@ def measure_edit(space: Workspace, size: data.Size, repeats: int) -> None:
     With tests and unit tests, in a copy of the project, which then computes the model whole.
     """
     seconds: Seconds = {}
-    with tempfile.TemporaryDirectory(prefix="edit-") as name, PeakMemory(space) as memory:
+    with tempfile.TemporaryDirectory(prefix="edit-") as name, peak_memory(space) as peaks:
         folder = Path(name)
         copy_project(folder)
         # Parses the copy as a whole, once; an edit then parses what it touched.
@@ -121,7 +121,7 @@ def measure_edit(space: Workspace, size: data.Size, repeats: int) -> None:
                 path.write_text(f"-- edit {turn}\n{path.read_text()}")
                 build = partial(space.dbt_on, folder, "build", "-s", f"{model}+")
                 note(seconds, f"{model}+", workspaces.stopwatch(build))
-    report("after an edit", f"{size.readings:,} readings", "", seconds, memory.peaks)
+    report("after an edit", f"{size.readings:,} readings", "", seconds, peaks)
 
 
 def _asked_since(log: Path, position: int) -> dict[str, int]:

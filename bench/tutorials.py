@@ -28,28 +28,8 @@ _FILES_PER_BATCH = 5
 by default, would not fit the heap as state."""
 
 _WORKOUT = ("user_id", "workout_id", "session_id")
-_PERIOD = (
-    "user_id string, workout_id string, session_id string, start_time timestamp, end_time timestamp"
-)
-_TABLES = {
-    "users": "user_id string, device_id string, mac_address string, registered_at timestamp",
-    "gym_logs": "mac_address string, gym string, login timestamp, logout timestamp",
-    "user_profile": (
-        "user_id string, dob date, sex string, gender string, first_name string, "
-        "last_name string, street_address string, city string, state string, zip string, "
-        "updated timestamp"
-    ),
-    "heart_rate": "device_id string, time timestamp, heartrate double",
-    "workouts": (
-        "user_id string, workout_id string, session_id string, action string, time timestamp"
-    ),
-    "completed_workouts": _PERIOD,
-    "workout_bpm": f"{_PERIOD}, time timestamp, heartrate double",
-    "workout_bpm_summary": (
-        f"{_PERIOD}, min_bpm double, avg_bpm double, max_bpm double, num_recordings bigint, "
-        "age string, gender string, city string, state string"
-    ),
-}
+_OF_MEMBERS = ("age", "gender", "city", "state")
+"""What the merge adds to a summary."""
 # Tables that are only added to, by the columns that tell their rows apart.
 _INSERTED = {
     "users": ("user_id", "device_id"),
@@ -145,8 +125,6 @@ def run(spark: SparkSession, checkpoints: Path) -> None:
     changelogs. Three hours of readings and a micro-batch are 8 million rows, 2.7 GiB.
     """
     spark.sql(f"create schema {SCHEMA}")
-    for name, columns in _TABLES.items():
-        spark.sql(f"create table {SCHEMA}.{name} ({columns}) using delta")
     streams = _Streams(spark, checkpoints)
     streams.drain(_typed_events(streams))
     spark.sql(_USER_BINS)
@@ -191,7 +169,13 @@ class _Streams:
         return reader.option("maxFilesPerTrigger", str(_FILES_PER_BATCH)).table(table)
 
     def drain(self, tables: Mapping[str, DataFrame], mode: str = "append") -> None:
-        """Merge rows into their tables, all at once, until all have been read."""
+        """Merge rows into their tables, all at once, until all have been read. Makes the tables."""
+        for name, rows in tables.items():
+            schema = rows.schema
+            for column in _OF_MEMBERS if name == "workout_bpm_summary" else ():
+                schema = schema.add(column, "string")
+            empty = self.spark.createDataFrame([], schema)
+            empty.write.format("delta").saveAsTable(f"{SCHEMA}.{name}")
         running = [
             rows.writeStream.foreachBatch(_upsert(name))
             .queryName(f"tutorials_{name}")
