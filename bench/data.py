@@ -43,8 +43,12 @@ _NEW_HOURS_START = 15 * 3600
 _ARRIVED = "2026-04-05 00:00:00"
 # Copies have the odd positions, and so a partition of their own: one in a thousand readings.
 _OFFSET_OF_READING = "if(position % 2 = 0, position / 2, floor(position / 2000))"
-# Behind all of the history, as if what came between had not been taken in.
-_OFFSET_OF_NEW_HOUR = "floor(position / 2)"
+# Behind what bronze holds by then.
+_OFFSET_OF_NEW_HOUR = """
+    (
+        select coalesce(max(held.`offset`) + 1, 0) from bronze.bpm as held
+        where held.`partition` = position % 2
+    ) + floor(position / 2)"""
 # Where some events are left out; only small slices may be sorted.
 _OFFSET_IN_ORDER = "row_number() over (partition by position % 2 order by position) - 1"
 
@@ -115,7 +119,7 @@ def new_hour(number: int, readings: int = NEW_READINGS, *, late: bool) -> Slice:
     start = LAST_DAY + _NEW_HOURS_START + number * 3_600
     select = f"""
         select
-            {(number + 1) * 10**12} + id as position,
+            id as position,
             1 + id % 2 as device,
             {start} + cast(floor(floor(id / 2) * 7200 / {readings}) as bigint) - {older}
                 as happens,
