@@ -77,7 +77,7 @@ format: install ## write code as the checks want it
 docs: up ## models, columns, lineage and freshness as pages
 	@$(BIN)/lakehouse docs
 
-bench: install ## how fast it is, half an hour (docs/performance.md)
+bench: install ## how fast it is, under an hour (docs/performance.md)
 	@$(BIN)/uv sync --locked --quiet --compile-bytecode --group bench
 	@$(BIN)/python -m bench
 

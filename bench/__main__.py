@@ -1,6 +1,6 @@
 """How fast it is, measured on this machine beside other ways to do the same.
 
-    python -m bench ROW…      of these rows:
+    python -m bench ROW…      of these rows; without one build, tests, nothing and landing
 
     build     a full build against a batch script, DuckDB and the tutorials' design
     tests     builds with their tests against without: full, a new hour, nothing new
