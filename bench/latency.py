@@ -60,7 +60,8 @@ def measure(space: Workspace, rate: int, seconds: float, *, gold: bool) -> None:
     """Produce at a rate and report the latencies, with builds beside it or without."""
     with workspaces.connect(space) as spark:
         data.write(spark, data.registrations(_DEVICES))
-    workspaces.build(space)  # parses, and makes the tables
+    if gold:
+        workspaces.build(space)  # parses, and makes the tables
     builder = _Builder(space)
     with peak_memory(space) as peaks, _ingesting(space):
         produce(space.home, rate, _WARM_UP_SECONDS)  # the first micro-batches compile
