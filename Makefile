@@ -77,13 +77,13 @@ format: install ## write code as the checks want it
 docs: up ## models, columns, lineage and freshness as pages
 	@$(BIN)/lakehouse docs
 
-bench: install ## how fast it is, 20 minutes (see bench/)
+bench: install ## how fast it is, under an hour (docs/performance.md)
 	@$(BIN)/uv sync --locked --quiet --compile-bytecode --group bench
-	@$(BIN)/python -m bench && $(BIN)/python -m bench page
+	@$(BIN)/python -m bench
 
-soak: install ## hours of faults (see bench/)
-	@$(BIN)/python -m bench.soak --kills 20
-	@$(BIN)/python -m bench.soak
+soak: install ## hours of faults (see tests/soak.py)
+	@$(BIN)/python -m tests.soak --kills 20
+	@$(BIN)/python -m tests.soak
 
 clean: ## stop the workspace and remove it with its data, and all that is built
 	@if [ -x $(BIN)/lakehouse ]; then $(BIN)/lakehouse down; fi

@@ -1,15 +1,22 @@
-"""How fast it is, measured on this machine against other ways to do the same.
+"""How fast it is, measured on this machine beside other ways to do the same.
 
-    python -m bench                                   the short parts, about 20 minutes on 2 cores
-    python -m bench incremental latency               the long ones
-    python -m bench build --readings 2500000 --repeats 1
-    python -m bench build --readings 25000000 --repeats 0 --contenders tutorials batch duckdb
-    python -m bench landing --records 2000000
-    python -m bench page                              docs/performance.md from bench/results
+    python -m bench ROW…      of these rows; without one build, tests, nothing and landing
 
-Each part has a workspace of its own on free ports in a temporary folder, or shares one of its
-size; nothing else should run meanwhile. For more than 2.5 million readings give Spark a larger
-heap: LAKEHOUSE_JAVA_OPTIONS=-Xmx6g.
+    build     a full build against a batch script, DuckDB and the tutorials' design
+    tests     builds with their tests against without: full, a new hour, nothing new
+    nothing   a build with nothing new against dbt's start and `select 1` a node
+    edit      a build after an edit of a model
+    nodes     seconds of each node
+    landing   Kafka to bronze against Spark to Parquet and consumers
+    hour      a new hour on 1, 10 and 100 times the history
+    latency   produced to bronze and to gold at a steady rate
+    demo      `lakehouse demo` in a new workspace
+
+Each row prints its timings and ends in one line for the table in docs/performance.md. It has a
+workspace of its own on free ports in a temporary folder, or shares one of its size; nothing else
+should run meanwhile. Rounds come after one that warms up and is not counted; with --repeats 0 that
+one counts. For more than 2.5 million readings give Spark a larger heap:
+LAKEHOUSE_JAVA_OPTIONS=-Xmx6g.
 """
 
 from __future__ import annotations
@@ -17,18 +24,21 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
-from bench import build, data, incremental, landing, latency, page, steady, workspaces
-from bench.results import Unequal
+from bench import build, data, incremental, latency, steady, workspaces
+from bench.results import Seconds, Unequal, machine, note, report
+from local.client import Workspace, free_base_port
+from local.home import Home
 
-SHORT = ("build", "nothing-new", "nodes", "edit-loop", "landing")
-LONG = ("incremental", "latency")
-_ON_ONE_WORKSPACE = ("build", "nothing-new", "edit-loop", "nodes")
-"""In this order: the last one adds readings."""
+_ON_ONE_WORKSPACE = ("build", "tests", "nothing", "edit", "nodes")
+ROWS = (*_ON_ONE_WORKSPACE, "landing", "hour", "latency", "demo")
+SHORT = ("build", "tests", "nothing", "landing")
 _SMALL = 1_000_000
 """Up to so many readings are written in a workspace that is set up for small tables."""
 
@@ -39,53 +49,46 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    known = (*SHORT, *LONG, "page")
-    parser.add_argument(
-        "parts", nargs="*", metavar="part", help=f"{', '.join(known)}; default: {', '.join(SHORT)}"
-    )
-    parser.add_argument("--repeats", type=int, default=2, help="counted rounds (%(default)s)")
-    sizes = parser.add_argument_group("sizes")
-    sizes.add_argument("--readings", type=int, nargs="+", default=[250_000], metavar="N")
-    sizes.add_argument(
-        "--contenders",
-        nargs="+",
-        choices=build.CONTENDERS,
-        default=build.CONTENDERS,
-        help="of build; the project always takes part",
-    )
-    sizes.add_argument("--base", type=int, default=25_000, help="1x of incremental (%(default)s)")
-    sizes.add_argument("--factors", type=int, nargs="+", default=[1, 10, 100], metavar="N")
-    sizes.add_argument("--new-readings", type=int, default=7_200, help="an hour (%(default)s)")
-    sizes.add_argument("--records", type=int, default=250_000, help="of landing (%(default)s)")
-    sizes.add_argument("--rate", type=int, default=5_000, help="of latency, a second (%(default)s)")
-    sizes.add_argument("--seconds", type=float, default=120, help="of latency (%(default)s)")
+    parser.add_argument("rows", nargs="*", metavar="row", help=f"default: {', '.join(SHORT)}")
+    add = parser.add_argument
+    add("--repeats", type=int, default=2, help="counted rounds (%(default)s)")
+    add("--readings", type=int, nargs="+", default=[250_000], metavar="N")
+    add("--contenders", nargs="+", choices=build.CONTENDERS, default=build.CONTENDERS)
+    add("--base", type=int, default=25_000, help="1× of hour (%(default)s)")
+    add("--factors", type=int, nargs="+", default=[1, 10, 100], help="of hour")
+    add("--records", type=int, default=250_000, help="of landing (%(default)s)")
+    add("--rate", type=int, default=5_000, help="of latency, a second (%(default)s)")
+    add("--seconds", type=float, default=120, help="of latency (%(default)s)")
     args = parser.parse_args()
+    if unknown := set(args.rows) - set(ROWS):
+        parser.error(f"unknown row: {', '.join(sorted(unknown))}")
     # Asked to end, it still stops the workspaces that it started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    parts = args.parts or SHORT
-    if unknown := set(parts) - set(known):
-        parser.error(f"unknown part: {', '.join(sorted(unknown))}")
-    if "page" in parts:
-        page.write()
-        return 0
-    failed = [name for name, run in _runs(parts, args) if not _succeeds(name, run)]
-    print(f"failed: {', '.join(failed)}" if failed else "all parts measured; now: bench page")
-    return 1 if failed else 0
+    print(machine(), flush=True)
+    done = [_succeeds(name, run) for name, run in _runs(args.rows or SHORT, args)]
+    return 0 if all(done) else 1
 
 
-def _runs(parts: Sequence[str], args: argparse.Namespace) -> list[tuple[str, Callable[[], None]]]:
+def _runs(
+    rows: Sequence[str], args: argparse.Namespace
+) -> Iterator[tuple[str, Callable[[], None]]]:
     """What to run, each with a workspace of its own that ends with it."""
-    runs: list[tuple[str, Callable[[], None]]] = []
-    shared = [part for part in _ON_ONE_WORKSPACE if part in parts]
-    for readings in args.readings if shared else ():
-        name = f"{' '.join(shared)} of {readings} readings"
-        runs.append((name, partial(_on_one, shared, data.Size(readings), args)))
-    others = {"landing": _landing, "incremental": _incremental, "latency": _latency}
-    runs += [(name, partial(run, args)) for name, run in others.items() if name in parts]
-    return runs
+    if shared := [row for row in _ON_ONE_WORKSPACE if row in rows]:
+        for readings in args.readings:
+            name = f"{' '.join(shared)} of {readings} readings"
+            yield name, partial(_on_one, shared, data.Size(readings), args)
+    if "landing" in rows:
+        yield "landing", partial(_landing, args)
+    if "hour" in rows:
+        yield "hour", partial(incremental.measure, args.base, args.factors, args.repeats)
+    if "latency" in rows:
+        for gold in (False, True):
+            yield f"latency{' to gold' if gold else ''}", partial(_latency, args, gold)
+    if "demo" in rows:
+        yield "demo", partial(_demo, args.repeats)
 
 
-def _on_one(parts: Sequence[str], size: data.Size, args: argparse.Namespace) -> None:
+def _on_one(rows: Sequence[str], size: data.Size, args: argparse.Namespace) -> None:
     # Otherwise a large one is set up so from its second start on, after all was written.
     options = workspaces.AS_FOR_LARGE_TABLES if size.readings > _SMALL else ""
     with workspaces.opened(lambda _: options) as space:
@@ -94,46 +97,59 @@ def _on_one(parts: Sequence[str], size: data.Size, args: argparse.Namespace) -> 
         # A workspace is set up by what bronze holds when it starts.
         space.run("down")
         space.run("up")
-        if "build" in parts:
+        if "build" in rows:
             build.measure(space, size, args.repeats, args.contenders)
+        if "tests" in rows:
+            steady.measure_tests(space, size, args.repeats)
         else:
             workspaces.build(space)
-        if "nothing-new" in parts:
+        if "nothing" in rows:
             steady.measure_nothing_new(space, size, args.repeats)
-        if "edit-loop" in parts:
-            steady.measure_edit_loop(space, size, args.repeats)
-        if "nodes" in parts:
+        if "edit" in rows:
+            steady.measure_edit(space, size, args.repeats)
+        if "nodes" in rows:
             steady.measure_nodes(space, size)
 
 
 def _landing(args: argparse.Namespace) -> None:
+    from bench import landing  # needs packages of its own
+
     with workspaces.opened(lambda _: workspaces.AS_FOR_LARGE_TABLES) as space:
         landing.measure(space, args.records, args.repeats)
 
 
-def _incremental(args: argparse.Namespace) -> None:
-    incremental.measure(args.base, args.factors, args.new_readings, args.repeats)
+def _latency(args: argparse.Namespace, gold: bool) -> None:
+    with workspaces.opened(lambda _: workspaces.AS_FOR_LARGE_TABLES) as space:
+        latency.measure(space, args.rate, args.seconds, gold=gold)
 
 
-def _latency(args: argparse.Namespace) -> None:
-    for gold in (False, True):
-        with workspaces.opened(lambda _: workspaces.AS_FOR_LARGE_TABLES) as space:
-            latency.measure(space, args.rate, args.seconds, gold=gold)
+def _demo(repeats: int) -> None:
+    """From nothing but what `make install` leaves, each time in a new home."""
+    seconds: Seconds = {}
+    for turn in range(repeats + 1):
+        with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+            space = Workspace(Home(Path(folder).resolve(), free_base_port()))
+            try:
+                started = time.monotonic()
+                done = space.run("demo", timeout=workspaces.PATIENCE_SECONDS)
+                note(seconds, "demo", time.monotonic() - started, turn > 0 or repeats == 0)
+                print(done.stdout.partition("Seconds by step\n")[2].partition("\n\n")[0])
+            finally:
+                space.down()
+    report("demo", "warm, a new home", "", seconds, {})
 
 
 def _succeeds(name: str, run: Callable[[], None]) -> bool:
     """Run it; a failure is told, and does not keep the others from running."""
     print(f"== {name}", flush=True)
-    started = time.monotonic()
     try:
         run()
     except Unequal as error:
-        print(f"NOT EQUAL, nothing stored: {error}", flush=True)
+        print(f"{name} NOT EQUAL, no result: {error}", flush=True)
         return False
     except Exception:
         traceback.print_exc()
         return False
-    print(f"== {name}: {(time.monotonic() - started) / 60:.1f} minutes", flush=True)
     return True
 
 

@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
+if TYPE_CHECKING:  # DuckDB's time is not to include its import
     from pyspark.sql import SparkSession
 
 _SQL = Path(__file__).parent / "sql"
 FEEDS = ("user_info", "bpm", "workout", "registered_users", "gym_logins")
 TABLES = (
-    *("device_registrations", "user_profile_history", "heart_rates", "gym_visits"),
-    *("workout_sessions", "workout_heart_rates", "session_visits", "workout_bpm_summary"),
-    *("gym_summary", "hourly_heart_rates", "daily_heart_rates"),
+    *("silver.device_registrations", "silver.user_profile_history", "silver.heart_rates"),
+    *("silver.gym_visits", "silver.workout_sessions", "silver.workout_heart_rates"),
+    *("gold.workout_bpm_summary", "gold.gym_summary"),
+    *("gold.hourly_heart_rates", "gold.daily_heart_rates"),
 )
+"""The tables that it makes in a schema of its own, as the project names them."""
 
 
 def statements(dialect: str) -> list[str]:
@@ -48,9 +49,7 @@ def run_in_duckdb(bronze: Mapping[str, Sequence[str]], database: Path) -> None:
     with duckdb.connect(str(database)) as connection:
         connection.execute("create schema batch; create schema bronze")
         for feed, files in bronze.items():
-            connection.execute(
-                f"create view bronze.{feed} as select * from read_parquet({list(files)!r})"
-            )
+            connection.execute(f"create view bronze.{feed} as from read_parquet({list(files)!r})")
         run_script(connection)
 
 

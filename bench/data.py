@@ -27,6 +27,8 @@ EPOCH = LAST_DAY - DAYS_APART * DAY
 """Midnight of the first day, of a history of two days."""
 READINGS_PER_DAY = 5_000
 READING_SECONDS = 5
+NEW_READINGS = 7_200
+"""In an hour, of two members, one a second each: no more fit."""
 READINGS_PER_FILE = 200_000
 """Of bronze, as if each were a micro-batch of ingestion."""
 FIRST_USER = 10_000_000
@@ -41,8 +43,12 @@ _NEW_HOURS_START = 15 * 3600
 _ARRIVED = "2026-04-05 00:00:00"
 # Copies have the odd positions, and so a partition of their own: one in a thousand readings.
 _OFFSET_OF_READING = "if(position % 2 = 0, position / 2, floor(position / 2000))"
-# Behind all of the history, as if what came between had not been taken in.
-_OFFSET_OF_NEW_HOUR = "floor(position / 2)"
+# Behind what bronze holds by then.
+_OFFSET_OF_NEW_HOUR = """
+    (
+        select coalesce(max(held.`offset`) + 1, 0) from bronze.bpm as held
+        where held.`partition` = position % 2
+    ) + floor(position / 2)"""
 # Where some events are left out; only small slices may be sorted.
 _OFFSET_IN_ORDER = "row_number() over (partition by position % 2 order by position) - 1"
 
@@ -104,18 +110,16 @@ def registrations(members: int) -> list[Slice]:
     return [Slice("registered_users", members, _file("registered_users", _registrations(EPOCH)))]
 
 
-def new_hour(number: int, readings: int, *, late: bool) -> Slice:
+def new_hour(number: int, readings: int = NEW_READINGS, *, late: bool) -> Slice:
     """The readings of an hour behind the history, of two members; no two hours meet.
 
     late: one in a hundred of them is 30 days older.
     """
-    if readings > 7_200:
-        raise ValueError("two members send 7,200 readings an hour at most, one a second each")
     older = f"case when id % 100 = 50 then {DAYS_APART * DAY} else 0 end" if late else "0"
     start = LAST_DAY + _NEW_HOURS_START + number * 3_600
     select = f"""
         select
-            {(number + 1) * 10**12} + id as position,
+            id as position,
             1 + id % 2 as device,
             {start} + cast(floor(floor(id / 2) * 7200 / {readings}) as bigint) - {older}
                 as happens,
@@ -160,8 +164,7 @@ def _readings(size: Size) -> str:
                 + case when {exercising} then 70 else 0 end as heart_rate
         from (
             select
-                id,
-                copy,
+                id, copy,
                 id % {members} as member,
                 {_int(f"id / {members} / {READINGS_PER_DAY}")} as day,
                 {_int(f"id / {members}")} % {READINGS_PER_DAY} as slot
@@ -191,16 +194,23 @@ def _device(member: str) -> str:
     return f"({member} + {FIRST_DEVICE})"
 
 
+def _numbered(size: Size) -> tuple[str, str]:
+    """SQL: the member of an id, and how many times it was every member's turn before."""
+    return f"(id % {size.members})", _int(f"id / {size.members}")
+
+
 def _profile_changes(size: Size) -> str:
     """All begin; one in four moves on the last day; one in fifty leaves on its evening."""
-    members = size.members
+    member, change = _numbered(size)
+    year = f"cast(1945 + {member} * 7 % 60 as string)"
+    month, day = (f"lpad(cast(1 + {member} % {n} as string), 2, '0')" for n in (12, 28))
     return f"""
         select
             id as position,
-            cast(user_id as string) as message_key,
+            cast({FIRST_USER} + member as string) as message_key,
             concat(
-                '{{{{"user_id":', user_id, ',"update_type":"', update_type, '","timestamp":',
-                happens,
+                '{{{{"user_id":', {FIRST_USER} + member, ',"update_type":"', update_type,
+                '","timestamp":', happens,
                 case when update_type = 'delete' then '' else concat(
                     ',"first_name":"First', member, '","last_name":"Last', member,
                     '","dob":"', dob, '","sex":"', case when member % 3 = 0 then 'M' else 'F' end,
@@ -214,112 +224,75 @@ def _profile_changes(size: Size) -> str:
             happens + 1 as sent_at
         from (
             select
-                id,
-                member,
-                change,
-                {FIRST_USER} + member as user_id,
-                case change when 0 then 'new' when 1 then 'update' else 'delete' end as update_type,
-                case change
+                id, {member} as member, {change} as change,
+                case {change} when 0 then 'new' when 1 then 'update' else 'delete' end
+                    as update_type,
+                case {change}
                     when 0 then {size.first_day}
                     when 1 then {LAST_DAY + 11 * 3600}
                     else {LAST_DAY + 23 * 3600}
                 end as happens,
                 case
-                    when member % 2 = 0 then concat(birth_month, '/', birth_day, '/', birth_year)
-                    else concat(birth_year, '-', birth_month, '-', birth_day)
+                    when {member} % 2 = 0 then concat({month}, '/', {day}, '/', {year})
+                    else concat({year}, '-', {month}, '-', {day})
                 end as dob
-            from (
-                select
-                    id,
-                    id % {members} as member,
-                    {_int(f"id / {members}")} as change,
-                    cast(1945 + (id % {members}) * 7 % 60 as string) as birth_year,
-                    lpad(cast(1 + (id % {members}) % 12 as string), 2, '0') as birth_month,
-                    lpad(cast(1 + (id % {members}) % 28 as string), 2, '0') as birth_day
-                from {{ids}}
-            ) as numbered
-            where
-                change = 0
-                or change = 1 and member % 4 = 1
-                or change = 2 and member % 50 = 49
+            from {{ids}}
         ) as changes
+        where change = 0 or change = 1 and member % 4 = 1 or change = 2 and member % 50 = 49
     """
 
 
 def _workout_events(size: Size) -> str:
     """Per day two sessions; one member in ten does not stop the last one."""
-    members = size.members
-    first, second = _WORKOUTS
+    member, event = _numbered(size)
+    number = _int(f"id / {size.members} / 2")
+    (first_start, first_stop), (second_start, second_stop) = _WORKOUTS
     return f"""
         select
             id as position,
-            cast(user_id as string) as message_key,
+            cast({FIRST_USER} + {member} as string) as message_key,
             concat(
-                '{{{{"user_id":', user_id, ',"workout_id":', 1 + number % 2, ',"timestamp":',
-                happens,
-                ',"action":"', action, '","session_id":', 1 + {_int("number / 2")}, '}}}}'
+                '{{{{"user_id":', {FIRST_USER} + {member}, ',"workout_id":', 1 + {number} % 2,
+                ',"timestamp":', happens,
+                ',"action":"', case {event} % 2 when 0 then 'start' else 'stop' end,
+                '","session_id":', 1 + {_int(f"{number} / 2")}, '}}}}'
             ) as payload,
             happens + 1 as sent_at
         from (
             select
                 id,
-                number,
-                {FIRST_USER} + member as user_id,
-                case event % 2 when 0 then 'start' else 'stop' end as action,
-                {size.day(_int("number / 2"))} + {_WEAR_STARTS}
-                    + case event % 4
-                        when 0 then {first[0]}
-                        when 1 then {first[1]}
-                        when 2 then {second[0]}
-                        else {second[1]}
-                    end as happens
-            from (
-                select
-                    id,
-                    id % {members} as member,
-                    {_int(f"id / {members}")} as event,
-                    {_int(f"id / {members} / 2")} as number
-                from {{ids}}
-            ) as numbered
-            where not (event = {4 * size.days - 1} and member % 10 = 9)
+                ({size.day(_int(f"{number} / 2"))}) + {_WEAR_STARTS} + case {event} % 4
+                    when 0 then {first_start} when 1 then {first_stop}
+                    when 2 then {second_start} else {second_stop}
+                end as happens
+            from {{ids}}
         ) as events
+        where not ({event} = {4 * size.days - 1} and {member} % 10 = 9)
     """
 
 
 def _registrations(first_day: int) -> str:
     """Everyone's device and MAC, from the day before the first."""
-    before = first_day - DAY
-    return f"""
-        select
-            id as position,
-            concat(
-                cast({FIRST_USER} + id as string), ',', cast({_device("id")} as string), ',',
-                {_mac("id")}, ',', cast({before} as string)
-            ) as raw,
-            cast({FIRST_USER} + id as string) as user_id,
-            cast({_device("id")} as string) as device_id,
-            {_mac("id")} as mac_address,
-            cast({before} as string) as registration_timestamp
-        from {{ids}}
-    """
+    return _registered("id", "id", "id", first_day - DAY)
 
 
 def _hand_ons() -> str:
     """Devices (not MACs) that have another owner on the last day."""
     member = f"id * {HAND_ON_EVERY}"
-    user = f"cast({FIRST_USER} + {member} + 1 as string)"
-    device = f"cast({_device(member)} as string)"
-    mac = _mac(f"({member} + 1)")
-    return f"""
-        select
-            1000000000 + id as position,
-            concat({user}, ',', {device}, ',', {mac}, ',', cast({LAST_DAY} as string)) as raw,
-            {user} as user_id,
-            {device} as device_id,
-            {mac} as mac_address,
-            cast({LAST_DAY} as string) as registration_timestamp
-        from {{ids}}
-    """
+    return _registered("1000000000 + id", f"({member} + 1)", member, LAST_DAY)
+
+
+def _registered(position: str, user: str, device: str, at: int) -> str:
+    """A device, perhaps of another one, by its new user, with the MAC of this user."""
+    columns = {
+        "user_id": f"cast({FIRST_USER} + {user} as string)",
+        "device_id": f"cast({_device(device)} as string)",
+        "mac_address": _mac(user),
+        "registration_timestamp": f"cast({at} as string)",
+    }
+    raw = ", ',', ".join(columns.values())
+    named = ", ".join(f"{value} as {name}" for name, value in columns.items())
+    return f"select {position} as position, concat({raw}) as raw, {named} from {{ids}}"
 
 
 def _mac(member: str) -> str:
@@ -330,32 +303,23 @@ def _mac(member: str) -> str:
 
 def _logins(size: Size) -> str:
     """A visit a day, first open, then with its logout; one member in ten never logs out."""
-    members = size.members
+    member, event = _numbered(size)
+    opens = f"({size.day(_int(f'id / {size.members} / 2'))}) + {_WEAR_STARTS}"
     return f"""
         select
             id as position,
             concat(mac_address, ',', gym, ',', login, ',', logout) as raw,
-            mac_address,
-            gym,
-            login,
-            logout
+            mac_address, gym, login, logout
         from (
             select
                 id,
-                {_mac("member")} as mac_address,
-                -- None of the seed's: its clock shows UTC.
-                concat('gym-', member % 5) as gym,
-                cast({_VISIT[0]} + opens as string) as login,
-                case event % 2 when 0 then '' else cast({_VISIT[1]} + opens as string) end as logout
-            from (
-                select
-                    id,
-                    id % {members} as member,
-                    {_int(f"id / {members}")} as event,
-                    {size.day(_int(f"id / {members} / 2"))} + {_WEAR_STARTS} as opens
-                from {{ids}}
-            ) as numbered
-            where not (event = {2 * size.days - 1} and member % 10 = 8)
+                {_mac(member)} as mac_address,
+                concat('gym-', {member} % 5) as gym,
+                cast({_VISIT[0]} + {opens} as string) as login,
+                case {event} % 2 when 0 then '' else cast({_VISIT[1]} + {opens} as string) end
+                    as logout
+            from {{ids}}
+            where not ({event} = {2 * size.days - 1} and {member} % 10 = 8)
         ) as logins
     """
 

@@ -3,7 +3,8 @@
 The same members have worn their devices on so many more days. Each history has a workspace of its
 own, all up at once, and gets the same hours turn by turn: a first one to warm up, then plain hours,
 then hours of which one reading in a hundred is a month late. The builds (without tests) are timed,
-and Spark's event log says what they read.
+and Spark's event log says what they read of the tables of readings, those with a row for each one,
+and how many bytes in all.
 
 Every build must take in exactly the new readings; at the end the smallest workspace must come out
 of a rebuild with the content it had.
@@ -11,20 +12,26 @@ of a rebuild with the content it had.
 
 from __future__ import annotations
 
-import statistics
+import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from bench import data, event_log, workspaces
-from bench.event_log import EventLog, Read
-from bench.memory import PeakMemory
-from bench.results import Unequal, store
-from tests.support import Workspace
-from tests.worlds.sequence import differences_from_rebuild
+from bench.event_log import EventLog
+from bench.memory import peak_memory
+from bench.results import Seconds, Unequal, medians, note, ratio, report
+from local import dbt
+from local.client import Workspace
+from local.home import Home
 
-VARIANTS = ("on_time", "late")
+VARIANTS = ("on time", "1 % a month late")
+_READINGS = ("bronze.bpm", "silver.stg_kafka__bpm", "silver.heart_rates")
+
+Read = tuple[int, int, int, int]
+"""Files and bytes and rows of scans of readings, then bytes that all tasks read."""
 
 
 @dataclass(frozen=True)
@@ -35,56 +42,39 @@ class _Sized:
     space: Workspace
     log: EventLog
 
-    @property
-    def name(self) -> str:
-        return f"{self.factor}x"
 
-
-def measure(base: int, factors: Sequence[int], new_readings: int, repeats: int) -> None:
-    """Run all hours and store the result as case `<base>`."""
-    seconds: dict[str, list[float]] = {}
-    reads: dict[str, list[Read]] = {}
+def measure(base: int, factors: Sequence[int], repeats: int) -> None:
+    """Run all hours and report each variant."""
+    seconds: dict[str, Seconds] = {variant: {} for variant in VARIANTS}
+    reads: dict[tuple[str, int], list[Read]] = {}
     with ExitStack() as stack:
         sized = [
             _Sized(factor, *_opened(stack, data.Size(base * factor, days=2 * factor)))
             for factor in sorted(factors)
         ]
-        memory = stack.enter_context(
-            PeakMemory(*(one.space for one in sized), names=tuple(one.name for one in sized))
-        )
-        hours = ["warm_up", *(name for name in VARIANTS for _ in range(repeats))]
+        peaks = stack.enter_context(peak_memory(*(one.space for one in sized)))
+        hours = ["", *(name for name in VARIANTS for _ in range(max(1, repeats)))]
         for hour, variant in enumerate(hours):
             for one in workspaces.in_turn(sized, hour):
-                taken, read = _hour(one, hour, new_readings, late=variant == "late")
-                print(f"  hour {hour} ({variant}) on {one.name}: {taken:.1f} s, {read}", flush=True)
-                if variant != "warm_up":
-                    seconds.setdefault(f"{variant}_{one.name}", []).append(taken)
-                    reads.setdefault(f"{variant}_{one.name}", []).append(read)
-        differences = differences_from_rebuild(sized[0].space)
-    if differences:
-        raise Unequal(f"a rebuild of {sized[0].name} gives other tables: {differences}")
-    least, most = sized[0].name, sized[-1].name
-    ratios = {
-        f"ratio_{variant}": round(
-            statistics.median(seconds[f"{variant}_{most}"])
-            / statistics.median(seconds[f"{variant}_{least}"]),
-            3,
+                taken, read = _hour(one, hour, late=variant == VARIANTS[1])
+                note(seconds.get(variant, {}), f"{one.factor}×", taken, bool(variant))
+                print("  files {} of {:,} bytes, rows {:,}; {:,} bytes read".format(*read))
+                reads.setdefault((variant, one.factor), []).append(read)
+        _require_rebuild(sized[0].space)
+    least, most = sized[0].factor, sized[-1].factor
+    for variant in VARIANTS:
+        middle = medians(seconds[variant])
+
+        def grows(at: int, variant: str = variant) -> str:
+            of = [median(read[at] for read in reads[variant, f]) for f in (most, least)]
+            return ratio(*of)
+
+        result = (
+            f"{most}× against {least}×: time {ratio(middle[f'{most}×'], middle[f'{least}×'])}, "
+            f"bytes read {grows(3)}; of readings files {grows(0)}, bytes {grows(1)}"
         )
-        for variant in VARIANTS
-    }
-    store(
-        "incremental",
-        f"{base}",
-        seconds=seconds,
-        facts={
-            "base_readings": base,
-            "factors": [one.factor for one in sized],
-            "new_readings": new_readings,
-            **ratios,
-            "reads": {name: [asdict(read) for read in found] for name, found in reads.items()},
-        },
-        memory_mib=memory.peaks,
-    )
+        size = f"{data.NEW_READINGS:,} on {base * least:,} to {base * most:,}"
+        report(f"new hour, {variant}", size, result, seconds[variant], peaks)
 
 
 def _opened(stack: ExitStack, size: data.Size) -> tuple[Workspace, EventLog]:
@@ -98,23 +88,41 @@ def _opened(stack: ExitStack, size: data.Size) -> tuple[Workspace, EventLog]:
     with workspaces.connect(space) as spark:
         data.write(spark, data.history(size))
     taken = workspaces.build(space)
-    print(f"  {size.readings} readings built in {taken:.1f} s", flush=True)
+    print(f"  {size.readings:,} readings built in {taken:.1f} s", flush=True)
     return space, EventLog(space.home.root / "events")
 
 
-def _hour(one: _Sized, hour: int, readings: int, *, late: bool) -> tuple[float, Read]:
+def _hour(one: _Sized, hour: int, *, late: bool) -> tuple[float, Read]:
     """Seconds of the build that takes in a new hour, and what it read."""
     before = _heart_rates(one.space)
     with workspaces.connect(one.space) as spark:
-        data.write(spark, [data.new_hour(hour, readings, late=late)])
+        data.write(spark, [data.new_hour(hour, late=late)])
     start = one.log.position()
     taken = workspaces.build(one.space)
-    read = one.log.read(start, one.log.position())
+    end = one.log.position()
+    scans = [scan for scan in one.log.scans(start, end) if scan.table in _READINGS]
     added = _heart_rates(one.space) - before
-    if added != readings:
-        raise Unequal(f"{one.name} took in {added} of {readings} new readings")
-    return taken, read
+    if added != data.NEW_READINGS:
+        raise Unequal(f"{one.factor}× took in {added} of {data.NEW_READINGS} new readings")
+    return taken, (
+        sum(scan.files for scan in scans),
+        sum(scan.bytes for scan in scans),
+        sum(scan.rows for scan in scans),
+        one.log.bytes_read(start, end),
+    )
 
 
 def _heart_rates(space: Workspace) -> int:
     return int(space.sql("select count(*) as rows from silver.heart_rates")[0]["rows"])
+
+
+def _require_rebuild(space: Workspace) -> None:
+    """Raises Unequal if a rebuild, which this runs, gives other tables than a copy of them had."""
+    before = Home(space.home.root / "before", 0)
+    shutil.copytree(space.home.warehouse, before.warehouse)
+    before.metastore.mkdir()
+    shutil.copy(space.home.governance, before.governance)
+    space.run("rebuild", "--", *dbt.WITHOUT_TESTS, timeout=workspaces.PATIENCE_SECONDS)
+    done = space.run("diff", before.root, space.home.root, check=False)
+    if done.returncode:
+        raise Unequal(f"a rebuild gives other tables:\n{done.stdout}{done.stderr}")

@@ -1,13 +1,14 @@
 """Kafka to a table: how many records a second a drain takes in.
 
 project       `lakehouse ingest --feed bpm`, the whole command, into bronze
-query         its query alone, without the command around it, into a table like bronze's
-bare_spark    the same source into nothing (`noop`), the query alone
+query         its streaming query alone, without the command around it, into a table like bronze's
+parquet       the same rows written to Parquet by bare Spark, without Delta
+bare_spark    the same source into nothing (`noop`)
 hand_written  a Python consumer (bench/hand_written.py), the whole process, into a Delta table
-raw_consumer  Kafka's own consumer in Java, which drops the records, without the JVM's start
+raw_consumer  the same consumer, which drops the records
 
-Each round produces new records, which the first four read; the consumer reads as many from the
-topic's beginning. All must count the same, and the three tables must hold the same records.
+Each round produces new records, which all of them read. All must count the same, and the tables
+must hold the same records.
 """
 
 from __future__ import annotations
@@ -15,27 +16,24 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
+from pyspark.sql import DataFrame
+from pyspark.sql.streaming.query import StreamingQuery
 
-from bench import compare, data, raw_consumer, workspaces
-from bench.memory import PeakMemory
-from bench.results import Unequal, store
+from bench import compare, data, workspaces
+from bench.memory import peak_memory
+from bench.results import Seconds, Unequal, medians, note, ratio, report
 from ingestion import broker, bronze, sources
+from local import kafka
+from local.client import Workspace
 from local.commands.ingest import config_of
 from local.home import CHECKOUT, Home
-from tests.support import Workspace
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.streaming.query import StreamingQuery
-
-CONTENDERS = ("project", "query", "bare_spark", "hand_written", "raw_consumer")
+CONTENDERS = ("project", "query", "parquet", "bare_spark", "hand_written", "raw_consumer")
 _DEVICES = 500
 _SCHEMA = "landing"
 """Where `query` writes."""
@@ -44,35 +42,34 @@ Offsets = Mapping[int, int]
 
 
 def measure(space: Workspace, records: int, repeats: int) -> None:
-    """Run the rounds, one more to warm up, and store the result as case `<records>`."""
-    seconds: dict[str, list[float]] = {}
-    with PeakMemory(space) as memory:
+    """Run the rounds, the first of which warms up unless it is the only one, and report."""
+    seconds: Seconds = {}
+    with peak_memory(space) as peaks:
         for turn in range(repeats + 1):
-            first = _latest(space)
+            first = broker.describe(config_of(space.home), "bpm").latest
             produce(space.home, records)
-            last = _latest(space)
+            last = broker.describe(config_of(space.home), "bpm").latest
             _require("the broker", sum(last.values()) - sum(first.values()), records)
-            by_hand = space.home.root / "hand-written" / str(turn)
+            folder = space.home.root / "drained" / str(turn)
             ways: dict[str, Callable[[], float]] = {
                 "project": partial(_project, space, records),
-                "query": partial(_query, space, first, records),
-                "bare_spark": partial(_bare_spark, space, first, records),
-                "hand_written": partial(_hand_written, space, first, last, by_hand),
-                "raw_consumer": partial(raw_consumer.run, space.home, "bpm", records),
+                "query": partial(_drain, space, first, records, folder / "query", _to_delta),
+                "parquet": partial(_drain, space, first, records, folder / "parquet", _to_parquet),
+                "bare_spark": partial(_drain, space, first, records, folder / "noop", _to_nothing),
+                "hand_written": partial(_consume, space, first, last, str(folder / "by_hand")),
+                "raw_consumer": partial(_consume, space, first, last, "-"),
             }
             for name in workspaces.in_turn(CONTENDERS, turn):
-                taken = ways[name]()
-                print(f"  round {turn}: {name} {records / taken:.0f}/s", flush=True)
-                if turn:
-                    seconds.setdefault(name, []).append(taken)
-            _check(space, first, records, by_hand)
-    store(
-        "landing",
-        f"{records}",
-        seconds=seconds,
-        facts={"records": records, **_kept(space)},
-        memory_mib=memory.peaks,
+                note(seconds, name, ways[name](), turn > 0 or repeats == 0)
+            _check(space, first, records, folder)
+    middle = medians(seconds)
+    result = (
+        f"query {ratio(middle['parquet'], middle['query'])} the rate of Parquet without Delta; "
+        f"command {records / middle['project']:,.0f} records a second, "
+        f"{ratio(middle['hand_written'], middle['project'])} the rate of the hand-written"
     )
+    report("landing", f"{records:,} records", result, seconds, peaks)
+    print(f"  {_kept(space)}", flush=True)
 
 
 def produce(home: Home, records: int) -> None:
@@ -80,7 +77,7 @@ def produce(home: Home, records: int) -> None:
     from confluent_kafka import Producer
 
     producer = Producer(
-        {**workspaces.librdkafka(home), "acks": "all", "linger.ms": 20, "batch.size": 1 << 18}
+        {**_librdkafka(home), "acks": "all", "linger.ms": 20, "batch.size": 1 << 18}
     )
     for number in range(records):
         device = data.FIRST_DEVICE + number % _DEVICES
@@ -92,86 +89,86 @@ def produce(home: Home, records: int) -> None:
                 break
             except BufferError:  # its queue is full: let it send
                 producer.poll(0.1)
-    unsent = producer.flush(120)
-    _require("the producer", records - unsent, records)
+    _require("the producer", records - producer.flush(120), records)
+
+
+def _librdkafka(home: Home) -> dict[str, str]:
+    """The options with which its clients reach the broker."""
+    given = kafka.client_settings(home)
+    same = ("bootstrap.servers", "security.protocol", "sasl.mechanism")
+    login = {"sasl.username": kafka.USER, "sasl.password": home.token}
+    return {name: given[name] for name in same} | login
 
 
 def _project(space: Workspace, records: int) -> float:
     before = _bronze_rows(space)
-    command = ("ingest", "--feed", "bpm")
-    taken = workspaces.stopwatch(lambda: space.run(*command, timeout=workspaces.PATIENCE_SECONDS))
+    command = partial(space.run, "ingest", "--feed", "bpm", timeout=workspaces.PATIENCE_SECONDS)
+    taken = workspaces.stopwatch(command)
     _require("the project", _bronze_rows(space) - before, records)
     return taken
 
 
-def _query(space: Workspace, first: Offsets, records: int) -> float:
-    with workspaces.connect(space) as spark:
-        spark.sql(f"create schema if not exists {_SCHEMA}")
-        spark.sql(f"drop table if exists {_SCHEMA}.bpm")
-        spark.sql(f"create table {_SCHEMA}.bpm like bronze.bpm")
-
-        def start(rows: DataFrame, checkpoint: Path) -> StreamingQuery:
-            return bronze.start_writing(
-                rows,
-                table=bronze.table_name("bpm", schema=_SCHEMA),
-                name="bpm",
-                writer_id="bpm/0",
-                checkpoint=checkpoint,
-                continuous=False,
-                trigger_seconds=1,
-            )
-
-        return _drained(space, spark, first, records, start)
+def _to_delta(rows: DataFrame, folder: Path) -> StreamingQuery:
+    table = bronze.table_name("bpm", schema=_SCHEMA)
+    names = {"table": table, "name": "bpm", "writer_id": "bpm/0"}
+    return bronze.start_writing(
+        rows, **names, checkpoint=folder, continuous=False, trigger_seconds=1
+    )
 
 
-def _bare_spark(space: Workspace, first: Offsets, records: int) -> float:
-    def start(rows: DataFrame, checkpoint: Path) -> StreamingQuery:
-        writer = rows.writeStream.format("noop").trigger(availableNow=True)
-        return writer.option("checkpointLocation", str(checkpoint)).start()
-
-    with workspaces.connect(space) as spark:
-        return _drained(space, spark, first, records, start)
+def _to_parquet(rows: DataFrame, folder: Path) -> StreamingQuery:
+    writer = rows.writeStream.format("parquet").option("path", str(folder / "rows"))
+    checkpoint = str(folder / "checkpoint")
+    return writer.trigger(availableNow=True).option("checkpointLocation", checkpoint).start()
 
 
-def _drained(
+def _to_nothing(rows: DataFrame, folder: Path) -> StreamingQuery:
+    writer = rows.writeStream.format("noop").trigger(availableNow=True)
+    return writer.option("checkpointLocation", str(folder)).start()
+
+
+def _drain(
     space: Workspace,
-    spark: SparkSession,
     first: Offsets,
     records: int,
+    folder: Path,
     start: Callable[[DataFrame, Path], StreamingQuery],
 ) -> float:
     """Seconds of a query from its start to its end, with ingestion's source."""
     config = config_of(space.home)
     topic = broker.describe(config, "bpm")
-    # All micro-batches are counted, not only the newest.
-    spark.conf.set("spark.sql.streaming.numRecentProgressUpdates", "100000")
-    stream = sources.kafka_stream(
-        spark, config, topic, epoch=0, start=dict(first), most=config.max_offsets_per_trigger
-    )
-    checkpoint = space.home.root / f"drained-{time.monotonic_ns()}"
-    started = time.monotonic()
-    query = start(stream, checkpoint)
-    query.awaitTermination()
-    taken = time.monotonic() - started
-    batches = query.recentProgress
-    read = sum(source["numInputRows"] for batch in batches for source in batch["sources"])
+    with workspaces.connect(space) as spark:
+        spark.sql(f"create schema if not exists {_SCHEMA}")
+        spark.sql(f"create table if not exists {_SCHEMA}.bpm like bronze.bpm")
+        # All micro-batches are counted, not only the newest.
+        spark.conf.set("spark.sql.streaming.numRecentProgressUpdates", "100000")
+        stream = sources.kafka_stream(
+            spark, config, topic, epoch=0, start=dict(first), most=config.max_offsets_per_trigger
+        )
+        queries: list[StreamingQuery] = []
+
+        def run() -> None:
+            queries.append(start(stream, folder))
+            queries[0].awaitTermination()
+
+        taken = workspaces.stopwatch(run)
+        batches = queries[0].recentProgress
+        read = sum(source["numInputRows"] for batch in batches for source in batch["sources"])
     _require("Spark", read, records)
     return taken
 
 
-def _hand_written(space: Workspace, first: Offsets, last: Offsets, table: Path) -> float:
-    command = [
-        *(sys.executable, "-m", "bench.hand_written", "bpm"),
-        *(str(table), json.dumps(dict(first)), json.dumps(dict(last))),
-    ]
+def _consume(space: Workspace, first: Offsets, last: Offsets, table: str) -> float:
+    offsets = (json.dumps(dict(first)), json.dumps(dict(last)))
+    command = [sys.executable, "-m", "bench.hand_written", "bpm", table, *offsets]
     # Not among the arguments, which all users of the machine can see.
-    client = json.dumps(workspaces.librdkafka(space.home))
+    client = json.dumps(_librdkafka(space.home))
     return workspaces.stopwatch(
         lambda: subprocess.run(command, cwd=CHECKOUT, check=True, input=client, text=True)
     )
 
 
-def _check(space: Workspace, first: Offsets, records: int, by_hand: Path) -> None:
+def _check(space: Workspace, first: Offsets, records: int, folder: Path) -> None:
     """Raises Unequal unless the tables hold the same records, byte by byte, and all of them."""
     from deltalake import DeltaTable
 
@@ -179,7 +176,8 @@ def _check(space: Workspace, first: Offsets, records: int, by_hand: Path) -> Non
         files = {
             "project": workspaces.files_of(spark, "bronze.bpm"),
             "query": workspaces.files_of(spark, f"{_SCHEMA}.bpm"),
-            "hand_written": workspaces.paths(DeltaTable(str(by_hand)).file_uris()),
+            "parquet": [str(path) for path in (folder / "parquet" / "rows").glob("*.parquet")],
+            "hand_written": DeltaTable(str(folder / "by_hand")).file_uris(),
         }
     # Bronze has those of the rounds before as well.
     new = " or ".join(f'partition = {p} and "offset" >= {at}' for p, at in first.items())
@@ -192,24 +190,17 @@ def _check(space: Workspace, first: Offsets, records: int, by_hand: Path) -> Non
         _require("each table", compare.check(connection, "bpm", relations), records)
 
 
-def _latest(space: Workspace) -> dict[int, int]:
-    return dict(broker.describe(config_of(space.home), "bpm").latest)
-
-
 def _bronze_rows(space: Workspace) -> int:
     return int(space.sql("select count(*) as rows from bronze.bpm")[0]["rows"])
 
 
-def _kept(space: Workspace) -> dict[str, float]:
+def _kept(space: Workspace) -> str:
     """Bytes a record in Kafka's log and in bronze."""
     rows = _bronze_rows(space)
     log = sum(p.stat().st_size for p in space.home.kafka.glob("bpm-*/*.log"))
     with workspaces.connect(space) as spark:
         table = workspaces.bytes_of(spark, "bronze.bpm")
-    return {
-        "kafka_bytes_a_record": round(log / rows, 1),
-        "bronze_bytes_a_record": round(table / rows, 1),
-    }
+    return f"bytes a record: Kafka {log / rows:.1f}, bronze {table / rows:.1f}"
 
 
 def _require(who: str, found: int, expected: int) -> None:

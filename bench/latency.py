@@ -2,7 +2,7 @@
 
 Bronze: the Delta commit that made the row visible. Gold: the end of the first `dbt build` (they
 follow each other without a pause) of which staging covers the row's commit. Each record that was
-sent must be found in both, by its partition and offset, or nothing is stored.
+sent must be found in both, by its partition and offset, or nothing is reported.
 """
 
 from __future__ import annotations
@@ -11,26 +11,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
 from kafka import KafkaProducer
 
 from bench import data, workspaces
-from bench.memory import PeakMemory
-from bench.results import Unequal, store
+from bench.memory import peak_memory
+from bench.results import Seconds, Unequal, note, report
 from ingestion import broker
 from local import kafka
+from local.client import Workspace
 from local.commands.ingest import config_of
 from local.home import CHECKOUT, Home
-from tests.support import Workspace, until
 
 _DEVICES = 500
 _WARM_UP_SECONDS = 20.0
-
-Window = Sequence[tuple[int, int, int]]
-"""Of each partition: its number, the first offset sent, the first one after."""
 
 _TO_BRONZE = """
 select unix_millis(records._commit_timestamp) / 1000 - unix_millis(records.timestamp) / 1000
@@ -58,53 +56,44 @@ from ({latencies})
 """
 
 
-def measure(space: Workspace, rate: int, seconds: float, *, gold: bool = True) -> None:
-    """Produce at a rate and store the latencies as case `<rate>`, without builds `<rate> alone`."""
+def measure(space: Workspace, rate: int, seconds: float, *, gold: bool) -> None:
+    """Produce at a rate and report the latencies, with builds beside it or without."""
     with workspaces.connect(space) as spark:
         data.write(spark, data.registrations(_DEVICES))
-    workspaces.build(space)  # parses, and makes the tables
-    builds: list[tuple[float, int]] = []
-    durations: list[float] = []
-    with PeakMemory(space) as memory, ingesting(space):
+    if gold:
+        workspaces.build(space)  # parses, and makes the tables
+    builder = _Builder(space)
+    with peak_memory(space) as peaks, _ingesting(space):
         produce(space.home, rate, _WARM_UP_SECONDS)  # the first micro-batches compile
-        with _building(space, builds, durations) if gold else nullcontext():
-            history = space.sql("describe history bronze.bpm limit 1")
+        with builder.building() if gold else nullcontext():
+            version = space.sql("describe history bronze.bpm limit 1")[0]["version"]
             first = _ends(space)
             sent = produce(space.home, rate, seconds)
-            window = [(p, first[p], end) for p, end in _ends(space).items()]
-            _until_in_bronze(space, sent, window)
+            within = " or ".join(
+                f"(records.partition = {p} and records.offset >= {first[p]} "
+                f"and records.offset < {end})"
+                for p, end in _ends(space).items()
+            )
+            _until_in_bronze(space, sent, within)
         if gold:
             # What came last: one more build covers it.
-            _build_once(space, builds, durations)
+            builder.build_once()
+    found = {"bronze": _TO_BRONZE.format(version=version, sent=within)}
+    if gold:
+        values = ", ".join(f"({at:.3f}D, {version}L)" for at, version in builder.ends)
+        found["gold"] = _TO_GOLD.format(builds=values, version=version, sent=within)
+    results = []
     with workspaces.connect(space) as spark:
-        version, sent_ones = history[0]["version"], _within(window, "records.")
-        found = {"bronze": _TO_BRONZE.format(version=version, sent=sent_ones)}
-        if gold:
-            values = ", ".join(f"({at:.3f}D, {version}L)" for at, version in builds)
-            found["gold"] = _TO_GOLD.format(builds=values, version=version, sent=sent_ones)
-        facts = {}
         for layer, latencies in found.items():
             row = spark.sql(_PERCENTILES.format(latencies=latencies)).collect()[0]
             if row.records != sent:
                 raise Unequal(f"{row.records} of {sent} records are in {layer}")
-            facts[layer] = {
-                "records": row.records,
-                "p50_seconds": round(float(row.p50), 3),
-                "p95_seconds": round(float(row.p95), 3),
-                "longest_seconds": round(float(row.longest), 3),
-            }
-    store(
-        "latency",
-        f"{rate}" if gold else f"{rate} alone",
-        seconds={"builds": durations},
-        facts={
-            "rate": rate,
-            "seconds": seconds,
-            **facts,
-            "memory_mib_by_minute": memory.by_minute,
-        },
-        memory_mib=memory.peaks,
-    )
+            results.append(
+                f"{layer} P50 {row.p50:.1f} s, P95 {row.p95:.1f} s, longest {row.longest:.1f} s"
+            )
+    name = f"produced → {'gold' if gold else 'bronze, no builds'}"
+    size = f"{rate:,}/s for {seconds:.0f} s"
+    report(name, size, "; ".join(results), builder.seconds, peaks)
 
 
 def produce(home: Home, rate: int, seconds: float) -> int:
@@ -134,12 +123,11 @@ def produce(home: Home, rate: int, seconds: float) -> int:
 
 
 @contextmanager
-def ingesting(space: Workspace) -> Iterator[None]:
+def _ingesting(space: Workspace) -> Iterator[None]:
     """A continuous ingestion of `bpm` while the block runs."""
     command = [sys.executable, "-m", "local.cli", "ingest", "--continuous", "--feed", "bpm"]
-    process = subprocess.Popen(
-        command, cwd=CHECKOUT, env=space.environment, stderr=subprocess.DEVNULL
-    )
+    log = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=CHECKOUT, env=space.environment, stderr=log)
     try:
         yield
     finally:
@@ -152,46 +140,47 @@ def _ends(space: Workspace) -> Mapping[int, int]:
     return broker.describe(config_of(space.home), "bpm").latest
 
 
-def _within(window: Window, of: str = "") -> str:
-    """Condition for the records that were sent; of: an alias of bronze and a full stop."""
-    return " or ".join(
-        f"({of}`partition` = {p} and {of}`offset` >= {first} and {of}`offset` < {end})"
-        for p, first, end in window
-    )
-
-
-def _until_in_bronze(space: Workspace, records: int, window: Window) -> None:
+def _until_in_bronze(space: Workspace, records: int, within: str) -> None:
     query = (
-        f"select count(*) as rows from bronze.bpm where source_file is null and ({_within(window)})"
+        "select count(*) as rows from bronze.bpm as records "
+        f"where records.source_file is null and ({within})"
     )
-    until(lambda: int(space.sql(query)[0]["rows"]) >= records)
+    deadline = time.monotonic() + 600
+    while int(space.sql(query)[0]["rows"]) < records:
+        if time.monotonic() > deadline:
+            raise Unequal(f"bronze lacks some of {records} records after 10 minutes")
+        time.sleep(0.5)
 
 
-@contextmanager
-def _building(
-    space: Workspace, builds: list[tuple[float, int]], durations: list[float]
-) -> Iterator[None]:
-    """Builds one after the other while the block runs, and to the end of the last one."""
-    stop = threading.Event()
+class _Builder:
+    """Builds one after the other; notes when each ended and up to which commit of bronze."""
 
-    def build_on() -> None:
-        while not stop.is_set():
-            _build_once(space, builds, durations)
+    def __init__(self, space: Workspace) -> None:
+        self.seconds: Seconds = {}
+        self.ends: list[tuple[float, int]] = []
+        self._space = space
 
-    builder = threading.Thread(target=build_on)
-    builder.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        builder.join()
+    def build_once(self) -> None:
+        note(self.seconds, "build", workspaces.build(self._space))
+        ended = datetime.now(UTC).timestamp()
+        # The mark of a table: commit and its time.
+        marks = self._space.sql("show tblproperties silver.stg_kafka__bpm")
+        read = [row["value"] for row in marks if row["key"] == "build.read.bronze.bpm"]
+        self.ends.append((ended, int(read[0].split()[0]) if read else -1))
 
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """While the block runs, and to the end of the last build. Raises what a build raised."""
+        stop = threading.Event()
 
-def _build_once(space: Workspace, builds: list[tuple[float, int]], durations: list[float]) -> None:
-    """Note when a build ended and up to which commit of bronze it reached."""
-    durations.append(workspaces.build(space))
-    ended = datetime.now(UTC).timestamp()
-    # The mark of a table: commit and its time.
-    marks = space.sql("show tblproperties silver.stg_kafka__bpm")
-    read = [row["value"] for row in marks if row["key"] == "build.read.bronze.bpm"]
-    builds.append((ended, int(read[0].split()[0]) if read else -1))
+        def build_on() -> None:
+            while not stop.is_set():
+                self.build_once()
+
+        with ThreadPoolExecutor(1) as pool:
+            builds = pool.submit(build_on)
+            try:
+                yield
+            finally:
+                stop.set()
+            builds.result()

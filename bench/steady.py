@@ -1,136 +1,146 @@
-"""Builds on tables that are there: with nothing new, node by node, and after an edit of a model."""
+"""Builds on tables that are there: with tests and without, with nothing new, node by node, and
+after an edit of a model."""
 
 from __future__ import annotations
 
-import statistics
+import json
 import tempfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import count
 from pathlib import Path
 
-from bench import data, statements, workspaces
-from bench.memory import PeakMemory
-from bench.results import store
-from tests.support import Workspace, copy_project
+from bench import data, workspaces
+from bench.memory import peak_memory
+from bench.results import Seconds, medians, note, ratio, report
+from local.client import Workspace, copy_project
+from local.endpoint.sqltext import tokenize
 
 THREADS = 4
 """Of dbt in the profile `local`."""
 EDITED_MODELS = ("heart_rates", "hourly_heart_rates")
+_hours = count()
+"""No two new hours meet."""
+
+
+def _add_hour(space: Workspace) -> None:
+    """An hour of readings more in bronze."""
+    with workspaces.connect(space) as spark:
+        data.write(spark, [data.new_hour(next(_hours), late=False)])
+
+
+def measure_tests(space: Workspace, size: data.Size, repeats: int) -> None:
+    """The same builds with their tests (unit tests aside) and without: full, new hour, nothing new.
+
+    The first round warms up, unless it is the only one.
+    """
+    seconds: Seconds = {}
+    with peak_memory(space) as peaks:
+        for turn in range(repeats + 1):
+            for tests in workspaces.in_turn((False, True), turn):
+                suffix = " with tests" if tests else ""
+                build = partial(workspaces.build, space, tests=tests)
+                counts = turn > 0 or repeats == 0
+                workspaces.drop_built(space)
+                note(seconds, f"full{suffix}", build(), counts)
+                _add_hour(space)
+                note(seconds, f"new hour{suffix}", build(), counts)
+                note(seconds, f"nothing new{suffix}", build(), counts)
+    middle = medians(seconds)
+    kinds = ("full", "new hour", "nothing new")
+    result = ", ".join(f"{k} {ratio(middle[f'{k} with tests'], middle[k])}" for k in kinds)
+    report("build with tests", f"{size.readings:,} readings", result, seconds, peaks)
 
 
 def measure_nothing_new(space: Workspace, size: data.Size, repeats: int) -> None:
-    """A build with nothing new, beside dbt's own start and a `select 1` a node.
+    """A build with nothing new, without tests, beside dbt's own start and a `select 1` a node.
 
-    The start is a `dbt show` of `select 1`, which connects as a build does; `dbt ls`, which does
-    not, is measured beside it. The statements go through the same endpoint, over as many
-    connections as dbt has threads. With tests, each test is a node. Case `<readings>`.
+    The start is a `dbt show` of `select 1`, which connects as a build does. The statements go
+    through the same endpoint, over as many connections as dbt has threads.
     """
-    seconds: dict[str, list[float]] = {}
-    nodes = {}
-    asked: dict[str, statements.Asked] = {}
-    starts = {"start": ("show", "--inline", "select 1"), "start_unconnected": ("ls",)}
-    with PeakMemory(space) as memory:
-        # The first turn warms up; the tests take long, so one turn with them must do.
-        for turn, tests in enumerate((False, *(False for _ in range(repeats)), True)):
-            suffix = "_with_tests" if tests else ""
-            position = statements.log_of(space).stat().st_size
-            build = workspaces.build(space, tests=tests)
-            asked[f"statements{suffix}"] = statements.asked_since(space, position)
-            nodes[f"nodes{suffix}"] = count = len(workspaces.node_seconds(space))
-            taken = {
-                f"build{suffix}": build,
-                f"selects{suffix}": workspaces.stopwatch(partial(_select_ones, space, count)),
-                **{
-                    name: workspaces.stopwatch(partial(space.dbt, "--quiet", *command))
-                    for name, command in starts.items()
-                },
-            }
-            if turn:
-                for name, one in taken.items():
-                    seconds.setdefault(name, []).append(one)
-    middle = {name: statistics.median(times) for name, times in seconds.items()}
-    ratios = {
-        f"ratio{of}{suffix}": round(
-            middle[f"build{suffix}"] / (middle[f"start{of}"] + middle[f"selects{suffix}"]), 3
-        )
-        for of in ("", "_unconnected")
-        for suffix in ("", "_with_tests")
-    }
-    store(
-        "nothing-new",
-        f"{size.readings}",
-        seconds=seconds,
-        facts={"readings": size.readings, **nodes, **ratios, **asked},
-        memory_mib=memory.peaks,
-    )
+    seconds: Seconds = {}
+    asked: dict[str, int] = {}
+    nodes = 0
+    log = space.home.logs / "statements.jsonl"
+    with peak_memory(space) as peaks:
+        for turn in range(repeats + 1):
+            position = log.stat().st_size
+            counts = turn > 0 or repeats == 0
+            note(seconds, "build", workspaces.build(space), counts)
+            nodes, asked = len(workspaces.node_seconds(space)), _asked_since(log, position)
+            start = partial(space.dbt, "--quiet", "show", "--inline", "select 1")
+            note(seconds, "dbt's start", workspaces.stopwatch(start), counts)
+            selects = workspaces.stopwatch(partial(_select_ones, space, nodes))
+            note(seconds, "select 1 a node", selects, counts)
+    middle = medians(seconds)
+    against = ratio(middle["build"], middle["dbt's start"] + middle["select 1 a node"])
+    kinds = ", ".join(f"{number} {kind}" for kind, number in asked.items())
+    result = f"{against} dbt's start and `select 1` a node ({nodes} nodes; asked: {kinds})"
+    report("nothing new", f"{size.readings:,} readings", result, seconds, peaks)
 
 
 def measure_nodes(space: Workspace, size: data.Size) -> None:
     """Seconds of each node: in a build of a new hour, with nothing new, from nothing.
 
     Once each, by dbt's own clock; nodes run side by side, so they add up to more than the build.
-    Case `<readings>`.
     """
-    seconds: dict[str, list[float]] = {}
-    with PeakMemory(space) as memory:
-        with workspaces.connect(space) as spark:
-            data.write(spark, [data.new_hour(0, 7_200, late=False)])
-        _note_nodes(space, "new_hour", seconds)
-        _note_nodes(space, "nothing_new", seconds)
-        workspaces.drop_built(space)
-        _note_nodes(space, "full", seconds)
-    store(
-        "nodes",
-        f"{size.readings}",
-        seconds=seconds,
-        facts={"readings": size.readings, "new_readings": 7_200},
-        memory_mib=memory.peaks,
-    )
+    seconds: Seconds = {}
+    found = {}
+    with peak_memory(space) as peaks:
+        for kind in ("new hour", "nothing new", "from nothing"):
+            if kind == "new hour":
+                _add_hour(space)
+            if kind == "from nothing":
+                workspaces.drop_built(space)
+            note(seconds, kind, workspaces.build(space))
+            found[kind] = workspaces.node_seconds(space)
+    full = sorted(found["from nothing"].items(), key=lambda item: -item[1])
+    for node, taken in full:
+        others = (f"{found[kind].get(node, 0):8.2f}" for kind in ("new hour", "nothing new"))
+        print(f"  {node:<40} {taken:8.2f} {' '.join(others)}", flush=True)
+    result = "longest: " + ", ".join(f"{node} {taken:.1f} s" for node, taken in full[:3])
+    report("nodes", f"{size.readings:,} readings", result, seconds, peaks)
 
 
-def _note_nodes(space: Workspace, kind: str, seconds: dict[str, list[float]]) -> None:
-    seconds.setdefault(f"{kind}: build", []).append(workspaces.build(space))
-    for node, taken in workspaces.node_seconds(space).items():
-        seconds.setdefault(f"{kind}: {node}", []).append(taken)
-
-
-def measure_edit_loop(space: Workspace, size: data.Size, repeats: int) -> None:
+def measure_edit(space: Workspace, size: data.Size, repeats: int) -> None:
     """An edit of a model, then `dbt build -s model+`: what a developer waits for.
 
-    With tests and unit tests, in a copy of the project. An incremental model takes an edit on for
-    rows to come, or with --full-refresh for all. Case `<readings>`.
+    With tests and unit tests, in a copy of the project, which then computes the model whole.
     """
-    seconds: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory(prefix="edit-loop-") as name, PeakMemory(space) as memory:
+    seconds: Seconds = {}
+    with tempfile.TemporaryDirectory(prefix="edit-") as name, peak_memory(space) as peaks:
         folder = Path(name)
         copy_project(folder)
         # Parses the copy as a whole, once; an edit then parses what it touched.
         space.dbt_on(folder, "--quiet", "ls")
-        for turn in range(repeats):
+        for turn in range(max(1, repeats)):
             for model in EDITED_MODELS:
                 path = next((folder / "models").rglob(f"{model}.sql"))
-                for command in (("build",), ("build", "--full-refresh")):
-                    # What is made anew is made anew whatever the edit: a comment stands for all.
-                    path.write_text(f"{{# edit {turn} #}}\n{path.read_text()}")
-                    arguments = (*command, "-s", f"{model}+")
-                    seconds.setdefault(" ".join(arguments), []).append(
-                        workspaces.stopwatch(partial(space.dbt_on, folder, *arguments))
-                    )
-    store(
-        "edit-loop",
-        f"{size.readings}",
-        seconds=seconds,
-        facts={"readings": size.readings},
-        memory_mib=memory.peaks,
-    )
+                # Any text that a full build renders is an edit: a comment stands for all.
+                path.write_text(f"-- edit {turn}\n{path.read_text()}")
+                build = partial(space.dbt_on, folder, "build", "-s", f"{model}+")
+                note(seconds, f"{model}+", workspaces.stopwatch(build))
+    report("after an edit", f"{size.readings:,} readings", "", seconds, peaks)
 
 
-def _select_ones(space: Workspace, count: int) -> None:
-    """`count` statements over THREADS connections, connecting included."""
+def _asked_since(log: Path, position: int) -> dict[str, int]:
+    """The statements that the endpoint logged behind a position, by kind."""
+    kinds: Counter[str] = Counter()
+    with log.open("rb") as stream:
+        stream.seek(position)
+        for line in map(json.loads, stream):
+            words = (token.upper for token in tokenize(line.get("sql") or "") if token.significant)
+            kinds[next((word for word in words if word.isalpha()), line["call"]).lower()] += 1
+    return dict(kinds.most_common())
 
-    def run(number: int) -> None:
+
+def _select_ones(space: Workspace, number: int) -> None:
+    """So many statements over THREADS connections, connecting included."""
+
+    def run(first: int) -> None:
         with space.connect() as connection, connection.cursor() as cursor:
-            for _ in range(number, count, THREADS):
+            for _ in range(first, number, THREADS):
                 cursor.execute("select 1")
                 cursor.fetchall()
 

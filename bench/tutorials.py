@@ -4,24 +4,22 @@ Written as they write it, and fairly: the streams of a stage run at once, each d
 (availableNow), merges that only insert have no update clause, summaries are emitted in update mode,
 so that the last sessions are not held back until later data moves the watermark.
 
-What it does not compute, beside the project's tables that it lacks (registrations in time,
-rejected records and outcomes, hourly and daily heart rates, occupancy, activity, pipeline health):
-rejects with reasons, owners of a device over time, profile history, minutes per zone, recovery,
-open and orphaned sessions, open visits, corrections by late records (more than 30 seconds behind
-the newest they are dropped; events of workouts come in one batch here), removal of rows.
+What it does not compute, beside the tables that it lacks (hourly and daily heart rates, occupancy,
+members' months and activity, pipeline health and more): rejects with reasons, owners of a device
+over time, profile history, minutes per zone, recovery, open and orphaned sessions, open visits,
+local dates, corrections by late records (more than 30 seconds behind the newest they are dropped;
+events of workouts come in one batch here), removal of rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession, functions
 
 from bench import data
-from bench.workspaces import stopwatch
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
 
 SCHEMA = "tutorials"
 _WATERMARK = "30 seconds"
@@ -29,127 +27,66 @@ _FILES_PER_BATCH = 5
 """Of bronze's 200,000 readings each, of 500,000 in what is made of them. All in one micro-batch, as
 by default, would not fit the heap as state."""
 
-_TABLES = {
-    "users": "user_id string, device_id string, mac_address string, registered_at timestamp",
-    "gym_logs": "mac_address string, gym string, login timestamp, logout timestamp",
-    "user_profile": (
-        "user_id string, dob date, sex string, gender string, first_name string, "
-        "last_name string, street_address string, city string, state string, zip string, "
-        "updated timestamp"
-    ),
-    "heart_rate": "device_id string, time timestamp, heartrate double",
-    "workouts": (
-        "user_id string, workout_id string, session_id string, action string, time timestamp"
-    ),
-    "completed_workouts": (
-        "user_id string, workout_id string, session_id string, start_time timestamp, "
-        "end_time timestamp"
-    ),
-    "workout_bpm": (
-        "user_id string, workout_id string, session_id string, start_time timestamp, "
-        "end_time timestamp, time timestamp, heartrate double"
-    ),
-    "workout_bpm_summary": (
-        "user_id string, workout_id string, session_id string, start_time timestamp, "
-        "end_time timestamp, min_bpm double, avg_bpm double, max_bpm double, "
-        "num_recordings bigint, age string, gender string, city string, state string"
-    ),
+_WORKOUT = ("user_id", "workout_id", "session_id")
+_OF_MEMBERS = ("age", "gender", "city", "state")
+"""What the merge adds to a summary."""
+# Tables that are only added to, by the columns that tell their rows apart.
+_INSERTED = {
+    "users": ("user_id", "device_id"),
+    "heart_rate": ("device_id", "time"),
+    "workouts": (*_WORKOUT, "time"),
+    "completed_workouts": _WORKOUT,
+    "workout_bpm": (*_WORKOUT, "time"),
 }
-
-_USERS = """
-merge into tutorials.users as a using users_batch as b
-on a.user_id = b.user_id and a.device_id = b.device_id
-when not matched then insert *
-"""
-_GYM_LOGS = """
-merge into tutorials.gym_logs as a
-using (
-    select mac_address, gym, login, max(logout) as logout
-    from gym_logs_batch
-    group by mac_address, gym, login
-) as b
-on a.mac_address = b.mac_address and a.gym = b.gym and a.login = b.login
-when matched and b.logout > a.login and (a.logout is null or b.logout > a.logout)
-    then update set logout = b.logout
-when not matched then insert *
-"""
-_USER_PROFILE = """
-merge into tutorials.user_profile as a
-using (
-    select * except (place)
-    from (
-        select *, row_number() over (partition by user_id order by updated desc) as place
-        from user_profile_batch
-    )
-    where place = 1
-) as b
-on a.user_id = b.user_id
-when matched and a.updated < b.updated and b.update_type = 'delete' then delete
-when matched and a.updated < b.updated then update set
-    dob = b.dob, sex = b.sex, gender = b.gender, first_name = b.first_name,
-    last_name = b.last_name, street_address = b.street_address, city = b.city, state = b.state,
-    zip = b.zip, updated = b.updated
-when not matched and b.update_type <> 'delete' then insert
-    (user_id, dob, sex, gender, first_name, last_name, street_address, city, state, zip, updated)
-    values (
-        b.user_id, b.dob, b.sex, b.gender, b.first_name, b.last_name, b.street_address, b.city,
-        b.state, b.zip, b.updated
-    )
-"""
-_HEART_RATE = """
-merge into tutorials.heart_rate as a using heart_rate_batch as b
-on a.device_id = b.device_id and a.time = b.time
-when not matched then insert *
-"""
-_WORKOUTS = """
-merge into tutorials.workouts as a using workouts_batch as b
-on a.user_id = b.user_id and a.workout_id = b.workout_id and a.session_id = b.session_id
-    and a.time = b.time
-when not matched then insert *
-"""
-_COMPLETED_WORKOUTS = """
-merge into tutorials.completed_workouts as a using completed_workouts_batch as b
-on a.user_id = b.user_id and a.workout_id = b.workout_id and a.session_id = b.session_id
-when not matched then insert *
-"""
-_WORKOUT_BPM = """
-merge into tutorials.workout_bpm as a using workout_bpm_batch as b
-on a.user_id = b.user_id and a.workout_id = b.workout_id and a.session_id = b.session_id
-    and a.time = b.time
-when not matched then insert *
-"""
-_WORKOUT_BPM_SUMMARY = """
-merge into tutorials.workout_bpm_summary as a
-using (
-    select batch.*, bins.age, bins.gender, bins.city, bins.state
-    from workout_bpm_summary_batch as batch
-    left join tutorials.user_bins as bins on batch.user_id = bins.user_id
-) as b
-on a.user_id = b.user_id and a.workout_id = b.workout_id and a.session_id = b.session_id
-    and a.start_time = b.start_time
-when matched then update set *
-when not matched then insert *
-"""
+_UPDATED = {
+    "gym_logs": """
+        merge into tutorials.gym_logs as a
+        using (
+            select mac_address, gym, login, max(logout) as logout
+            from gym_logs_batch group by mac_address, gym, login
+        ) as b
+        on a.mac_address = b.mac_address and a.gym = b.gym and a.login = b.login
+        when matched and b.logout > a.login and (a.logout is null or b.logout > a.logout)
+            then update set logout = b.logout
+        when not matched then insert *
+    """,
+    "user_profile": """
+        merge into tutorials.user_profile as a
+        using (
+            select newest.* from (
+                select max_by(struct(*), updated) as newest from user_profile_batch group by user_id
+            )
+        ) as b
+        on a.user_id = b.user_id
+        when matched and a.updated < b.updated and b.update_type = 'delete' then delete
+        when matched and a.updated < b.updated then update set *
+        when not matched and b.update_type <> 'delete' then insert *
+    """,
+    "workout_bpm_summary": """
+        merge into tutorials.workout_bpm_summary as a
+        using (
+            select batch.*, bins.age, bins.gender, bins.city, bins.state
+            from workout_bpm_summary_batch as batch
+            left join tutorials.user_bins as bins on batch.user_id = bins.user_id
+        ) as b
+        on a.user_id = b.user_id and a.workout_id = b.workout_id and a.session_id = b.session_id
+            and a.start_time = b.start_time
+        when matched then update set *
+        when not matched then insert *
+    """,
+}
 _USER_BINS = """
 create or replace table tutorials.user_bins as
 select
     user_id,
     case
-        when years < 18 then 'under 18'
-        when years < 25 then '18-25'
-        when years < 35 then '25-35'
-        when years < 45 then '35-45'
-        when years < 55 then '45-55'
-        when years < 65 then '55-65'
-        when years < 75 then '65-75'
-        when years < 85 then '75-85'
-        when years < 95 then '85-95'
+        when years < 18 then 'under 18' when years < 25 then '18-25' when years < 35 then '25-35'
+        when years < 45 then '35-45' when years < 55 then '45-55' when years < 65 then '55-65'
+        when years < 75 then '65-75' when years < 85 then '75-85' when years < 95 then '85-95'
         when years >= 95 then '95+'
         else 'invalid age'
     end as age,
-    gender,
-    city,
-    state
+    gender, city, state
 from (
     select *, floor(months_between(current_date(), dob) / 12) as years
     from tutorials.user_profile
@@ -159,19 +96,13 @@ _GYM_SUMMARY = """
 create or replace table tutorials.gym_summary as
 select
     cast(logs.login as date) as date,
-    logs.gym,
-    logs.mac_address,
-    logs.login,
-    workouts.workout_ids,
+    logs.gym, logs.mac_address, logs.login, workouts.workout_ids,
     round((unix_timestamp(logs.logout) - unix_timestamp(logs.login)) / 60, 2) as minutes_in_gym,
     round(workouts.seconds / 60, 2) as minutes_exercising
 from tutorials.gym_logs as logs
 inner join (
     select
-        logs.mac_address,
-        logs.gym,
-        logs.login,
-        collect_set(workouts.workout_id) as workout_ids,
+        logs.mac_address, logs.gym, logs.login, collect_set(workouts.workout_id) as workout_ids,
         sum(unix_timestamp(workouts.end_time) - unix_timestamp(workouts.start_time)) as seconds
     from tutorials.gym_logs as logs
     inner join (select distinct user_id, mac_address from tutorials.users) as users
@@ -186,39 +117,21 @@ inner join (
 """
 
 
-def run(spark: SparkSession, checkpoints: Path) -> Mapping[str, float]:
+def run(spark: SparkSession, checkpoints: Path) -> None:
     """Make all tables from bronze; `checkpoints` is a folder that is not there yet.
 
-    Returns seconds by stage. State is in Spark's default store, on the heap, the fastest here: at
-    25 million readings a micro-batch of the join takes 20 s, with RocksDB 76 s, and 40 s with a
-    larger cache and changelogs. Three hours of readings and a micro-batch are 8 million rows, 2.7
-    GiB.
+    State is in Spark's default store, on the heap, the fastest here: at 25 million readings a
+    micro-batch of the join takes 20 s, with RocksDB 76 s, and 40 s with a larger cache and
+    changelogs. Three hours of readings and a micro-batch are 8 million rows, 2.7 GiB.
     """
     spark.sql(f"create schema {SCHEMA}")
-    for name, columns in _TABLES.items():
-        spark.sql(f"create table {SCHEMA}.{name} ({columns}) using delta")
     streams = _Streams(spark, checkpoints)
-    stages: Mapping[str, Callable[[], object]] = {
-        "typed events": lambda: streams.drain(
-            ("users", _users(streams), _USERS, "append"),
-            ("gym_logs", _gym_logs(streams), _GYM_LOGS, "append"),
-            ("user_profile", _user_profile(streams), _USER_PROFILE, "append"),
-            ("heart_rate", _heart_rate(streams), _HEART_RATE, "append"),
-            ("workouts", _workouts(streams), _WORKOUTS, "append"),
-        ),
-        "user_bins": lambda: spark.sql(_USER_BINS),
-        "completed_workouts": lambda: streams.drain(
-            ("completed_workouts", _completed_workouts(streams), _COMPLETED_WORKOUTS, "append")
-        ),
-        "workout_bpm": lambda: streams.drain(
-            ("workout_bpm", _workout_bpm(streams), _WORKOUT_BPM, "append")
-        ),
-        "workout_bpm_summary": lambda: streams.drain(
-            ("workout_bpm_summary", _workout_bpm_summary(streams), _WORKOUT_BPM_SUMMARY, "update")
-        ),
-        "gym_summary": lambda: spark.sql(_GYM_SUMMARY),
-    }
-    return {stage: stopwatch(action) for stage, action in stages.items()}
+    streams.drain(_typed_events(streams))
+    spark.sql(_USER_BINS)
+    streams.drain({"completed_workouts": _completed_workouts(streams)})
+    streams.drain({"workout_bpm": _workout_bpm(streams)})
+    streams.drain({"workout_bpm_summary": _workout_bpm_summary(streams)}, "update")
+    spark.sql(_GYM_SUMMARY)
 
 
 def comparisons(files: Callable[[str], str]) -> Iterator[tuple[str, str, str]]:
@@ -255,16 +168,22 @@ class _Streams:
         reader = self.spark.readStream.option("startingVersion", "0")
         return reader.option("maxFilesPerTrigger", str(_FILES_PER_BATCH)).table(table)
 
-    def drain(self, *queries: tuple[str, DataFrame, str, str]) -> None:
-        """Start queries (table, rows, merge, output mode) at once, until all have read all."""
+    def drain(self, tables: Mapping[str, DataFrame], mode: str = "append") -> None:
+        """Merge rows into their tables, all at once, until all have been read. Makes the tables."""
+        for name, rows in tables.items():
+            schema = rows.schema
+            for column in _OF_MEMBERS if name == "workout_bpm_summary" else ():
+                schema = schema.add(column, "string")
+            empty = self.spark.createDataFrame([], schema)
+            empty.write.format("delta").saveAsTable(f"{SCHEMA}.{name}")
         running = [
-            rows.writeStream.foreachBatch(_upsert(f"{name}_batch", merge))
+            rows.writeStream.foreachBatch(_upsert(name))
             .queryName(f"tutorials_{name}")
             .outputMode(mode)
             .option("checkpointLocation", str(self._checkpoints / name))
             .trigger(availableNow=True)
             .start()
-            for name, rows, merge, mode in queries
+            for name, rows in tables.items()
         ]
         try:
             for query in running:
@@ -274,8 +193,13 @@ class _Streams:
                 query.stop()
 
 
-def _upsert(view: str, merge: str) -> Callable[[Any, int], None]:
+def _upsert(table: str) -> Callable[[Any, int], None]:
     """Merges a micro-batch. A closure, so that Spark's worker need not find this module."""
+    view, merge = f"{table}_batch", _UPDATED.get(table)
+    if merge is None:
+        same = " and ".join(f"a.{column} = b.{column}" for column in _INSERTED[table])
+        merge = f"merge into tutorials.{table} as a using {view} as b on {same} "
+        merge += "when not matched then insert *"
 
     def upsert(batch: Any, _: int) -> None:
         batch.createOrReplaceTempView(view)
@@ -284,87 +208,57 @@ def _upsert(view: str, merge: str) -> Callable[[Any, int], None]:
     return upsert
 
 
-def _users(streams: _Streams) -> DataFrame:
-    return (
-        streams.of("bronze.registered_users")
-        .selectExpr(
-            "user_id",
-            "device_id",
+def _typed_events(streams: _Streams) -> dict[str, DataFrame]:
+    """The five feeds, typed, without repeats within the watermark (but for logins)."""
+
+    def typed(table: str, time: str, *columns: str, json: str = "", feed: str) -> DataFrame:
+        rows = streams.of(f"bronze.{feed}")
+        if json:
+            rows = rows.selectExpr(f"from_json(cast(value as string), '{json}') as event")
+        rows = rows.selectExpr(*columns).withWatermark(time, _WATERMARK)
+        keys = _INSERTED.get(table, ("user_id", time))
+        return rows.dropDuplicates(list(keys)) if table != "gym_logs" else rows
+
+    return {
+        "users": typed(
+            *("users", "registered_at", "user_id", "device_id"),
             "lower(mac_address) as mac_address",
             "timestamp_seconds(cast(registration_timestamp as bigint)) as registered_at",
-        )
-        .withWatermark("registered_at", _WATERMARK)
-        .dropDuplicates(["user_id", "device_id"])
-    )
-
-
-def _gym_logs(streams: _Streams) -> DataFrame:
-    return streams.of("bronze.gym_logins").selectExpr(
-        "lower(mac_address) as mac_address",
-        "gym",
-        "timestamp_seconds(cast(login as bigint)) as login",
-        "timestamp_seconds(cast(nullif(logout, '') as bigint)) as logout",
-    )
-
-
-def _user_profile(streams: _Streams) -> DataFrame:
-    schema = (
-        "user_id string, update_type string, timestamp double, dob string, sex string, "
-        "gender string, first_name string, last_name string, address struct<street_address: "
-        "string, city: string, state: string, zip: string>"
-    )
-    return (
-        _json(streams, "user_info", schema)
-        .selectExpr(
-            "event.user_id",
-            "event.update_type",
+            feed="registered_users",
+        ),
+        "gym_logs": typed(
+            *("gym_logs", "login", "lower(mac_address) as mac_address", "gym"),
+            "timestamp_seconds(cast(login as bigint)) as login",
+            "timestamp_seconds(cast(nullif(logout, '') as bigint)) as logout",
+            feed="gym_logins",
+        ),
+        "user_profile": typed(
+            *("user_profile", "updated", "event.user_id", "event.update_type", "event.sex"),
+            *("event.gender", "event.first_name", "event.last_name", "event.address.*"),
             "timestamp_seconds(event.timestamp) as updated",
             "case when event.dob like '%/%' then to_date(event.dob, 'MM/dd/yyyy') "
             "else to_date(event.dob, 'yyyy-MM-dd') end as dob",
-            "event.sex",
-            "event.gender",
-            "event.first_name",
-            "event.last_name",
-            "event.address.street_address",
-            "event.address.city",
-            "event.address.state",
-            "event.address.zip",
-        )
-        .withWatermark("updated", _WATERMARK)
-        .dropDuplicates(["user_id", "updated"])
-    )
-
-
-def _heart_rate(streams: _Streams) -> DataFrame:
-    schema = "device_id string, time double, heartrate double"
-    return (
-        _json(streams, "bpm", schema)
-        .selectExpr("event.device_id", "timestamp_seconds(event.time) as time", "event.heartrate")
-        .where("heartrate > 0")
-        .withWatermark("time", _WATERMARK)
-        .dropDuplicates(["device_id", "time"])
-    )
-
-
-def _workouts(streams: _Streams) -> DataFrame:
-    schema = "user_id string, workout_id string, session_id string, timestamp double, action string"
-    return (
-        _json(streams, "workout", schema)
-        .selectExpr(
-            "event.user_id",
-            "event.workout_id",
-            "event.session_id",
-            "event.action",
-            "timestamp_seconds(event.timestamp) as time",
-        )
-        .withWatermark("time", _WATERMARK)
-        .dropDuplicates(["user_id", "workout_id", "session_id", "time"])
-    )
+            json="user_id string, update_type string, timestamp double, dob string, sex string, "
+            "gender string, first_name string, last_name string, address struct<street_address: "
+            "string, city: string, state: string, zip: string>",
+            feed="user_info",
+        ),
+        "heart_rate": typed(
+            *("heart_rate", "time", "event.device_id", "event.heartrate"),
+            "timestamp_seconds(event.time) as time",
+            json="device_id string, time double, heartrate double",
+            feed="bpm",
+        ).where("heartrate > 0"),
+        "workouts": typed(
+            *("workouts", "time", "event.*", "timestamp_seconds(event.timestamp) as time"),
+            json="user_id string, workout_id string, session_id string, timestamp double, "
+            "action string",
+            feed="workout",
+        ),
+    }
 
 
 def _completed_workouts(streams: _Streams) -> DataFrame:
-    from pyspark.sql import functions
-
     starts = (
         streams.of("tutorials.workouts")
         .where("action = 'start'")
@@ -375,10 +269,8 @@ def _completed_workouts(streams: _Streams) -> DataFrame:
         streams.of("tutorials.workouts")
         .where("action = 'stop'")
         .selectExpr(
-            "user_id as stop_user_id",
-            "workout_id as stop_workout_id",
-            "session_id as stop_session_id",
-            "time as end_time",
+            *("user_id as stop_user_id", "workout_id as stop_workout_id"),
+            *("session_id as stop_session_id", "time as end_time"),
         )
         .withWatermark("end_time", _WATERMARK)
     )
@@ -386,14 +278,10 @@ def _completed_workouts(streams: _Streams) -> DataFrame:
         "user_id = stop_user_id and workout_id = stop_workout_id and session_id = stop_session_id "
         "and end_time > start_time and end_time < start_time + interval 3 hours"
     )
-    return starts.join(stops, same).select(
-        "user_id", "workout_id", "session_id", "start_time", "end_time"
-    )
+    return starts.join(stops, same).select(*_WORKOUT, "start_time", "end_time")
 
 
 def _workout_bpm(streams: _Streams) -> DataFrame:
-    from pyspark.sql import functions
-
     users = streams.spark.table("tutorials.users").select("user_id", "device_id")
     workouts = (
         streams.of("tutorials.completed_workouts")
@@ -410,29 +298,19 @@ def _workout_bpm(streams: _Streams) -> DataFrame:
         "and end_time < time + interval 3 hours"
     )
     return workouts.join(readings, during).select(
-        "user_id", "workout_id", "session_id", "start_time", "end_time", "time", "heartrate"
+        *_WORKOUT, "start_time", "end_time", "time", "heartrate"
     )
 
 
 def _workout_bpm_summary(streams: _Streams) -> DataFrame:
-    from pyspark.sql import functions
-
     return (
         streams.of("tutorials.workout_bpm")
         .withWatermark("end_time", _WATERMARK)
-        .groupBy("user_id", "workout_id", "session_id", "start_time", "end_time")
+        .groupBy(*_WORKOUT, "start_time", "end_time")
         .agg(
-            functions.min("heartrate").alias("min_bpm"),
-            functions.avg("heartrate").alias("avg_bpm"),
-            functions.max("heartrate").alias("max_bpm"),
-            functions.count("*").alias("num_recordings"),
+            functions.expr("min(heartrate) as min_bpm"),
+            functions.expr("avg(heartrate) as avg_bpm"),
+            functions.expr("max(heartrate) as max_bpm"),
+            functions.expr("count(*) as num_recordings"),
         )
     )
-
-
-def _json(streams: _Streams, feed: str, schema: str) -> DataFrame:
-    """A Kafka feed with its payload as the struct `event`."""
-    from pyspark.sql import functions
-
-    payload = functions.from_json(functions.col("value").cast("string"), schema)
-    return streams.of(f"bronze.{feed}").select(payload.alias("event"))

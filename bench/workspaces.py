@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -14,9 +14,8 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import SparkSession
 
 from ingestion import sessions
-from local import dbt, kafka
-from local.home import Home
-from tests.support import Workspace, running
+from local import dbt
+from local.client import Workspace
 
 T = TypeVar("T")
 
@@ -30,12 +29,12 @@ _FOR_ROWS = {
     "spark.sql.shuffle.partitions": "2",
 }
 # The collector aside.
+_FOR_ROWS_AT_START = {
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.default.parallelism": "2",
+}
 AS_FOR_LARGE_TABLES = " ".join(
-    (
-        *(f"-D{name}={value}" for name, value in _FOR_ROWS.items()),
-        "-Dspark.databricks.delta.snapshotPartitions=2",
-        "-Dspark.default.parallelism=2",
-    )
+    f"-D{name}={value}" for name, value in {**_FOR_ROWS, **_FOR_ROWS_AT_START}.items()
 )
 """Java options for a workspace that is empty when it starts and does not stay so: by its size then
 (local/spark.py) it would be set up for small tables until it starts again."""
@@ -50,16 +49,8 @@ def opened(java_options: Callable[[Path], str] = lambda _: "") -> Iterator[Works
     """
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
-        with running(root, java_options(root)) as space:
+        with Workspace.running(root, java_options(root)) as space:
             yield space
-
-
-def librdkafka(home: Home) -> dict[str, str]:
-    """The options with which its clients reach the broker."""
-    given = kafka.client_settings(home)
-    same = ("bootstrap.servers", "security.protocol", "sasl.mechanism")
-    login = {"sasl.username": kafka.USER, "sasl.password": home.token}
-    return {name: given[name] for name in same} | login
 
 
 def connect(space: Workspace) -> AbstractContextManager[SparkSession]:
@@ -88,7 +79,8 @@ def stopwatch(action: Callable[[], object]) -> float:
 
 def build(space: Workspace, *arguments: str, tests: bool = False) -> float:
     """Seconds of a `dbt build`, from the start of dbt to its end. Raises if it fails."""
-    options = () if tests else dbt.WITHOUT_TESTS
+    # Unit tests look at the SQL, never at the data.
+    options = dbt.WITHOUT_UNIT_TESTS if tests else dbt.WITHOUT_TESTS
     return stopwatch(lambda: space.dbt("build", *arguments, *options, timeout=PATIENCE_SECONDS))
 
 
@@ -107,12 +99,7 @@ def node_seconds(space: Workspace) -> Mapping[str, float]:
 
 def files_of(spark: SparkSession, table: str) -> list[str]:
     """Paths of the Parquet files that make up a Delta table's newest version."""
-    return paths(spark.table(table).inputFiles())
-
-
-def paths(uris: Iterable[str]) -> list[str]:
-    """Paths of local files that are given as paths or URIs."""
-    return sorted(unquote(urlsplit(uri).path) for uri in uris)
+    return [unquote(urlsplit(uri).path) for uri in spark.table(table).inputFiles()]
 
 
 def bytes_of(spark: SparkSession, table: str) -> int:

@@ -32,17 +32,22 @@ def connection(home: Home) -> Iterator[Any]:
             f"the SQL endpoint of {home.root} does not answer on port {home.endpoint_port}: "
             "run `lakehouse up`."
         ) from None
-    with _connector().connect(
-        server_hostname=home.endpoint_url,
-        http_path=home.http_path,
-        access_token=home.token,
-        catalog=CATALOG,
-        _connection_uri=home.endpoint_url + home.http_path,
-        use_cloud_fetch=False,
-        enable_telemetry=False,
-        _retry_stop_after_attempts_count=1,
-    ) as opened:
+    options = connection_options(home)
+    with _connector().connect(**options, _retry_stop_after_attempts_count=1) as opened:
         yield opened
+
+
+def connection_options(home: Home) -> dict[str, Any]:
+    """What the connector is given to reach the SQL endpoint."""
+    return {
+        "server_hostname": home.endpoint_url,
+        "http_path": home.http_path,
+        "access_token": home.token,
+        "catalog": CATALOG,
+        "_connection_uri": home.endpoint_url + home.http_path,
+        "use_cloud_fetch": False,
+        "enable_telemetry": False,
+    }
 
 
 @contextmanager

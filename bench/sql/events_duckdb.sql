@@ -1,6 +1,16 @@
--- The typed events of each feed, and Spark's names of the few functions that DuckDB calls otherwise.
+-- The typed events of each feed, the rules as functions, and Spark's names of functions.
 create or replace macro unix_micros(instant) as epoch_us(instant);
 create or replace macro timestamp_micros(micros) as make_timestamp(micros);
+create or replace macro minutes(micros) as floor((micros + 300000) / 600000) / 100;
+create or replace macro age_on(born, on_date) as year(on_date) - year(born) - case
+    when month(on_date) * 100 + day(on_date) < month(born) * 100 + day(born) then 1 else 0
+end;
+create or replace macro zone_of(bpm, age) as case
+    when 100 * bpm < 50 * (220 - age) then 0
+    when 100 * bpm < 70 * (220 - age) then 1
+    when 100 * bpm < 85 * (220 - age) then 2
+    when age is not null then 3
+end;
 create or replace macro collect_list(element) as list(element);
 create or replace macro named_struct(name1, value1, name2, value2) as
     struct_pack(workout_id := value1, session_id := value2);

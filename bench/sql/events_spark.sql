@@ -1,4 +1,18 @@
--- The typed events of each feed. Only this step differs between the dialects.
+-- The typed events of each feed, and the rules as functions.
+create or replace temporary function minutes(micros bigint) returns double
+return floor((micros + 300000) / 600000) / 100;
+create or replace temporary function age_on(born date, on_date date) returns int
+return year(on_date) - year(born) - case
+    when month(on_date) * 100 + day(on_date) < month(born) * 100 + day(born) then 1 else 0
+end;
+create or replace temporary function zone_of(bpm double, age int) returns int
+return case
+    when 100 * bpm < 50 * (220 - age) then 0
+    when 100 * bpm < 70 * (220 - age) then 1
+    when 100 * bpm < 85 * (220 - age) then 2
+    when age is not null then 3
+end;
+
 create or replace temporary view bpm_events as
 select from_json(cast(value as string), 'device_id string, time double, heartrate double') as event
 from bronze.bpm;

@@ -20,7 +20,7 @@ from tests.support import until
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
 
 KILLS = int(os.environ.get("INGESTION_KILLS", "2"))
-"""How often the ingest process is killed; `bench.soak --kills` does it with Spark, too."""
+"""How often the ingest process is killed; `tests.soak --kills` does it with Spark, too."""
 AWAY_SECONDS = 60
 # Small micro-batches, so that a kill meets one in its middle.
 SMALL = {"FITBIT_INGEST_MAX_OFFSETS_PER_TRIGGER": "400"}

@@ -1,7 +1,7 @@
 """Two kills while records flow, one of each kind, in the midst of a micro-batch; a second start
 between them; and what is seen.
 
-More of them, at random and at full speed: `python -m bench.soak --kills 20`.
+More of them, at random and at full speed: `python -m tests.soak --kills 20`.
 """
 
 from __future__ import annotations

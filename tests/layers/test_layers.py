@@ -58,8 +58,11 @@ def test_models_are_sql() -> None:
         assert jinja_share(ROOT / "models" / layer) <= most, layer
 
 
-def test_ingestion_stands_alone() -> None:
-    assert list(importers("ingestion", "local", ROOT)) == []
+@pytest.mark.parametrize(
+    ("package", "other"), [("ingestion", "local"), ("local", "tests"), ("bench", "tests")]
+)
+def test_packages_do_not_import_what_stands_on_them(package: str, other: str) -> None:
+    assert list(importers(package, other, ROOT)) == []
 
 
 def test_a_wrong_import_is_caught(tmp_path: Path) -> None:

@@ -116,7 +116,8 @@ def send(space: Workspace, batch: Sequence[Entry]) -> None:
 def build(space: Workspace, kill: Kill | None = None) -> None:
     """`dbt build`; with a kill, once up to there and then again to the end.
 
-    Raises AssertionError if a build fails that was not killed, or ends before its kill.
+    Raises CommandFailed if a build fails that was not killed, AssertionError if it ends before its
+    kill.
     """
     if kill is not None:
         log = space.dbt_folder / "logs" / "dbt.log"

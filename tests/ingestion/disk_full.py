@@ -1,6 +1,6 @@
 """A full disk in the middle of an ingestion: it fails, shows no half batch, and goes on with room.
 
-    sudo .venv/bin/python -m bench.disk_full
+    sudo .venv/bin/python -m tests.ingestion.disk_full
 
 Needs root and Linux, since the tables lie on a file system of 48 MiB that this mounts and unmounts.
 """
@@ -24,9 +24,7 @@ _SMALL = {"FITBIT_INGEST_MAX_OFFSETS_PER_TRIGGER": "100"}
 
 def main() -> int:
     if os.geteuid() != 0:
-        print(
-            "disk_full: mounting a file system takes root: sudo .venv/bin/python -m bench.disk_full"
-        )
+        print("disk_full: mounting a file system takes root: run it by sudo")
         return 1
     folder = Path(tempfile.mkdtemp(prefix="disk-full-")).resolve()
     space = Workspace(Home(folder, free_base_port()))

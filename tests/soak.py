@@ -1,14 +1,14 @@
 """Proves the two laws on worlds without end: `make soak`, or with a seed what a failure printed.
 
-    python -m bench.soak                                    until Ctrl-C
-    python -m bench.soak --seed 7 --worlds 25 --sequences 1
+    python -m tests.soak                                    until Ctrl-C
+    python -m tests.soak --seed 7 --worlds 25 --sequences 1
 
 Each sequence makes a workspace of its own, lands new worlds in batches in any order with repeats
 (the last world through Kafka, files and ingestion, the others straight in bronze), builds behind
 each batch and kills one build of two at one of ten points. Every table must then be what the oracle
 says and what a rebuild makes.
 
-    python -m bench.soak --kills 20
+    python -m tests.soak --kills 20
 
 Instead: ingestion alone, with a producer at full speed, killed so often at random moments, its own
 process and Spark by turns of chance. Bronze must then hold what the broker acknowledged, once.
@@ -37,7 +37,7 @@ _SMALL = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.soak", description=__doc__.split("\n")[0]
+        prog="python -m tests.soak", description=__doc__.split("\n")[0]
     )
     parser.add_argument("--seed", type=int, default=1, help="of the first sequence")
     parser.add_argument("--worlds", type=int, default=25, help="a sequence")
@@ -64,7 +64,7 @@ def main() -> int:
                 print(f"  {line}")
             if found:
                 print(
-                    f"  python -m bench.soak --seed {seed} --worlds {args.worlds} "
+                    f"  python -m tests.soak --seed {seed} --worlds {args.worlds} "
                     f"--batches {args.batches} --sequences 1",
                     flush=True,
                 )
