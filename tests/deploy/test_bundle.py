@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from dbt.flags import set_from_args
 from dbt_common.context import set_invocation_context
 
 from ingestion import cli as ingest
-from ingestion import erasure
+from ingestion import erasure, sessions
 from ingestion.config import Config
 from local.endpoint.session import SETTINGS
 from tests.deploy import bundle
@@ -223,7 +224,7 @@ def test_erasure_takes_what_the_job_gives(
     root: Path, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = Bundle(root, target, VALUES).job("erasure")
-    monkeypatch.setattr(ingest.os, "environ", environment(body))
+    monkeypatch.setattr(os, "environ", environment(body))
     calls: list[tuple[str, str]] = []
 
     @contextmanager
@@ -239,7 +240,7 @@ def test_erasure_takes_what_the_job_gives(
         calls.append((landing, catalog))
         return 0
 
-    monkeypatch.setattr(erasure.sessions, "session", session)
+    monkeypatch.setattr(sessions, "session", session)
     monkeypatch.setattr(erasure, "blank", blank)
     monkeypatch.setattr(erasure, "scrub", scrub)
     for task in body["tasks"]:

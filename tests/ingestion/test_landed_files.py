@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from ingestion import bronze, erasure, sources
+from ingestion import bronze, sources
 from ingestion.feeds import FILE_FEEDS, IngestionError
 from ingestion.landing import Folder
+from ingestion.scrub import scrub
 from local.warehouse import spark_session
 from tests.ingestion.drills import Drills
 from tests.support import until
@@ -100,8 +101,8 @@ def test_a_scrubbed_file_stays_known_and_is_scrubbed_again(drills: Drills, folde
             f"where source_file = 'scrubbed.csv' and gym = '{gym}'"
         )
         with spark_session(drills.home) as spark:
-            assert erasure.scrub(spark, str(drills.home.landing)) == 1
-            assert erasure.scrub(spark, str(drills.home.landing)) == 0
+            assert scrub(spark, str(drills.home.landing)) == 1
+            assert scrub(spark, str(drills.home.landing)) == 0
     assert path.read_text() == f"{HEADER}\n\nm,3,1,2\n"
     drills.drain("--feed", "gym_logins")
     assert [row["gym"] for row in rows(drills, "scrubbed.csv")] == [None, None, "3"]
