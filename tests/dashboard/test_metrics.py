@@ -16,7 +16,7 @@ from local.dashboard.definition import Definition, Json
 from local.home import CHECKOUT
 from tests.dashboard.browser import opened
 from tests.dashboard.conftest import Written
-from tests.dashboard.metrics import statements
+from tests.dashboard.metrics import BY_HAND, saved_statement, statements
 from tests.dashboard.test_page import TABS
 
 
@@ -40,10 +40,26 @@ def manifest(parsed: Path) -> Json:
     return read
 
 
-def test_there_are_ten_metrics_at_most_and_each_is_described(manifest: Json) -> None:
-    metrics = manifest["metrics"].values()
-    assert 0 < len(metrics) <= 10
-    assert [metric["name"] for metric in metrics if not metric["description"]] == []
+def test_metrics_and_saved_queries_are_described(manifest: Json) -> None:
+    found = [*manifest["metrics"].values(), *manifest["saved_queries"].values()]
+    assert len(found) > len(manifest["saved_queries"]) > 0
+    assert [one["name"] for one in found if not one["description"]] == []
+
+
+def test_metrics_are_what_sql_by_hand_gives(parsed: Path, many: Written) -> None:
+    sql = statements(parsed / "semantic_manifest.json", list(BY_HAND))
+    for name, by_hand in BY_HAND.items():
+        (found,), (wanted,) = (
+            many.gold.query(sql[name]).values[0],
+            many.gold.query(by_hand).values[0],
+        )
+        assert float(found) == pytest.approx(float(wanted), rel=1e-9), name
+
+
+def test_saved_queries_are_sql(parsed: Path, manifest: Json, many: Written) -> None:
+    for saved in manifest["saved_queries"].values():
+        sql = saved_statement(parsed / "semantic_manifest.json", saved["name"])
+        assert many.gold.query(sql).values, saved["name"]
 
 
 def shared(definition: Definition, manifest: Json) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from local.dashboard.definition import Definition
 from local.dashboard.sources import endpoint
 from local.home import CHECKOUT
 from tests.dashboard.browser import opened, ready
-from tests.dashboard.metrics import statements
+from tests.dashboard.metrics import BY_HAND, saved_statement, statements
 from tests.dashboard.test_metrics import shared
 from tests.dashboard.test_page import TABS, choose, differences
 from tests.landed import Landed
@@ -86,6 +86,21 @@ def test_measures_with_a_metrics_name_are_the_metric_on_gold(
     sql = statements(parsed / "semantic_manifest.json", list(shown))
     wanted = {name: float(next(iter(space.sql(sql[name])[0].values()))) for name in shown}
     assert shown == pytest.approx(wanted, rel=1e-9)
+
+
+def test_metrics_are_what_sql_by_hand_gives_on_gold(space: Workspace) -> None:
+    parsed = space.home.root / "dbt" / "target" / "semantic_manifest.json"
+
+    def number(sql: str) -> float | None:
+        (value,) = space.sql(sql)[0].values()
+        return None if value is None else float(value)
+
+    for name, sql in statements(parsed, list(BY_HAND)).items():
+        by_hand = BY_HAND[name].replace(" from ", " from gold.")
+        assert number(sql) == pytest.approx(number(by_hand), rel=1e-9), name
+    names = json.loads(parsed.read_text(encoding="utf-8"))["saved_queries"]
+    for saved in names:
+        space.sql(saved_statement(parsed, saved["name"]))
 
 
 def test_the_members_day_agrees_with_gold(
