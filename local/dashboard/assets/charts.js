@@ -205,7 +205,9 @@ export function custom(vegaLite, rows, palette, { width, height }) {
     { name: "colors", value: { textPrimary: text("ink"), textSecondary: text("quiet"), gridColor: colors.grid, markHighlightColor: colors.accent } },
     { name: "dashboardTheme", value: { visualizationColors: palette.map(paint) } },
   ];
-  const whole = { ...base(colors), ...spec, data: { values: rows }, params: [...params, ...(spec.params ?? [])], config: { ...config(colors), ...spec.config } };
+  // Errors alone: of a field without a number in some panel, which is no fault, Vega would warn.
+  const usermeta = { embedOptions: { logLevel: 1 } };
+  const whole = { ...base(colors), ...spec, usermeta, data: { values: rows }, params: [...params, ...(spec.params ?? [])], config: { ...config(colors), ...spec.config } };
   if (!spec.facet) return whole;
   const panels = new Set(rows.map(row => row[spec.facet.field])).size;
   const columns = Math.max(1, Math.min(panels, spec.columns ?? panels, Math.floor(width / LEAST_PANEL)));
