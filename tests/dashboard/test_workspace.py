@@ -103,6 +103,17 @@ def test_metrics_are_what_sql_by_hand_gives_on_gold(space: Workspace) -> None:
         space.sql(saved_statement(parsed, saved["name"]))
 
 
+def test_each_table_of_gold_has_an_example_that_runs(space: Workspace, member: str) -> None:
+    path = space.home.root / "dbt" / "target" / "manifest.json"
+    nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"].values()
+    gold = [n for n in nodes if n["resource_type"] == "model" and n["schema"] == "gold"]
+    assert gold
+    for node in gold:
+        example = node["config"]["meta"]["example"]
+        wanted = {"user_id": member, "date": "2026-03-01"}
+        space.sql(example, {k: v for k, v in wanted.items() if f":{k}" in example})
+
+
 def test_the_members_day_agrees_with_gold(
     space: Workspace, pages: Path, member: str, browser: Any
 ) -> None:
