@@ -1,17 +1,6 @@
 {#  Local clocks: `zone` is a column or expression that holds an IANA name. Sessions are in UTC, so a
-    timestamp that shows a local clock is one whose UTC reading that clock shows. #}
-
-
-{# What a clock in the zone shows at an instant. #}
-{% macro local_time(instant, zone) -%}
-    from_utc_timestamp({{ instant }}, {{ zone }})
-{%- endmacro %}
-
-
-{# The date in the zone at an instant. #}
-{% macro local_date(instant, zone) -%}
-    cast({{ local_time(instant, zone) }} as date)
-{%- endmacro %}
+    timestamp that shows a local clock is one whose UTC reading that clock shows: what Spark's own
+    from_utc_timestamp() gives, by which models write times and dates of local clocks. #}
 
 
 {#  The instant that the local hour of another one is known by: that minus minutes, seconds and
@@ -19,7 +8,8 @@
     hour begin theirs at :30. An hour ends an hour later. #}
 {% macro hour_at(instant, zone) -%}
     ({{ instant }} - (
-        {{ local_time(instant, zone) }} - date_trunc('hour', {{ local_time(instant, zone) }})
+        from_utc_timestamp({{ instant }}, {{ zone }})
+        - date_trunc('hour', from_utc_timestamp({{ instant }}, {{ zone }}))
     ))
 {%- endmacro %}
 

@@ -61,7 +61,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def real(folder: Path = AZURE) -> Iterator[subprocess.CompletedProcess[str]]:
-    """The commands with the real providers, up to the first that fails. Writes the lock file."""
+    """The commands with the real providers, in the order they need. Writes the lock file."""
     systems = [f"-platform={one}" for one in ("linux_amd64", "darwin_arm64", "windows_amd64")]
     with tempfile.TemporaryDirectory(prefix="tf") as scratch:
         for command in (
@@ -70,14 +70,15 @@ def real(folder: Path = AZURE) -> Iterator[subprocess.CompletedProcess[str]]:
             ["validate"],
             ["test"],
         ):
-            done = _run(folder, Path(scratch), command, {})
-            yield done
-            if done.returncode:
-                return
+            yield _run(folder, Path(scratch), command, {}, seconds=900)
 
 
 def _run(
-    folder: Path, scratch: Path, arguments: Sequence[str], more: Mapping[str, str]
+    folder: Path,
+    scratch: Path,
+    arguments: Sequence[str],
+    more: Mapping[str, str],
+    seconds: int = 300,
 ) -> subprocess.CompletedProcess[str]:
     settings = scratch / "settings"
     settings.touch()
@@ -85,7 +86,7 @@ def _run(
         [tools.program("terraform"), "-c", _TERRAFORM, folder, *arguments],
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=seconds,
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(scratch),
@@ -319,12 +320,12 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(cut(json.load(sys.stdin)))
         return 0
     commands = [arguments] if arguments else [["validate"], ["test"]]
-    code = 0
     for done in real() if arguments == ["real"] else (run(AZURE, *one) for one in commands):
         sys.stdout.write(done.stdout)
         sys.stderr.write(done.stderr)
-        code = code or done.returncode
-    return code
+        if done.returncode:
+            return done.returncode
+    return 0
 
 
 if __name__ == "__main__":

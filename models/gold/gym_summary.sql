@@ -27,7 +27,7 @@ visits as (
     select
         visits.*,
         gyms.time_zone,
-        {{ local_date('visits.login_at', 'gyms.time_zone') }} as visit_date
+        cast(from_utc_timestamp(visits.login_at, gyms.time_zone) as date) as visit_date
     from {{ affected_only(ref('gym_visits')) }} as visits
     inner join {{ ref('gyms') }} as gyms on visits.gym_id = gyms.gym_id
 

@@ -4,7 +4,7 @@ with sessions as (
 
     select
         sessions.*,
-        {{ local_date('sessions.began_at', member_zone('zones')) }} as session_date
+        cast(from_utc_timestamp(sessions.began_at, {{ member_zone('zones') }}) as date) as session_date
     from {{ ref('workout_sessions') }} as sessions
     left join {{ ref('member_zones') }} as zones on sessions.user_id = zones.user_id
 
@@ -62,7 +62,7 @@ members as (
         as_of.as_of_date,
         {{ day_begins('as_of.as_of_date', member_zone('zones')) }} as as_of_at,
         date_diff(as_of.as_of_date, min(coalesce(
-            moments.moment_date, {{ local_date('moments.moment_at', member_zone('zones')) }}
+            moments.moment_date, cast(from_utc_timestamp(moments.moment_at, {{ member_zone('zones') }}) as date)
         ))) + 1 as history
     from moments
     cross join as_of

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import copy
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 Node = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Node]:
+@pytest.fixture
+def nodes(manifest: dict[str, Any]) -> dict[str, Node]:
     """The nodes of the project, as dbt parses them."""
-    target = tmp_path_factory.mktemp("parsed")
-    subprocess.run(
-        [
-            *(str(Path(sys.executable).parent / "dbt"), "--quiet", "parse"),
-            *("--target-path", str(target), "--log-path", str(target)),
-        ],
-        cwd=ROOT,
-        check=True,
-        timeout=300,
-    )
-    found: dict[str, Node] = json.loads((target / "manifest.json").read_text())["nodes"]
+    found: dict[str, Node] = manifest["nodes"]
     return found
 
 

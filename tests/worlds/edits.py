@@ -53,7 +53,7 @@ EDITS = (
     ),
     Edit(
         "a macro of expressions",
-        ("hourly_heart_rates", "daily_heart_rates", "workout_bpm_summary"),
+        ("hourly_heart_rates", "workout_bpm_summary", "member_months"),
         (("macros/rules.sql", "decimal(20, 10))) as double)", "decimal(20, 10))) + 1 as double)"),),
     ),
     Edit(
@@ -90,17 +90,17 @@ EDITS = (
     ),
     Edit(
         "a column of another type",
-        ("gym_hourly_occupancy",),
+        ("hourly_heart_rates",),
         (
             (
-                "models/gold/gym_hourly_occupancy.sql",
-                "totals.check_ins,",
-                "cast(totals.check_ins as int) as check_ins,",
+                "models/gold/hourly_heart_rates.sql",
+                "count(*) as num_readings,",
+                "cast(count(*) as int) as num_readings,",
             ),
             (
-                "models/gold/gym_hourly_occupancy.yml",
-                "- name: check_ins\n        data_type: bigint",
-                "- name: check_ins\n        data_type: int",
+                "models/gold/hourly_heart_rates.yml",
+                "- name: num_readings\n        data_type: bigint",
+                "- name: num_readings\n        data_type: int",
             ),
         ),
     ),
