@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -168,13 +168,13 @@ def _ddl(columns: Mapping[str, str]) -> str:
 
 def arrow_parser(
     parse: files.Parser, columns: Mapping[str, str]
-) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """The parser for `mapInArrow`: batches of file names in, of rows out, bounded by their bytes.
 
     A file that is gone by now has no rows: it is not known then, and read if it comes back.
     """
 
-    def convert(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def convert(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
         types = {

@@ -28,15 +28,15 @@ from urllib.parse import urlsplit
 from local.home import WorkspaceError
 from local.java import Java, find_java
 
-# (organisation, module, revision). Only what PySpark 4.0 lacks: its own jars a second time, at
+# (organisation, module, revision). Only what PySpark lacks: its own jars a second time, at
 # other revisions, would clash in the driver. Hence no transitive dependencies for these.
 SPARK_MODULES = (
-    ("io.delta", "delta-spark_2.13", "4.0.1"),
-    ("io.delta", "delta-storage", "4.0.1"),
-    ("org.apache.spark", "spark-sql-kafka-0-10_2.13", "4.0.0"),
-    ("org.apache.spark", "spark-token-provider-kafka-0-10_2.13", "4.0.0"),
-    ("org.apache.kafka", "kafka-clients", "3.9.0"),
-    ("org.apache.commons", "commons-pool2", "2.12.0"),
+    ("io.delta", "delta-spark_4.2_2.13", "4.4.0"),
+    ("io.delta", "delta-storage", "4.4.0"),
+    ("org.apache.spark", "spark-sql-kafka-0-10_2.13", "4.2.0"),
+    ("org.apache.spark", "spark-token-provider-kafka-0-10_2.13", "4.2.0"),
+    ("org.apache.kafka", "kafka-clients", "3.9.2"),
+    ("org.apache.commons", "commons-pool2", "2.13.1"),
     # Databases that ingestion pulls from.
     ("com.microsoft.sqlserver", "mssql-jdbc", "13.6.2.jre11"),
     ("org.postgresql", "postgresql", "42.7.14"),

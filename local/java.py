@@ -1,4 +1,4 @@
-"""Finds a Java that Spark 4.0 and Kafka 4.1 both run on: 17 or 21."""
+"""Finds a Java that Spark 4.2 and Kafka 4.1 both run on: 17 or 21."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ _UNUSED_SETTINGS = (
     *("yarn-default.xml", "yarn-site.xml"),
 )
 
-# What Spark's launcher would add (org.apache.spark.launcher.JavaModuleOptions of Spark 4.0).
+# What Spark's launcher would add (org.apache.spark.launcher.JavaModuleOptions of Spark 4.2).
 _OPENED_PACKAGES = (
     *(
         "java.lang",
@@ -190,6 +190,7 @@ def _options(home: Home) -> list[str]:
         "--add-opens=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
         "-Djdk.reflect.useDirectMethodHandle=false",
         "-Dio.netty.tryReflectionSetAccessible=true",
+        "-Dio.netty.allocator.type=pooled",
         "-Djava.net.preferIPv4Stack=true",
         "-Duser.timezone=UTC",
         "-Dfile.encoding=UTF-8",

@@ -296,6 +296,6 @@ def versions() -> dict[str, str]:
     of = {name: revision for _, name, revision in jar_cache.SPARK_MODULES + jar_cache.KAFKA_MODULES}
     return {
         "Spark": spark.version(),
-        "Delta": of["delta-spark_2.13"],
+        "Delta": of["delta-spark_4.2_2.13"],
         "Kafka": of["kafka_2.13"],
     }

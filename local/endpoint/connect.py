@@ -13,7 +13,6 @@ import os
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -42,14 +41,6 @@ class SparkError(Exception):
         self.message = message
         self.condition = condition
         self.sqlstate = sqlstate
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """Statement parameters as expressions of the protocol: by position, or by name."""
-
-    positional: tuple[Any, ...] = ()
-    named: Mapping[str, Any] | None = None
 
 
 class _SharedChannel(DefaultChannelBuilder):
@@ -98,7 +89,7 @@ class SparkSession:
     def __init__(self, client: SparkConnectClient) -> None:
         self._client = client
         # The client registers itself for the end of the process and so would never be freed.
-        atexit.unregister(client._cleanup_ml)
+        atexit.unregister(client._on_exit)
 
     @property
     def id(self) -> str:
@@ -107,7 +98,6 @@ class SparkSession:
     def stream(
         self,
         sql: str,
-        arguments: Arguments | None = None,
         operation_id: str | None = None,
         as_text: frozenset[int] = frozenset(),
         width: int = 0,
@@ -116,7 +106,7 @@ class SparkSession:
 
         `as_text` are positions of columns (of `width` in all) to be cast to text by Spark.
         """
-        plan = self._plan(sql, arguments)
+        plan = _plan(sql)
         if as_text:
             plan = _cast_columns(plan, as_text, width)
         request = self._client._execute_plan_request_with_metadata()
@@ -140,7 +130,7 @@ class SparkSession:
     def schema(self, sql: str) -> StructType:
         """Columns of a query, without running it. Raises SparkError."""
         try:
-            return self._client.schema(self._plan(sql, None))
+            return self._client.schema(_plan(sql))
         except (PySparkException, grpc.RpcError) as error:
             raise to_spark_error(error) from None
 
@@ -174,15 +164,11 @@ class SparkSession:
         except Exception:
             logging.getLogger(__name__).debug("session %s was not released", self.id)
 
-    def _plan(self, sql: str, arguments: Arguments | None) -> pb2.Plan:
-        plan = pb2.Plan()
-        plan.root.sql.query = sql
-        if arguments is not None:
-            for value in arguments.positional:
-                plan.root.sql.pos_arguments.append(value.to_plan(self._client))
-            for name, value in (arguments.named or {}).items():
-                plan.root.sql.named_arguments[name].CopyFrom(value.to_plan(self._client))
-        return plan
+
+def _plan(sql: str) -> pb2.Plan:
+    plan = pb2.Plan()
+    plan.root.sql.query = sql
+    return plan
 
 
 def _cast_columns(plan: pb2.Plan, as_text: frozenset[int], width: int) -> pb2.Plan:

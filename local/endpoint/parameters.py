@@ -1,4 +1,7 @@
-"""Statement parameters: the protocol's texts with a type become literals of Spark Connect."""
+"""Statement parameters: their markers become literals of Spark SQL before a statement is read.
+
+Spark 4.2 binds them while it parses, in a method that Delta's parser does not pass on.
+"""
 
 from __future__ import annotations
 
@@ -8,65 +11,60 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from pyspark.sql.connect.expressions import (
-    Expression,
-    LiteralExpression,
-    UnresolvedFunction,
-)
-from pyspark.sql.types import (
-    BinaryType,
-    BooleanType,
-    ByteType,
-    DataType,
-    DateType,
-    DecimalType,
-    DoubleType,
-    FloatType,
-    IntegerType,
-    LongType,
-    NullType,
-    ShortType,
-    StringType,
-    TimestampNTZType,
-    TimestampType,
-)
+from local.endpoint.connect import SparkError
+from local.endpoint.sqltext import Token, quote, tokenize
 
-from local.endpoint.connect import Arguments, SparkError
-
-_NUMBERS: dict[str, DataType] = {
-    "TINYINT": ByteType(),
-    "SMALLINT": ShortType(),
-    "INT": IntegerType(),
-    "INTEGER": IntegerType(),
-    "BIGINT": LongType(),
-}
-_TEXTS: dict[str, DataType] = {"STRING": StringType(), "": StringType()}
+_WHOLE_NUMBERS = ("TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT")
+# What may stand right before a colon that begins no marker: `a::int`, `column:path`.
+_ENDS_OF_A_VALUE = (")", "]", ":")
 
 
-def arguments(parameters: Sequence[Any] | None) -> Arguments | None:
-    """Expressions for TSparkParameters. Raises SparkError for a value that is not of its type."""
+def bind(sql: str, parameters: Sequence[Any] | None) -> str:
+    """The statement with literals for the markers `:name` or `?` of its TSparkParameters.
+
+    A marker without a parameter is left, for Spark to name. Raises SparkError for a value that is
+    not of its type.
+    """
     if not parameters:
-        return None
-    if all(parameter.name for parameter in parameters):
-        return Arguments(named={p.name: _expression(p) for p in parameters})
-    return Arguments(positional=tuple(_expression(parameter) for parameter in parameters))
+        return sql
+    literals = [_literal(parameter) for parameter in parameters]
+    named = {p.name: literal for p, literal in zip(parameters, literals, strict=True) if p.name}
+    in_order = iter(() if named else literals)
+    pieces: list[str] = []
+    tokens = tokenize(sql)
+    for place, token in enumerate(tokens):
+        if token.kind == "sign" and token.text == "?":
+            pieces.append(next(in_order, "?"))
+        elif _is_named(tokens, place):
+            pieces[-1] = named.get(token.text, f":{token.text}")
+        else:
+            pieces.append(token.text)
+    return "".join(pieces)
 
 
-def _expression(parameter: Any) -> Expression:
-    kind = (parameter.type or "").upper()
-    if kind in ("ARRAY", "MAP", "STRUCT"):
-        inner = [_expression(argument) for argument in parameter.arguments or ()]
-        if kind == "STRUCT":
-            raise SparkError(
-                "A parameter of the type STRUCT is not supported on the local endpoint.",
-                "UNSUPPORTED_FEATURE",
-                "0A000",
-            )
-        return UnresolvedFunction(kind.lower(), inner)
+def _is_named(tokens: Sequence[Token], place: int) -> bool:
+    """Whether this word and the sign before it are a marker."""
+    if place == 0 or tokens[place].kind != "word" or tokens[place - 1].text != ":":
+        return False
+    before = tokens[place - 2] if place > 1 else None
+    return before is None or not (
+        before.is_name or before.kind == "string" or before.text in _ENDS_OF_A_VALUE
+    )
+
+
+def _literal(parameter: Any) -> str:
+    kind = (parameter.type or "STRING").upper()
+    if kind in ("ARRAY", "MAP"):
+        inner = ", ".join(_literal(argument) for argument in parameter.arguments or ())
+        return f"{kind.lower()}({inner})"
     value = parameter.value
     text = getattr(value, "stringValue", value) if value is not None else None
+    if kind == "VOID" or text is None:
+        return "NULL"
+    if kind == "STRING":
+        return quote(text)
     try:
-        return _literal(text, kind)
+        return _typed(text, kind)
     except (ValueError, decimal.InvalidOperation):
         # Without the value: it may be personal.
         raise SparkError(
@@ -77,46 +75,42 @@ def _expression(parameter: Any) -> Expression:
         ) from None
 
 
-def _literal(text: str | None, kind: str) -> Expression:
-    if kind == "VOID" or text is None:
-        return LiteralExpression(None, NullType())
-    if kind in _NUMBERS:
-        return LiteralExpression(int(text), _NUMBERS[kind])
-    if kind in ("FLOAT", "DOUBLE"):
-        return LiteralExpression(float(text), FloatType() if kind == "FLOAT" else DoubleType())
-    if kind == "BOOLEAN":
+def _typed(text: str, kind: str) -> str:
+    """A cast of a text that was found to be of the type. Raises ValueError if it is not."""
+    if kind in _WHOLE_NUMBERS:
+        text = str(int(text))
+    elif kind in ("FLOAT", "DOUBLE"):
+        text = str(float(text))
+    elif kind == "BOOLEAN":
         if text.lower() not in ("true", "false"):
             raise ValueError(kind)
-        return LiteralExpression(text.lower() == "true", BooleanType())
-    if kind == "DATE":
-        return LiteralExpression(datetime.date.fromisoformat(text), DateType())
-    if kind in ("TIMESTAMP", "TIMESTAMP_NTZ"):
+    elif kind == "DATE":
+        text = datetime.date.fromisoformat(text).isoformat()
+    elif kind == "TIMESTAMP":
         moment = datetime.datetime.fromisoformat(text)
-        if kind == "TIMESTAMP_NTZ":
-            return LiteralExpression(moment.replace(tzinfo=None), TimestampNTZType())
         # The session's time zone is UTC; a value with another offset keeps its instant.
         zoned = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
-        return LiteralExpression(zoned, TimestampType())
-    if kind == "BINARY":
-        return LiteralExpression(text.encode(), BinaryType())
-    sized = re.fullmatch(r"DECIMAL(?:\((\d+)(?:,\s*(\d+))?\))?", kind)
-    if sized:
+        text = zoned.astimezone(datetime.UTC).isoformat(" ")
+    elif kind == "TIMESTAMP_NTZ":
+        text = datetime.datetime.fromisoformat(text).replace(tzinfo=None).isoformat(" ")
+    elif kind == "BINARY":
+        return f"X'{text.encode().hex()}'"
+    elif re.fullmatch(r"DECIMAL(\(\d+(,\s*\d+)?\))?", kind):
         number = decimal.Decimal(text)
-        if sized[1] is None:
-            return LiteralExpression(number, _fitting(number))
-        return LiteralExpression(number, DecimalType(int(sized[1]), int(sized[2] or 0)))
-    if kind in _TEXTS:
-        return LiteralExpression(text, StringType())
-    raise SparkError(
-        f"A parameter of the type {kind} is not supported on the local endpoint.",
-        "UNSUPPORTED_FEATURE",
-        "0A000",
-    )
+        kind, text = (_fitting(number) if kind == "DECIMAL" else kind), f"{number:f}"
+    else:
+        raise SparkError(
+            f"A parameter of the type {kind} is not supported on the local endpoint.",
+            "UNSUPPORTED_FEATURE",
+            "0A000",
+        )
+    return f"CAST({quote(text)} AS {kind})"
 
 
-def _fitting(number: decimal.Decimal) -> DecimalType:
+def _fitting(number: decimal.Decimal) -> str:
+    """The smallest type that holds a number."""
     _, digits, exponent = number.as_tuple()
     if not isinstance(exponent, int):
         raise ValueError("DECIMAL")
     scale = max(0, -exponent)
-    return DecimalType(max(len(digits), scale, 1), scale)
+    return f"DECIMAL({max(len(digits), scale, 1)},{scale})"

@@ -101,7 +101,7 @@ def arrow_schema(schema: StructType, found: pa.Schema | None, as_text: Iterable[
             StructField(f"c{i}", StringType() if i in text else f.dataType)
             for i, f in enumerate(schema.fields)
         ]
-        found = to_arrow_schema(StructType(plain), timestamp_utc=True)
+        found = to_arrow_schema(StructType(plain), timezone="UTC")
     fields = []
     for place, field in enumerate(schema.fields):
         variant = isinstance(field.dataType, VariantType)

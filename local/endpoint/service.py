@@ -145,10 +145,10 @@ class Service:
             text = f"There are {_MAX_STATEMENTS} open statements: read or close their results."
             return t.TExecuteStatementResp(_failed(SparkError(text)))
         try:
-            arguments = parameters.arguments(request.parameters)
+            bound = parameters.bind(request.statement, request.parameters)
         except SparkError as error:
             return t.TExecuteStatementResp(_failed(error))
-        operation = session.execute(request.statement, arguments)
+        operation = session.execute(request.statement, bound)
         return self._started(t.TExecuteStatementResp, request, operation, "EXECUTE_STATEMENT")
 
     def _started(self, response: Any, request: Any, operation: Operation, kind: str) -> Any:

@@ -15,7 +15,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from local.endpoint import keys
 from local.endpoint import schema as types
 from local.endpoint.catalog import Catalog
-from local.endpoint.connect import Arguments, SparkError, SparkSession
+from local.endpoint.connect import SparkError, SparkSession
 from local.endpoint.descriptions import Descriptions, question
 from local.endpoint.governance import Governance, Notes
 from local.endpoint.operation import Operation, Result, State
@@ -24,7 +24,6 @@ from local.endpoint.statement_log import StatementLog
 from local.endpoint.translate import (
     CATALOGS,
     AddKey,
-    ColumnsOf,
     DescribeJson,
     DropKey,
     Dropped,
@@ -40,7 +39,6 @@ from local.endpoint.translate import (
     ShowTableExtended,
     Translation,
     UnsetTags,
-    View,
     translate,
 )
 
@@ -108,14 +106,14 @@ class Session:
 
     # Statements
 
-    def execute(self, sql: str, arguments: Arguments | None) -> Operation:
-        """Start a statement."""
+    def execute(self, sql: str, bound: str) -> Operation:
+        """Start a statement, `bound` with its parameters; the log gets the one without."""
 
         def run(operation: Operation) -> Result:
-            translation = translate(sql)
+            translation = translate(bound)
             operation.rules = translation.rules
-            result = self._result(operation, translation, arguments)
-            self.catalog.ran(sql)
+            result = self._result(operation, translation)
+            self.catalog.ran(bound)
             return result
 
         return self._start(run, "execute", sql)
@@ -155,9 +153,7 @@ class Session:
             logger.warning("a statement could not be stopped: %s", error.condition)
             return True
 
-    def _result(
-        self, operation: Operation, translation: Translation, arguments: Arguments | None
-    ) -> Result:
+    def _result(self, operation: Operation, translation: Translation) -> Result:
         if translation.answer is not None:
             result = self._answered(translation)
             if not isinstance(result, Translation):
@@ -167,13 +163,11 @@ class Session:
             translation = result
         self._refuse_keys(translation.effects, is_alter=False)
         views = {view: self.catalog.information(view) for view in translation.views}
-        text = translation.text(
-            lambda part: views[part] if isinstance(part, View) else self._columns_of(part)
-        )
+        text = translation.text(views.__getitem__)
         try:
             about = question(text)
             if about is None:
-                result = self._query(operation, text, arguments)
+                result = self._query(operation, text)
             else:
                 described = self._descriptions.get(about, lambda: self._whole(operation, text))
                 result = Result(described.columns, iter(described.batches), described.as_text)
@@ -191,18 +185,14 @@ class Session:
         self._record(translation.effects)
         return result
 
-    def _columns_of(self, part: ColumnsOf) -> str:
-        fields = self._spark.schema(f"SELECT * FROM {part.table}").fields
-        return ", ".join(identifier(field.name) for field in fields)
-
     def _whole(self, operation: Operation, text: str) -> _Whole:
-        result = self._query(operation, text, None)
+        result = self._query(operation, text)
         return _Whole(result.columns, tuple(result.batches), result.as_text)
 
-    def _query(self, operation: Operation, text: str, arguments: Arguments | None) -> Result:
+    def _query(self, operation: Operation, text: str) -> Result:
         """Ask Spark; once more with casts if there are columns the connector cannot read."""
         spark_operation = operation.spark_operation()
-        stream = self._spark.stream(text, arguments, spark_operation)
+        stream = self._spark.stream(text, spark_operation)
         columns = next(stream, StructType([]))
         assert isinstance(columns, StructType), "Spark sends the schema first"
         as_text = types.unreadable(columns)
@@ -210,7 +200,7 @@ class Session:
             # Only queries have such columns, so that nothing is done twice.
             self._interrupt(spark_operation)
             again = operation.spark_operation()
-            stream = self._spark.stream(text, arguments, again, as_text, len(columns.fields))
+            stream = self._spark.stream(text, again, as_text, len(columns.fields))
             next(stream, None)
         return Result(columns, _only_batches(stream), as_text)
 

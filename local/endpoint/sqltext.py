@@ -13,7 +13,7 @@ from itertools import pairwise
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
       | (?P<comment>--(?:\\\n|[^\r\n])*|/\*.*?\*/)
-      | (?P<string>[rR](?:'[^']*'|"[^"]*")|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
+      | (?P<string>[rR](?:'[^']*'|"[^"]*")|'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
       | (?P<quoted>`(?:[^`]|``)*`)
       | (?P<word>\w+)
       | (?P<open>/\*|['"`])
@@ -66,10 +66,13 @@ def unquote(literal: str) -> str:
 
     def value(match: re.Match[str]) -> str:
         char = match[1]
+        if char is None:
+            return mark
         # Spark keeps the backslash before these two, for the patterns of LIKE.
         return "\\" + char if char in "%_" else _ESCAPES.get(char, char)
 
-    return re.sub(r"\\(.)", value, literal[1:-1], flags=re.DOTALL)
+    mark = literal[0]
+    return re.sub(rf"\\(.)|{mark}{mark}", value, literal[1:-1], flags=re.DOTALL)
 
 
 def quote(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Where Databricks SQL and open-source Spark 4.0 with Delta differ, statement by statement.
+"""Where Databricks SQL and open-source Spark 4.2 with Delta 4.4 differ, statement by statement.
 
 Each difference is one `Rule` with its reason; `docs/local-endpoint.md` lists them all, which a
 test checks. Rules see a statement once, in the order of `RULES`; the first whose `apply` returns
@@ -55,13 +55,6 @@ class View:
     name: str
     alias: str = ""
     only: Only = field(default_factory=Only)
-
-
-@dataclass(frozen=True)
-class ColumnsOf:
-    """The columns of a table, in its order, separated by commas. `table` is SQL."""
-
-    table: str
 
 
 # Effects: what is recorded once Spark has run the statement (or at once, if there is no text).
@@ -196,7 +189,7 @@ Answer = DescribeJson | ShowTableExtended | ShowCatalogs | Nothing
 class Translation:
     """`parts`, joined, is the text for Spark; not used if there is an `answer`."""
 
-    parts: tuple[str | View | ColumnsOf, ...]
+    parts: tuple[str | View, ...]
     rules: tuple[str, ...] = ()
     effects: tuple[Effect, ...] = ()
     answer: Answer | None = None
@@ -208,7 +201,7 @@ class Translation:
     def views(self) -> list[View]:
         return [part for part in self.parts if isinstance(part, View)]
 
-    def text(self, render: Callable[[View | ColumnsOf], str] = repr) -> str:
+    def text(self, render: Callable[[View], str] = repr) -> str:
         return "".join(part if isinstance(part, str) else render(part) for part in self.parts)
 
 
@@ -805,27 +798,6 @@ def _insert_replace_on(cursor: Cursor) -> Translation | None:
     )
 
 
-def _insert_by_name_replace_where(cursor: Cursor) -> Translation | None:
-    """INSERT INTO t BY NAME REPLACE WHERE condition query."""
-    if not cursor.accept("INSERT INTO"):
-        return None
-    cursor.accept("TABLE")
-    table = cursor.name()
-    if table is None or not cursor.accept("BY NAME REPLACE WHERE"):
-        return None
-    start = cursor.index
-    while (token := cursor.peek()) is not None and token.upper not in ("TABLE", "SELECT", "WITH"):
-        if token.text == "(":
-            cursor.skip_group()
-        else:
-            cursor.take()
-    condition, query, name = cursor.text(start, cursor.index), cursor.rest(), _sql_name(table)
-    if not query:
-        return None
-    head = f"INSERT INTO {name} REPLACE WHERE {condition}\nSELECT "
-    return Translation((head, ColumnsOf(name), f" FROM (\n{query}\n)"))
-
-
 def _create_table(cursor: Cursor) -> Translation | None:
     """Take out what only Unity Catalog stores, and record it."""
     if not cursor.accept("CREATE"):
@@ -994,10 +966,10 @@ RULES = (
     Rule("use-catalog", "Spark says SET CATALOG.", _use_catalog),
     Rule("show-catalogs", "Spark would answer `spark_catalog`.", _show_catalogs),
     Rule("current-catalog", "Spark would answer `spark_catalog`.", _current_catalog),
-    Rule("describe-json", "Spark 4.0 refuses AS JSON for Delta tables.", _describe_json),
+    Rule("describe-json", "Spark refuses AS JSON for Delta tables.", _describe_json),
     Rule(
         "show-table-extended",
-        "Spark leaves the schema and the comment of Delta tables out.",
+        "Spark leaves the columns of Delta tables out.",
         _show_table_extended,
     ),
     Rule("comment-on-column", "Spark has only ALTER COLUMN ... COMMENT.", _comment_on_column),
@@ -1010,17 +982,12 @@ RULES = (
     Rule("tags", "Tags belong to Unity Catalog: recorded.", _tags),
     Rule("column-mask", "Masks belong to Unity Catalog: recorded, NOT enforced.", _mask),
     Rule("row-filter", "Filters belong to Unity Catalog: recorded, NOT enforced.", _row_filter),
-    Rule("add-key", "Spark 4.0 has no PRIMARY or FOREIGN KEY: recorded.", _add_key),
+    Rule("add-key", "Delta refuses PRIMARY and FOREIGN KEY: recorded.", _add_key),
     Rule("drop-key", "Keys are recorded here, other constraints are Delta's.", _drop_key),
     Rule(
         "insert-replace-on",
-        "Spark 4.0 has no INSERT ... REPLACE ON; one MERGE deletes and inserts.",
+        "Delta refuses INSERT ... REPLACE ON; one MERGE deletes and inserts.",
         _insert_replace_on,
-    ),
-    Rule(
-        "insert-by-name-replace-where",
-        "Spark 4.0 has either BY NAME or REPLACE WHERE; the columns are put in order.",
-        _insert_by_name_replace_where,
     ),
     Rule(
         "create-table",

@@ -51,7 +51,7 @@ def table(client: Client, schema: str) -> str:
             decimal.Decimal("12345678901234567890123456789012345.678"),
             "decimal",
         ),
-        ("'é \U0001f3c3 ''' || '\\n'", "é \U0001f3c3 \n", "string"),
+        ("'é \U0001f3c3 ''' || '\\n'", "é \U0001f3c3 '\n", "string"),
         ("X'00ff'", b"\x00\xff", "binary"),
         ("DATE'0001-01-01'", datetime.date(1, 1, 1), "date"),
         ("TIMESTAMP'2024-02-29 23:59:59.123456'", MOMENT.replace(tzinfo=UTC), "timestamp"),

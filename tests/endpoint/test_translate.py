@@ -11,7 +11,6 @@ from local.endpoint.governance import KeyConstraint
 from local.endpoint.translate import (
     ALL_RULES,
     AddKey,
-    ColumnsOf,
     DescribeJson,
     DropKey,
     Dropped,
@@ -408,22 +407,12 @@ def test_insert_replace_on_is_one_merge() -> None:
     )
 
 
-def test_insert_by_name_replace_where_puts_columns_in_order() -> None:
-    translation = translate(
-        "INSERT INTO gold.t BY NAME\n REPLACE WHERE a in (1) and b = 2\n TABLE x"
-    )
-    assert translation.parts == (
-        "INSERT INTO `gold`.`t` REPLACE WHERE a in (1) and b = 2\n \nSELECT ",
-        ColumnsOf("`gold`.`t`"),
-        " FROM (\nTABLE x\n)",
-    )
-
-
 @pytest.mark.parametrize(
     "sql",
     [
         "insert into t values (1)",
         "insert into t by name select 1 as a",
+        "insert into t by name replace where a = 1 select 1 as a",
         "insert into t replace where a = 1 select 1",
         "alter table t set tblproperties ('a' = 'b')",
         "alter table t add constraint c check (a > 0)",

@@ -263,7 +263,7 @@ def test_memory_is_bounded_by_bytes() -> None:
         batch = pa.RecordBatch.from_pylist(listed)
         tracemalloc.start()
         convert = arrow_parser(parse_rows(COLUMNS), columns)
-        count = sum(out.num_rows for out in convert([batch]))
+        count = sum(out.num_rows for out in convert(iter([batch])))
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert count == 301
