@@ -393,23 +393,19 @@ def test_a_plan_that_does_not_fit_is_caught(
     assert set(misfits(root, found)) == {part for *_, part in given}
 
 
-CHECKOV_MUTANTS = {
-    "CKV_AZURE_190": ("storage.tf", "allow_nested_items_to_be_public   = false", "allow_nested_items_to_be_public   = true"),
-    "CKV_AZURE_113": ("sql.tf", "public_network_access_enabled = false", "public_network_access_enabled = true"),
-    "CKV_AZURE_110": ("vault.tf", "purge_protection_enabled      = true", "purge_protection_enabled      = false"),
-    "CKV_AZURE_104": ("factory.tf", "public_network_enabled          = false", "public_network_enabled          = true"),
-}  # fmt: skip
+CHECKOV_MUTANTS = [
+    ("storage.tf", "allow_nested_items_to_be_public   = false", "allow_nested_items_to_be_public   = true", "CKV_AZURE_190"),
+    ("sql.tf", "public_network_access_enabled = false", "public_network_access_enabled = true", "CKV_AZURE_113"),
+    ("vault.tf", "purge_protection_enabled      = true", "purge_protection_enabled      = false", "CKV_AZURE_110"),
+    ("factory.tf", "public_network_enabled          = false", "public_network_enabled          = true", "CKV_AZURE_104"),
+]  # fmt: skip
 
 
 def test_policies(root: Path, tmp_path: Path) -> None:
-    """checkov finds nothing in ours, and its rule in each mutant. One run: it takes ten seconds
-    to start. The proxy that is not there proves that it asks nobody."""
+    """checkov finds nothing in ours, and each rule in a copy that breaks them. One run: it takes
+    ten seconds to start. The proxy that is not there proves that it asks nobody."""
     shutil.copytree(root / "deploy/azure", tmp_path / "ours", ignore=UNTRACKED)
-    for rule, (file, old, new) in CHECKOV_MUTANTS.items():
-        shutil.copytree(root / "deploy/azure", tmp_path / rule, ignore=UNTRACKED)
-        text = (tmp_path / rule / file).read_text()
-        assert old in text
-        (tmp_path / rule / file).write_text(text.replace(old, new))
+    broken(root, tmp_path / "broken", CHECKOV_MUTANTS)
     settings = tmp_path / "ours/.checkov.yaml"
     nobody = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     checkov = tools.program("checkov", "checkov")
@@ -426,7 +422,6 @@ def test_policies(root: Path, tmp_path: Path) -> None:
     for result in report["results"]["failed_checks"]:
         folder = result["file_path"].strip("/").split("/")[0]
         failed.setdefault(folder, set()).add(result["check_id"])
-    assert failed.pop("ours", set()) == set()
-    assert failed.keys() == CHECKOV_MUTANTS.keys()
-    assert all(rule in found for rule, found in failed.items())
-    assert report["summary"]["passed"] > 45 * len(CHECKOV_MUTANTS)
+    assert failed.keys() == {"broken"}
+    assert {rule for *_, rule in CHECKOV_MUTANTS} <= failed["broken"]
+    assert report["summary"]["passed"] > 80
