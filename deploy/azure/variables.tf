@@ -139,7 +139,7 @@ variable "workspace_public_access" {
 
 variable "workspace_reachable" {
   type        = bool
-  description = "Whether the machine that applies reaches the workspace. False for the first apply of a private environment from outside; then from inside, true for good."
+  description = "Whether the machine that applies reaches the workspace. False for the first apply, after which groups are assigned to the workspace; then true for good, from inside the network if it is private."
   default     = true
 }
 

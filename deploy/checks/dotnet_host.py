@@ -15,10 +15,12 @@ import tempfile
 from pathlib import Path
 
 import dotnetcore2
-import lark
+import lark.reconstruct
 import pythonnet
 
-lark.Lark = functools.cache(lark.Lark)  # the engine makes its grammar anew for each expression
+# The engine makes grammar and writer anew for each expression.
+lark.Lark = functools.cache(lark.Lark)
+lark.reconstruct.Reconstructor = functools.cache(lark.reconstruct.Reconstructor)
 os.environ["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1"
 FOLDER = Path(tempfile.mkdtemp())
 FRAMEWORK = {"name": "Microsoft.NETCore.App", "version": "3.1.0"}

@@ -18,6 +18,11 @@ set variable statement = concat(
 execute immediate statement;
 
 set variable statement = concat(
+    'grant select on table `', :catalog, '`.gold.unowned_activity to `', :operators, '`'
+);
+execute immediate statement;
+
+set variable statement = concat(
     'grant select on table `', :catalog, '`.gold.gyms to `', :gym_managers, '`'
 );
 execute immediate statement;

@@ -10,11 +10,11 @@
 -- DDL admits no parameter markers, so each statement is put together first.
 declare or replace variable statement string;
 
--- Coaches and the like: which members a person may look at, one row each.
+-- Which members a person may look at, one row each; `*` are all.
 set variable statement = concat(
     'create table if not exists `', :catalog, '`.silver.member_access (',
     'principal string not null comment ''user name of the reader'', ',
-    'user_id string not null comment ''member whose heart rates the reader may see'') ',
+    'user_id string not null comment ''member whose rows the reader may see; * for all'') ',
     'comment ''Read by the row filter; kept by the stewards'''
 );
 execute immediate statement;
@@ -52,7 +52,7 @@ set variable statement = concat(
     'create or replace function `', :catalog, '`.silver.visible_member(member string) returns boolean ',
     'comment ''Whether the reader was given this member'' ',
     'return exists (select 1 from `', :catalog, '`.silver.member_access as granted ',
-    'where granted.principal = session_user() and granted.user_id = member)'
+    'where granted.principal = session_user() and granted.user_id in (member, ''*''))'
 );
 execute immediate statement;
 
@@ -88,7 +88,7 @@ set variable statement = concat(
 );
 execute immediate statement;
 
--- Heart rate through the day is the most telling table of gold.
+-- Rows of single members. A view over such a table is filtered as well, for who asks it.
 set variable statement = concat(
     'create or replace policy members_by_reader on catalog `', :catalog, '` ',
     'comment ''Analysts see the members they were given'' ',

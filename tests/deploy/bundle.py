@@ -38,11 +38,11 @@ class Bundle:
 
     def __init__(self, root: Path, target: str, values: dict[str, str] | None = None) -> None:
         self.root, self.target = root, target
-        merged: Json = _read(root / "databricks.yml")
+        merged: Json = read(root / "databricks.yml")
         raw = copy.deepcopy(merged)
         for pattern in merged.get("include", []):
             for path in sorted(root.glob(pattern)):
-                merged = _merge(merged, _read(path))
+                merged = _merge(merged, read(path))
         self.config: Json = _merge(merged, raw["targets"][target])
         self.resources: Json = self.config["resources"]
         self.variables: Json = {
@@ -95,7 +95,7 @@ class Bundle:
                 yield where, path.resolve(), sql.get("parameters", {})
 
 
-def _read(path: Path) -> Json:
+def read(path: Path) -> Json:
     return yaml.load(path.read_text(), yaml.CSafeLoader) or {}
 
 
@@ -320,7 +320,7 @@ def _status(job: Json) -> str:
 
 def _sync(bundle: Bundle) -> Iterator[str]:
     """What the jobs read is synced, and nothing else."""
-    project = _read(bundle.root / "dbt_project.yml")
+    project = read(bundle.root / "dbt_project.yml")
     kinds = ("model", "macro", "seed", "snapshot", "test", "docs")
     needed = {folder for kind in kinds for folder in project.get(f"{kind}-paths", [])}
     needed |= {

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.checks import terraform
+from deploy.checks.terraform import State
 from tests.deploy.bundle import Bundle
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +41,12 @@ _PARTS = (
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def states() -> dict[str, State]:
+    """What `terraform test` applies, by run. That it passes is the first test of all."""
+    return terraform.applied(ROOT / "deploy/azure")
 
 
 @pytest.fixture

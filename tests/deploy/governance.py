@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from tests.deploy.bundle import Bundle
+from tests.deploy.bundle import Bundle, read
 
 Json = dict[str, Any]
 _SCHEMA_PRIVILEGES = {"USE_SCHEMA", "CREATE_TABLE", "SELECT", "MODIFY", "APPLY_TAG"}
 
 
 def access(root: Path) -> Json:
-    return yaml.safe_load((root / "deploy/governance/access.yml").read_text())  # type: ignore[no-any-return]
+    return read(root / "deploy/governance/access.yml")
 
 
 def check(root: Path) -> list[str]:
@@ -29,6 +27,7 @@ def check(root: Path) -> list[str]:
         *_kept(root, rights),
         *_policies(root, rights),
         *_columns(root, rights),
+        *_views(root, rights),
         *_dashboard(root, rights),
         *_page(root, rights),
     ]
@@ -207,17 +206,18 @@ _MASKED: dict[str, tuple[str, ...]] = {"birth_date": ("date",), "age": ("int", "
 
 
 def _columns(root: Path, rights: Json) -> Iterator[str]:
-    filtered = set()
     for path in sorted([*root.glob("models/*/*.yml"), *root.glob("snapshots/*.yml")]):
-        document = yaml.safe_load(path.read_text()) or {}
+        document = read(path)
         layer = "silver" if path.parent.name in ("staging", "snapshots") else path.parent.name
         for model in [*document.get("models", []), *document.get("snapshots", [])]:
             for column in model.get("columns", []):
                 where = f"{layer}.{model['name']}.{column['name']}"
                 tags = column.get("config", {}).get("databricks_tags", {})
                 value = tags.get("personal_data")
-                if tags.get("row_filter") == "member":
-                    filtered.add(f"{layer}.{model['name']}")
+                if (tags.get("row_filter") == "member") != (
+                    layer == "gold" and column["name"] == rights["row_filtered"]
+                ):
+                    yield f"{where}: tag row_filter is {tags.get('row_filter')}"
                 wanted = rights["personal_columns"].get(column["name"])
                 if wanted and value != wanted:
                     yield f"{where}: tag personal_data is {value}, not {wanted}"
@@ -231,23 +231,47 @@ def _columns(root: Path, rights: Json) -> Iterator[str]:
                     value, []
                 ):
                     yield f"{where}: personal in gold"
-    if filtered != set(rights["row_filtered"]):
-        yield f"tagged row_filter: {sorted(filtered)}, access.yml says {rights['row_filtered']}"
+
+
+def _views(root: Path, rights: Json) -> Iterator[str]:
+    """Policies look at who asks a view, not at its owner: filtered rows would make it partial."""
+    filtered = {path.stem for path in root.glob("models/gold/*.yml") if _holds(path, rights)}
+    for path in sorted(root.glob("models/gold/*.sql")):
+        text = path.read_text()
+        for name in sorted(set(re.findall(r"ref\('(\w+)'\)", text)) & filtered):
+            if "materialized='view'" in text:
+                yield f"gold.{path.stem}: a view over {name}, whose rows are filtered"
+
+
+def _holds(path: Path, rights: Json) -> bool:
+    (model,) = read(path)["models"]
+    return rights["row_filtered"] in (column["name"] for column in model["columns"])
 
 
 def _dashboard(root: Path, rights: Json) -> Iterator[str]:
-    """Its readers query with their own rights: gold only, and single members behind the filter."""
-    filtered = {name.partition(".")[2] for name in rights["row_filtered"]}
+    """Its readers query with their own rights: who a page is for may read what stands on it."""
+    gold = rights["layers"]["gold"]
     definition = json.loads((root / "dashboards/fitbit.lvdash.json").read_text())
+    reads = {}
     for dataset in definition["datasets"]:
         query = "".join(dataset["queryLines"])
         made = set(re.findall(r"(\w+)\s+as\s+\(", query, re.I))
         read = set(re.findall(r"(?:from|join)\s+([\w.`]+)", query, re.I)) - made
+        reads[dataset["name"]] = read
         for name in sorted(read):
             if not (root / f"models/gold/{name}.sql").is_file():
                 yield f"dashboard, {dataset['name']}: {name} is no table of gold"
-        if dataset["name"].startswith("member_") and not read & filtered:
-            yield f"dashboard, {dataset['name']}: shows single members without the row filter"
+    pages = {}
+    for page in definition["pages"]:
+        queries = [q for part in page["layout"] for q in part["widget"].get("queries", [])]
+        used = {q["query"]["datasetName"] for q in queries}
+        if page.get("pageType") != "PAGE_TYPE_GLOBAL_FILTERS":
+            pages[page["displayName"]] = set().union(*(reads[name] for name in used))
+    for group, given in rights["pages"].items():
+        whole = gold[group] == "read"
+        open_to = [name for name, read in pages.items() if whole or read <= set(gold[group])]
+        if given != open_to:
+            yield f"dashboard: {group} may read the pages {open_to}, access.yml says {given}"
 
 
 def table(rights: Json) -> str:
@@ -281,7 +305,11 @@ def table(rights: Json) -> str:
         "all" if n in rights["unmasked"] else "those given" if n == "analysts" else ""
         for n in names
     ]
-    rows.append(["members in " + ", ".join(f"`{t}`" for t in rights["row_filtered"]), *heart])
+    rows.append(["rows of single members in gold", *heart])
+    every = max(rights["pages"].values(), key=len)
+    opened = [rights["pages"].get(n, []) for n in names]
+    shown = ["all" if p == every else ", ".join(f"*{page}*" for page in p) for p in opened]
+    rows.append(["pages of the dashboard", *shown])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 

@@ -9,14 +9,15 @@ import pytest
 
 from deploy.checks import factory, terraform
 from deploy.checks.factory import Factory
+from deploy.checks.terraform import State
 
 Mutant = Callable[[str, str, str], Path]
 
 
 @pytest.fixture(scope="module")
-def made(root: Path) -> Factory:
+def made(states: dict[str, State]) -> Factory:
     """What Terraform makes of the factory."""
-    return Factory.of(terraform.applied(root / "deploy/azure")["prod_from_inside"])
+    return Factory.of(states["prod_from_inside"])
 
 
 def test_factory_is_sound(root: Path, made: Factory) -> None:

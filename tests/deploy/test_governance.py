@@ -38,11 +38,15 @@ MUTANTS = [
     ("models/silver/user_profiles.yml", "          databricks_tags: {personal_data: birth_date}\n", "", "date_of_birth: tag personal_data is None"),
     ("models/silver/user_profiles.yml", "databricks_tags: {personal_data: address}", "databricks_tags: {personal_data: street}", "nothing masks street"),
     ("models/gold/gym_summary.yml", "      - name: gym_id\n", "      - name: gym_id\n        config: {databricks_tags: {personal_data: name}}\n", "gold.gym_summary.gym_id: personal in gold"),
-    ("models/gold/hourly_heart_rates.yml", "databricks_tags: {row_filter: member}", "databricks_tags: {}", "tagged row_filter"),
+    ("models/gold/daily_heart_rates.yml", "databricks_tags: {row_filter: member}", "databricks_tags: {}", "daily_heart_rates.user_id: tag row_filter is None"),
+    ("models/silver/user_profiles.yml", "databricks_tags: {personal_data: birth_date}", "databricks_tags: {row_filter: member}", "date_of_birth: tag row_filter is member"),
+    ("models/gold/gym_hours.sql", "ref('gym_hourly_occupancy')", "ref('gym_summary')", "gold.gym_hours: a view over gym_summary, whose rows are filtered"),
     ("deploy/governance/access.yml", "  artifacts: {transform: write", "  artifacts: {transform: read", "its table is not this one"),
     ("databricks.yml", "[USE_CATALOG, USE_SCHEMA, SELECT, READ_VOLUME]", "[USE_CATALOG, USE_SCHEMA, SELECT, MODIFY]", "dev, catalogs.fitbit: also granted"),
     ("dashboards/fitbit.lvdash.json", "FROM pipeline_health", "FROM silver.rejected_records", "silver.rejected_records is no table of gold"),
-    ("dashboards/fitbit.lvdash.json", "hourly_heart_rates", "daily_heart_rates", "shows single members without the row filter"),
+    ("dashboards/fitbit.lvdash.json", "FROM gym_hours", "FROM gym_hourly_occupancy", "gym_managers may read the pages ['Who stays?']"),
+    ("deploy/governance/access.yml", "[pipeline_health, unowned_activity]", "[pipeline_health]", "operators may read the pages []"),
+    ("deploy/governance/access.yml", '["How full are we?", "Who stays?"]\n', '["How full are we?", "Who stays?", "How do they train?"]\n', "gym_managers may read the pages ['How full are we?', 'Who stays?'], access.yml"),
 ]  # fmt: skip
 
 
@@ -63,4 +67,4 @@ def test_statements_parse(root: Path, name: str) -> None:
     for statement in made:
         if " policy " not in statement and not statement.startswith("grant "):
             sqlfluff.parse(statement, dialect="databricks")
-    assert len(made) == {"policies": 11, "grants": 7}[name]
+    assert len(made) == {"policies": 11, "grants": 8}[name]

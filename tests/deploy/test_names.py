@@ -39,7 +39,6 @@ def named(root: Path) -> Iterator[tuple[str, str]]:
             yield from (("access.yml", f"{schema}.{t}") for t in tables if isinstance(tables, list))
     for layer, tables in {"gold": rights["personal_in_gold"].values()}.items():
         yield from (("access.yml", f"{layer}.{t}") for group in tables for t in group)
-    yield from (("access.yml", name) for name in rights["row_filtered"])
     for script in ("grants", "policies"):
         groups = ("stewards", "analysts", "operators", "gym_managers")
         values = {n: n for n in ("catalog", *groups, "ingest", "transform")}

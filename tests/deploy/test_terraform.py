@@ -7,7 +7,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,6 @@ Mutant = Callable[[str, str, str], Path]
 UNTRACKED = shutil.ignore_patterns(".terraform", "*.tfvars")
 
 
-@pytest.fixture(scope="module")
-def states(root: Path) -> dict[str, State]:
-    """What `terraform test` applies, by run; that it passes is the first test of all."""
-    return terraform.applied(root / "deploy/azure")
-
-
 def test_azure_is_sound(root: Path, states: dict[str, State]) -> None:
     assert states.keys() == {"prod_from_outside", "prod_from_inside", "dev"}
     azure = root / "deploy/azure"
@@ -40,26 +35,20 @@ def test_azure_is_sound(root: Path, states: dict[str, State]) -> None:
 OPEN = "Something answers outside of the network"
 KEYS = "Sign-in is with Entra ID alone"
 REACHED = "A service without a private endpoint"
-MUTANTS = [
-    # Terraform's own eyes.
+# Seen by Terraform itself, since it has the schemas, or by its test of refused values.
+MISTAKES = [
     ("storage.tf", "is_hns_enabled           = true", "is_hns_enable           = true", 'An argument named "is_hns_enable" is not expected here'),
     ("storage.tf", "    prefix_match = [", "    prefix_matches = [", 'An argument named "prefix_matches" is not expected here'),
     ("storage.tf", '  account_tier             = "Standard"\n', "", 'The argument "account_tier" is required'),
-    ("storage.tf", "  tags = local.tags", "  tags = local.tags\n}", "Argument or block definition required"),
     ("databricks.tf", "  oidc_policy = {", "  oidc_policy {", 'Blocks of type "oidc_policy" are not expected here'),
-    ("storage.tf", "var.landing_retention_days", "var.landing_retention", "Reference to undeclared input variable"),
-    ("storage.tf", "local.compact", "local.short", "Reference to undeclared local value"),
-    ("sql.tf", "azurerm_mssql_server.main.id", "azurerm_mssql_server.source.id", "Reference to undeclared resource"),
     ("events.tf", 'resource "azurerm_eventhub" "topic"', 'resource "azurerm_event_hub" "topic"', 'does not support resource type "azurerm_event_hub"'),
     ("network.tf", "azurerm_private_dns_zone.main[each.value.zone].id", "azurerm_private_dns_zone.main[each.value.zone].ids", "Unsupported attribute"),
-    ("network.tf", "  for_each = local.private_endpoints\n", "", "each.value"),
     ("network.tf", "cidrsubnet(var.address_space, 4, 9)", "cidrsubnet(var.address_space, 4, 16)", "does not accommodate a subnet numbered 16"),
-    ("databricks.tf", "provider = databricks.account\n", "provider = databricks.accounts\n", "Provider configuration not present"),
-    ("databricks.tf", "    databricks         = databricks.workspace\n", "", "Missing required provider configuration"),
-    ("factory.tf", "/pipelines/copy_changes.json", "/pipelines/copy_change.json", "no file exists"),
-    ("main.tf", "  tags     = local.tags\n}", "  tags     = { of = azurerm_storage_account.lake.id }\n}", "Cycle"),
     ("variables.tf", "var.monthly_budget > 0", "var.monthly_budget > -1", "Missing expected failure"),
     ("variables.tf", '{3,8}$", var.suffix', '{3,8}$", lower("a1b2")', "Invalid validation expression"),
+]  # fmt: skip
+# Seen by one assertion of the tests each.
+MUTANTS = [
     # What would stop a first apply, or break it in silence.
     ("main.tf", "plantimestamp()", '"2026-01-01T00:00:00Z"', "a budget that begins before the current month"),
     ("main.tf", 'azurerm_data_factory.main.id, group = "allLogs"', 'azurerm_data_factory.main.id, group = "audit"', 'no category group "audit"'),
@@ -76,7 +65,7 @@ MUTANTS = [
     ("identity.tf", '"Storage Blob Data Contributor"', '"Owner"', "A role is too much"),
     ("workspace/main.tf", '? "transform" : "deploy"', '? "ingest" : "deploy"', "set the governed tags"),
     ("databricks.tf", 'var.environment == "dev" ? var.developers_group : ""', "var.developers_group", "nobody but the deploy identity deploys"),
-    ("workspace/main.tf", 'var.environment == "prod" ? {} : local.deployers', "local.deployers", "ingest alone reads secrets"),
+    ("workspace/main.tf", 'var.environment == "prod" ? {} : local.deployers', "local.deployers", "nobody but the deploy identity deploys"),
     # Promises of docs/deployment.md.
     ("storage.tf", "  public_network_access_enabled     = false\n", "", OPEN),
     ("storage.tf", 'default_action = "Deny"', 'default_action = "Allow"', OPEN),
@@ -92,29 +81,50 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def told(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], str]:
-    """What `terraform test` says of each mutant, on one line; empty where it finds nothing."""
-
-    def say(mutant: tuple[str, str, str, str]) -> str:
-        file, old, new, _ = mutant
-        azure = tmp_path_factory.mktemp("mutant") / "azure"
-        shutil.copytree(root / "deploy/azure", azure, ignore=UNTRACKED)
+def broken(root: Path, folder: Path, mutants: Iterable[tuple[str, str, str, str]]) -> Path:
+    azure = folder / "azure"
+    shutil.copytree(root / "deploy/azure", azure, ignore=UNTRACKED)
+    for file, old, new, _ in mutants:
         text = (azure / file).read_text()
         assert old in text, f"{file} no longer holds {old!r}: this mutant tests nothing"
         (azure / file).write_text(text.replace(old, new))
-        done = terraform.run(azure, "test", "-no-color")
+    return azure
+
+
+def batches() -> list[list[tuple[str, str, str, str]]]:
+    """The mutants, of each assertion one in a batch: Terraform tells all assertions that fail."""
+    made: dict[int, list[tuple[str, str, str, str]]] = {}
+    seen: Counter[str] = Counter()
+    for mutant in MUTANTS:
+        made.setdefault(seen[mutant[3]], []).append(mutant)
+        seen[mutant[3]] += 1
+    return list(made.values())
+
+
+@pytest.fixture(scope="module")
+def told(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, str, str, str], str]:
+    """What Terraform says of each, on one line; empty where it finds nothing."""
+
+    def say(mutants: list[tuple[str, str, str, str]]) -> str:
+        azure = broken(root, tmp_path_factory.mktemp("mutant"), mutants)
+        done = terraform.run(azure, "validate", "-no-color")
+        if done.returncode == 0:
+            done = terraform.run(azure, "test", "-no-color")
         return " ".join(re.sub("[│╷╵]", " ", done.stdout + done.stderr).split()) * done.returncode
 
+    groups = [*batches(), *([mistake] for mistake in MISTAKES)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip([m[:3] for m in MUTANTS], pool.map(say, MUTANTS), strict=True))
+        said = zip(groups, pool.map(say, groups), strict=True)
+        return {mutant: text for group, text in said for mutant in group}
 
 
-@pytest.mark.parametrize(("file", "old", "new", "fault"), MUTANTS)
+@pytest.mark.parametrize("mutant", [*MISTAKES, *MUTANTS], ids=lambda m: f"{m[0]}: {m[3]}")
 def test_azure_mutant_is_caught(
-    told: dict[tuple[str, str, str], str], file: str, old: str, new: str, fault: str
+    told: dict[tuple[str, str, str, str], str], mutant: tuple[str, str, str, str]
 ) -> None:
-    assert fault in told[file, old, new]
+    assert mutant[3] in told[mutant]
 
 
 LATER = """
@@ -169,9 +179,10 @@ def test_a_later_apply(
     assert said in done.stdout + done.stderr
 
 
-def _versions(azure: Path) -> None:
+def _versions(root: Path, _: dict[str, State]) -> None:
     """The schemas are those of the pinned providers, and the lake is made without its data plane
     (settings of a provider are in no plan)."""
+    azure = root / "deploy/azure"
     versions = json.loads(terraform.SCHEMAS.read_text())["versions"]
     assert terraform.pins(azure) == versions
     assert "data_plane_available = false" in (azure / "versions.tf").read_text()
@@ -188,7 +199,7 @@ def test_schemas_are_cut_to_the_types_in_use() -> None:
     assert terraform.cut({"provider_schemas": printed}) == terraform.SCHEMAS.read_text()
 
 
-def _order(states: dict[str, State]) -> None:
+def _order(_: Path, states: dict[str, State]) -> None:
     """Who asks the workspace waits for its endpoints; a region's metastore comes before it."""
     prod = states["prod_from_inside"]
     inside = [address for address in prod.values if address.startswith("module.workspace")]
@@ -202,13 +213,13 @@ def _order(states: dict[str, State]) -> None:
     assert "databricks_metastore.main" in prod.depends_on["azurerm_databricks_workspace.main"]
 
 
-def _inside(azure: Path) -> None:
+def _inside(root: Path, _: dict[str, State]) -> None:
     """Outside of the module nothing talks to the workspace."""
-    for path in azure.glob("*.tf"):
+    for path in (root / "deploy/azure").glob("*.tf"):
         assert "provider = databricks.workspace" not in path.read_text(), path.name
 
 
-def _documented(root: Path) -> None:
+def _documented(root: Path, _: dict[str, State]) -> None:
     """Pages name outputs and variables that exist."""
     azure = root / "deploy/azure"
     outputs = set(re.findall(r'^output "(\w+)"', (azure / "outputs.tf").read_text(), re.M))
@@ -262,7 +273,7 @@ def _fits_ingestion(root: Path, states: dict[str, State]) -> None:
     assert sink["topics"].split(",") == [topic for _, topic in written]
 
 
-def _signs_in(root: Path) -> None:
+def _signs_in(root: Path, _: dict[str, State]) -> None:
     """Kafka Connect writes with Entra ID, since the lake takes no key, and drops no tombstone."""
     sink = _properties(root / "deploy/azure/connect/sink.properties")
     assert sink["connect.datalake.azure.auth.mode"] == "Default"
@@ -290,91 +301,102 @@ def _governed_tags(root: Path, states: dict[str, State]) -> None:
     assert found == {"personal_data": masks, "row_filter": {"member"}}
 
 
-def _parts(root: Path, states: dict[str, State]) -> None:
-    _versions(root / "deploy/azure")
-    _order(states)
-    _inside(root / "deploy/azure")
-    _documented(root)
-    _fits_the_bundle(root, states)
-    _fits_ingestion(root, states)
-    _signs_in(root)
-    _governed_tags(root, states)
+PARTS: list[Callable[[Path, dict[str, State]], None]] = [
+    _versions,
+    _order,
+    _inside,
+    _documented,
+    _fits_the_bundle,
+    _fits_ingestion,
+    _signs_in,
+    _governed_tags,
+]
 
 
-def test_parts_fit(root: Path, states: dict[str, State]) -> None:
-    _parts(root, states)
+def misfits(root: Path, states: dict[str, State]) -> list[str]:
+    """The parts that do not fit."""
+    found = []
+    for part in PARTS:
+        try:
+            part(root, states)
+        except AssertionError:
+            found.append(part.__name__)
+    return found
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__.lstrip("_"))
+def test_parts_fit(
+    root: Path, states: dict[str, State], part: Callable[[Path, dict[str, State]], None]
+) -> None:
+    part(root, states)
 
 
 SINK = "deploy/azure/connect/sink.properties"
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new"),
+    ("file", "old", "new", "part"),
     [
-        ("deploy/azure/versions.tf", '"4.81.0"', '"~> 4.81"'),
-        ("deploy/azure/versions.tf", "data_plane_available = false", "data_plane_available = true"),
-        ("deploy/azure/versions.tf", "use_azuread_auth = true", "use_azuread_auth = false"),
-        ("deploy/azure/databricks.tf", "provider = databricks.account", "provider = databricks.workspace"),
-        ("docs/deployment.md", "output -raw key_vault", "output -raw vault"),
-        ("docs/deployment.md", "-var workspace_reachable=false", "-var inside=false"),
-        ("docs/deployment.md", "-n copy_changes", "-n copy"),
-        ("deploy/azure/dev.tfvars.example", "admin_group", "sql_admin_group"),
-        ("databricks.yml", "  secret_scope:\n", "  secret_scope:\n    default: fitbit\n"),
-        ("deploy/bundle/storage.yml", "/feeds", "/files"),
-        ("deploy/governance/access.yml", "mac_address", "mac"),
-        (SINK, "mode=Default", "mode=ConnectionString"),
-        (SINK, "null.values=false", "null.values=true"),
-        (SINK, "'store.envelope'=true, ", ""),
-        (SINK, "${env:CATALOG}/feeds", "feeds"),
-        (SINK, "FROM workout", "FROM workouts"),
-        ("deploy/azure/connect/worker.properties", "value.converter=org.apache.kafka.connect.storage.StringConverter", "value.converter=org.apache.kafka.connect.json.JsonConverter"),
+        ("deploy/azure/versions.tf", '"4.81.0"', '"~> 4.81"', "_versions"),
+        ("deploy/azure/versions.tf", "data_plane_available = false", "data_plane_available = true", "_versions"),
+        ("deploy/azure/versions.tf", "use_azuread_auth = true", "use_azuread_auth = false", "_versions"),
+        ("deploy/azure/databricks.tf", "provider = databricks.account", "provider = databricks.workspace", "_inside"),
+        ("docs/deployment.md", "output -raw key_vault", "output -raw vault", "_documented"),
+        ("docs/deployment.md", "-var workspace_reachable=false", "-var inside=false", "_documented"),
+        ("docs/deployment.md", "-n copy_changes", "-n copy", "_fits_ingestion"),
+        ("deploy/azure/dev.tfvars.example", "admin_group", "sql_admin_group", "_documented"),
+        ("databricks.yml", "  secret_scope:\n", "  secret_scope:\n    default: fitbit\n", "_fits_the_bundle"),
+        ("deploy/bundle/storage.yml", "/feeds", "/files", "_fits_ingestion"),
+        ("deploy/governance/access.yml", "mac_address", "mac", "_governed_tags"),
+        (SINK, "mode=Default", "mode=ConnectionString", "_signs_in"),
+        (SINK, "null.values=false", "null.values=true", "_signs_in"),
+        (SINK, "'store.envelope'=true, ", "", "_signs_in"),
+        (SINK, "${env:CATALOG}/feeds", "feeds", "_fits_ingestion"),
+        (SINK, "FROM workout", "FROM workouts", "_fits_ingestion"),
+        ("deploy/azure/connect/worker.properties", "value.converter=org.apache.kafka.connect.storage.StringConverter", "value.converter=org.apache.kafka.connect.json.JsonConverter", "_signs_in"),
     ],
 )  # fmt: skip
 def test_parts_that_do_not_fit_are_caught(
-    mutant: Mutant, states: dict[str, State], file: str, old: str, new: str
+    mutant: Mutant, states: dict[str, State], file: str, old: str, new: str, part: str
 ) -> None:
-    project = mutant(file, old, new)
-    with pytest.raises(AssertionError):
-        _parts(project, states)
+    assert part in misfits(mutant(file, old, new), states)
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new"),
+    "given",
     [
-        ("outputs.tf", "    alert_email  ", "    alert_mail  "),
-        ("main.tf", '"bpm", "workout"', '"workout"'),
-        ("storage.tf", "landing/${local.catalog}/", "landing/"),
-        ("workspace/main.tf", '"name", "address"', '"name"'),
-        ("databricks.tf", "    azurerm_private_endpoint.main,\n", ""),
-        ("databricks.tf", "  depends_on = [databricks_metastore.main]\n", ""),
+        [
+            ("outputs.tf", "    alert_email  ", "    alert_mail  ", "_fits_the_bundle"),
+            ("main.tf", '"bpm", "workout"', '"workout"', "_fits_ingestion"),
+            ("workspace/main.tf", '"name", "address"', '"name"', "_governed_tags"),
+            ("databricks.tf", "    azurerm_private_endpoint.main,\n", "", "_order"),
+        ],
+        [
+            ("storage.tf", "landing/${local.catalog}/", "landing/", "_fits_ingestion"),
+            ("databricks.tf", "  depends_on = [databricks_metastore.main]\n", "", "_order"),
+        ],
     ],
 )
 def test_a_plan_that_does_not_fit_is_caught(
-    mutant: Mutant, root: Path, file: str, old: str, new: str
+    tmp_path: Path, root: Path, given: list[tuple[str, str, str, str]]
 ) -> None:
-    project = mutant(f"deploy/azure/{file}", old, new)
-    found = terraform.applied(project / "deploy/azure")
-    with pytest.raises(AssertionError):
-        _parts(root, found)
+    found = terraform.applied(broken(root, tmp_path, given))
+    assert set(misfits(root, found)) == {part for *_, part in given}
 
 
-CHECKOV_MUTANTS = {
-    "CKV_AZURE_190": ("storage.tf", "allow_nested_items_to_be_public   = false", "allow_nested_items_to_be_public   = true"),
-    "CKV_AZURE_113": ("sql.tf", "public_network_access_enabled = false", "public_network_access_enabled = true"),
-    "CKV_AZURE_110": ("vault.tf", "purge_protection_enabled      = true", "purge_protection_enabled      = false"),
-    "CKV_AZURE_104": ("factory.tf", "public_network_enabled          = false", "public_network_enabled          = true"),
-}  # fmt: skip
+CHECKOV_MUTANTS = [
+    ("storage.tf", "allow_nested_items_to_be_public   = false", "allow_nested_items_to_be_public   = true", "CKV_AZURE_190"),
+    ("sql.tf", "public_network_access_enabled = false", "public_network_access_enabled = true", "CKV_AZURE_113"),
+    ("vault.tf", "purge_protection_enabled      = true", "purge_protection_enabled      = false", "CKV_AZURE_110"),
+    ("factory.tf", "public_network_enabled          = false", "public_network_enabled          = true", "CKV_AZURE_104"),
+]  # fmt: skip
 
 
 def test_policies(root: Path, tmp_path: Path) -> None:
-    """checkov finds nothing in ours, and its rule in each mutant. One run: it takes ten seconds
-    to start. The proxy that is not there proves that it asks nobody."""
+    """checkov finds nothing in ours, and each rule in a copy that breaks them. One run: it takes
+    ten seconds to start. The proxy that is not there proves that it asks nobody."""
     shutil.copytree(root / "deploy/azure", tmp_path / "ours", ignore=UNTRACKED)
-    for rule, (file, old, new) in CHECKOV_MUTANTS.items():
-        shutil.copytree(root / "deploy/azure", tmp_path / rule, ignore=UNTRACKED)
-        text = (tmp_path / rule / file).read_text()
-        assert old in text
-        (tmp_path / rule / file).write_text(text.replace(old, new))
+    broken(root, tmp_path / "broken", CHECKOV_MUTANTS)
     settings = tmp_path / "ours/.checkov.yaml"
     nobody = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     checkov = tools.program("checkov", "checkov")
@@ -391,7 +413,6 @@ def test_policies(root: Path, tmp_path: Path) -> None:
     for result in report["results"]["failed_checks"]:
         folder = result["file_path"].strip("/").split("/")[0]
         failed.setdefault(folder, set()).add(result["check_id"])
-    assert failed.pop("ours", set()) == set()
-    assert failed.keys() == CHECKOV_MUTANTS.keys()
-    assert all(rule in found for rule, found in failed.items())
-    assert report["summary"]["passed"] > 45 * len(CHECKOV_MUTANTS)
+    assert failed.keys() == {"broken"}
+    assert {rule for *_, rule in CHECKOV_MUTANTS} <= failed["broken"]
+    assert report["summary"]["passed"] > 80

@@ -337,6 +337,15 @@ def test_a_release_runs_inside_the_network_of_its_environment(
     assert walk.evaluate(expression, {"github.ref_type": kind, **variables}) == runner
 
 
+def test_a_runner_named_in_the_environment_is_caught(mutant: Mutant) -> None:
+    """There it is empty when GitHub picks one."""
+    project = mutant(DEPLOY_YML, "vars.RUNNER_PROD", "vars.RUNNER")
+    with pytest.raises(AssertionError):
+        test_a_release_runs_inside_the_network_of_its_environment(
+            project, "tag", {"vars.RUNNER_PROD": "p"}, "p"
+        )
+
+
 DEPLOY_YML, STORAGE = ".github/workflows/deploy.yml", "deploy/bundle/storage.yml"
 # Who makes this mistake meets it in the walk.
 WALKED = [
@@ -352,9 +361,18 @@ WALKED = [
     ("personal", "databricks.yml", "      profile: dev\n", "", "profiles.yml has no output personal"),
     ("prod", "databricks.yml", "      - level: CAN_VIEW\n        service_principal_name: ${var.ingest_principal}\n", "", "may not read /Workspace/Users"),
     ("prod", "deploy/bundle/warehouse.yml", "          group_name: users\n", "          group_name: ${var.operators_group}\n", "already has permissions set for 'fitbit-operators'"),
-    ("prod", STORAGE, "        # Ingestion makes the folder of each feed.\n        - principal: ${var.ingest_principal}\n          privileges: [READ_VOLUME, WRITE_VOLUME]", "        - principal: ${var.ingest_principal}\n          privileges: [READ_VOLUME]", "may not write to volume fitbit_prod.bronze.landing"),
+    ("prod", STORAGE, "        # Ingestion makes the folder of each feed; erasure empties lines.\n        - principal: ${var.ingest_principal}\n          privileges: [READ_VOLUME, WRITE_VOLUME]", "        - principal: ${var.ingest_principal}\n          privileges: [READ_VOLUME]", "may not write to volume fitbit_prod.bronze.landing"),
     ("prod", DEPLOY_YML, "        run: databricks bundle run ingest --restart --no-wait --target prod\n", "        run: echo\n", "still runs"),
+    ("prod", "databricks.yml", "        erasure:\n          run_as:\n            service_principal_name: ${var.ingest_principal}\n", "", "may not read the secret scope"),
+    ("dev", "databricks.yml", "default: fitbit-gym-managers", "default: fitbit-managers", "Could not find fitbit-managers"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new"), [walked[1:4] for walked in WALKED])
+def test_a_walked_mistake_can_be_made(mutant: Mutant, file: str, old: str, new: str) -> None:
+    """Also where no CLI is: what a mutant replaces is still there."""
+    mutant(file, old, new)
+
 
 if shutil.which("databricks"):
 

@@ -1,4 +1,4 @@
-"""Checks of .github/workflows: pinned, without secrets, and everything they call exists."""
+"""Checks of .github/workflows that zizmor lacks: no secrets, and everything they call exists."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from typing import Any
 import yaml
 
 from tests.deploy.bundle import Bundle
-
-_PIN = re.compile(r"^[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 
 
 def check(root: Path, makefile: str) -> list[str]:
@@ -35,20 +33,12 @@ def check(root: Path, makefile: str) -> list[str]:
 
 
 def _one(root: Path, text: str, makefile: str, page: str) -> Iterator[str]:
-    for line in re.findall(r"uses: (.*)", text):
-        if not _PIN.match(line):
-            yield f"{line} is not pinned by commit with its version beside it"
     if "secrets." in text:
         yield "a stored secret: OIDC needs none"
     for name in sorted(set(re.findall(r"vars\.(\w+)", text))):
         if f"`{name}`" not in page:
             yield f"docs/deployment.md does not say what {name} is"
     document: dict[Any, Any] = yaml.safe_load(text)
-    triggers = document[True]  # YAML 1.1 reads `on` as a boolean
-    if "permissions" not in document:
-        yield "no permissions: the default is too much"
-    if "pull_request_target" in triggers:
-        yield "pull_request_target runs foreign code with rights"
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
     jobs = set(Bundle(root, "prod").resources["jobs"])
     for key, job in document["jobs"].items():
@@ -61,8 +51,6 @@ def _one(root: Path, text: str, makefile: str, page: str) -> Iterator[str]:
                 yield f"{key}: needs {needed}, which is not there"
         for step in job["steps"]:
             run = step.get("run", "")
-            if "${{" in run:
-                yield f"{key}: an expression in a script; hand it over by env"
             for target in re.findall(r"\bmake ([\w-]+)", run):
                 if target not in targets:
                     yield f"{key}: make {target} does not exist"
