@@ -116,7 +116,7 @@ def test_two_writers_of_one_batch_write_it_once(drills: Drills, folder: Path) ->
     files = [file for file in Folder(folder).files() if file.name == "twice.csv"]
     with spark_session(drills.home) as spark:
         number = bronze.next_number(spark, table, feed.name)
-        landed = sources.landed_rows(spark, feed, files)
+        landed = sources.landed_rows(spark, Config(), feed, files)
         written = [bronze.append(landed, table, feed.name, number, lambda: None) for _ in range(2)]
         assert written == [1, None]
         assert bronze.next_number(spark, table, feed.name) == number + 1

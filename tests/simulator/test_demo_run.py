@@ -42,7 +42,7 @@ def test_the_demo(fresh_workspace: Callable[[], Workspace]) -> None:
     steps = shown.partition("Seconds by step\n")[2].partition("\n\n")[0].splitlines()
     assert [line.rsplit(maxsplit=1)[0].strip() for line in steps] == [
         "start the workspace",
-        "publish and land a day",
+        "publish and land a month",
         "ingest into bronze",
         "dbt build",
         "read the results",
