@@ -48,8 +48,9 @@ def midnight(day: date, zone: ZoneInfo) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 
+@cache
 def offset_of(day: date, zone: ZoneInfo) -> int:
-    """Seconds by which clocks are ahead of UTC at noon."""
+    """Seconds by which clocks are ahead of UTC at noon: most of the day, also where it changes."""
     offset = datetime(day.year, day.month, day.day, 12, tzinfo=zone).utcoffset()
     assert offset is not None
     return int(offset.total_seconds())

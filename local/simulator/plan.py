@@ -444,7 +444,7 @@ def _activities(
     session = 0
     due = set(quirks)
     for day_s in range(settings.start_s, settings.end_s, DAY_SECONDS):
-        midnight = places.midnight(day_of(day_s), member.zone)
+        midnight = day_s - places.offset_of(day_of(day_s), member.zone)
         visit = random.random() < habit.chance(midnight, day_of(day_s)) or bool(due & _RATES.keys())
         outside = random.random() < 0.15
         if not visit and not outside:
@@ -496,7 +496,7 @@ def _visits_before(settings: Settings, member: Member, joined: int, habit: Habit
     opened = settings.start_s - settings.history * DAY_SECONDS
     first = max(opened, joined - joined % DAY_SECONDS)
     for day_s in range(first, settings.start_s, DAY_SECONDS):
-        midnight = places.midnight(day_of(day_s), member.zone)
+        midnight = day_s - places.offset_of(day_of(day_s), member.zone)
         if random.random() >= habit.chance(midnight, day_of(day_s)):
             continue
         login = midnight + _comes_at(random)
