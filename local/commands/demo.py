@@ -11,6 +11,7 @@ import warnings
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +24,17 @@ if TYPE_CHECKING:
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-SAMPLE = CHECKOUT / "samples" / "heartrate_2016-04-12_2016-05-09.csv.gz"
-MEMBERS, GYM_ONLY, DAYS, SEED, DIRTY_RATE = 40, 560, 28, 1, 0.002
+SAMPLE = CHECKOUT / "samples" / "heartrate_2016-04-12_2016-05-03.csv.gz"
+MEMBERS, GYM_ONLY, SEED, DIRTY_RATE = 40, 560, 58, 0.002
+# They end with those of the sample.
+START, DAYS = date(2016, 4, 6), 28
 # Days of gym visits before those with heart rates: cohorts, usual days and falling members need
-# months. Whole weeks, so that they begin with the week as the sample does.
-HISTORY = 23 * 7
+# months. It begins with one.
+HISTORY = (START - date(2015, 11, 1)).days
 # Now: the evening of the last day, when the gyms are full.
 UNTIL = 18.7
 # Seconds between readings on the last day and in workouts, and between those of earlier days.
-FINE, COARSE = 30.0, 600.0
+FINE, COARSE = 45.0, 900.0
 # Whose days the members' file shows beside the wearer's.
 OTHERS = ("10002", "10005", "10013")
 _SHOWN_OF_A_FAULT = 40
@@ -165,7 +168,6 @@ def run(args: argparse.Namespace) -> int:
 def settings() -> Settings:
     """What the demo simulates: months of a chain of gyms that end with the sample's days."""
     from local.simulator.settings import Settings
-    from local.simulator.wearer import first_day
 
     return Settings(
         users=MEMBERS,
@@ -174,7 +176,7 @@ def settings() -> Settings:
         dirty=DIRTY_RATE,
         interval=FINE,
         earlier_interval=COARSE,
-        start=first_day(SAMPLE),
+        start=START,
         bpm=SAMPLE,
         history=HISTORY,
         gym_only=GYM_ONLY,

@@ -33,6 +33,9 @@ def make_habit(settings: Settings, index: int, joined: int, end: int) -> Habit:
     visits_a_day = float(random.choice([0.1, 0.3, 0.5, 0.7]))
     if not settings.history:
         return Habit(visits_a_day)
+    if index < settings.users:
+        # Who shares heart rates is keen.
+        return Habit(max(visits_a_day, 0.4))
     spans = []
     if random.random() >= _LOYAL:
         stops = joined + (5 + random.exponential(_MEAN_DAYS_OF_INTEREST)) * DAY_SECONDS

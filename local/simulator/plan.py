@@ -209,7 +209,10 @@ def _gym_only(settings: Settings, index: int) -> Member:
     member = Member(index, str(FIRST_USER_ID + index), zone, Heart(60, 180, 6.5, 22.5), False)
     member.changes.append(_change(member, "new", joined * 1000, profile, random))
     device = FIRST_DEVICE_ID + 10 * index
-    _register(member, device, _mac(random), joined + int(random.uniform(60, 3600)), random)
+    # Some registrations are still to come: until then these are visits of nobody one knows.
+    registered = joined + int(random.uniform(60, 3600))
+    forgotten = random.random() < 0.03
+    _register(member, device, _mac(random), end if forgotten else registered, random)
     habit = make_habit(settings, index, joined, end)
     _visits_before(settings, member, joined, habit)
     _activities(settings, member, [(max(start, joined), end)], frozenset(), habit)
@@ -248,7 +251,8 @@ def _profile(
     missing = random.random()
     if index % 12 == 7 or missing < 0.03:
         profile = replace(profile, born=None)
-    elif index % 12 == 9 or missing < 0.06:
+    elif (index % 12 == 9 or missing < 0.06) and settings.until is None:
+        # Gold dates them by UTC, which in the evening is a day ahead of all others.
         profile = replace(profile, street_address=None, city=None, state=None, zip_code=None)
     elif missing < 0.09:
         profile = replace(profile, sex=None, gender=None)
