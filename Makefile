@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SQL_PATHS := $(wildcard models macros snapshots tests/dbt analyses)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down demo test test-drills test-setup lint format docs bench soak clean
+.PHONY: help install up down demo pictures test test-drills test-setup lint format docs bench soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,8 +46,13 @@ up: install ## start the workspace
 down: $(STAMP) ## stop the workspace
 	@$(BIN)/lakehouse down
 
-demo: install ## a simulated day and the sample through Kafka, bronze, silver and gold
+demo: install ## a simulated month and the sample through Kafka, bronze, silver and gold
 	@$(BIN)/lakehouse demo
+
+pictures: test-setup ## those of README and docs, from a demo in a home of its own
+	@home=$$(mktemp -d); export LAKEHOUSE_HOME=$$home; \
+	$(BIN)/lakehouse demo && $(BIN)/python -m tests.dashboard.pictures; code=$$?; \
+	$(BIN)/lakehouse down; rm -rf $$home; exit $$code
 
 lint: install ## all checks that need no workspace
 	@$(BIN)/ruff check .

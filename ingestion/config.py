@@ -72,6 +72,9 @@ class Config:
     """Continuous mode gives up after so many failures of a query in a row."""
     metrics_port: int = 0
     """Loopback port of the Prometheus metrics in continuous mode; 0: none."""
+    arrival: str = "read"
+    """When a record arrives: when it is read, or, to replay a past, when it was sent (`sent`), that
+    is when it reached Kafka, or its file was last changed."""
     sparse_feeds: tuple[str, ...] = ()
     """Feeds of compacted or transactional topics: the audit expects holes in their offsets."""
     topics: Mapping[str, str] = field(default_factory=dict)
@@ -206,6 +209,8 @@ def _check(config: Config) -> None:
         raise IngestionError(f"{' and '.join(numbers)} in [jdbc] must be numbers.")
     if config.jdbc and not config.jdbc.get("url"):
         raise IngestionError("[jdbc] needs a 'url'.")
+    if config.arrival not in ("read", "sent"):
+        raise IngestionError("Setting 'arrival' must be 'read' or 'sent'.")
     positive = ("max_offsets_per_trigger", "max_files_per_trigger", "max_file_bytes_per_trigger")
     for key in (*positive, "trigger_seconds", "lease_seconds"):
         if getattr(config, key) <= 0:

@@ -78,7 +78,7 @@ class FileReader:
             page = self._next_page()
             if not page:
                 return None
-            rows = sources.landed_rows(self._spark, self._feed, page)
+            rows = sources.landed_rows(self._spark, self._config, self._feed, page)
             count = bronze.append(rows, self._table, self._feed.name, self._number, self._check)
             if count is None:  # somebody else was there first
                 self._pending = [*page, *(self._pending or [])]

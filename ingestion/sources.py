@@ -48,7 +48,15 @@ def kafka_stream(
     At most `most` of them in a micro-batch. Spark heeds `start` for a new checkpoint only.
     """
     options = _kafka_options(config, topic, start) | {"maxOffsetsPerTrigger": str(most)}
-    return _kafka_rows(spark.readStream.format("kafka").options(**options).load(), epoch)
+    records = spark.readStream.format("kafka").options(**options).load()
+    return _kafka_rows(records, epoch, arrived_at(config, "timestamp"))
+
+
+def arrived_at(config: Config, sent_at: str) -> str:
+    """When a row counts as arrived: now, or, in a replayed past, at the time in `sent_at`."""
+    if config.arrival == "sent":
+        return f"least(current_timestamp(), {sent_at})"
+    return "current_timestamp()"
 
 
 def kafka_batch(
@@ -59,7 +67,8 @@ def kafka_batch(
     options = _kafka_options(config, topic, nothing)
     ends = {str(p): span.stop if p == partition else at for p, at in nothing.items()}
     options["endingOffsets"] = json.dumps({topic.name: ends})
-    return _kafka_rows(spark.read.format("kafka").options(**options).load(), epoch)
+    records = spark.read.format("kafka").options(**options).load()
+    return _kafka_rows(records, epoch, arrived_at(config, "timestamp"))
 
 
 def fetched_rows(spark: SparkSession, records: Sequence[Record], epoch: int) -> DataFrame:
@@ -67,7 +76,7 @@ def fetched_rows(spark: SparkSession, records: Sequence[Record], epoch: int) -> 
     fetched = spark.createDataFrame(
         [(*record[:6], record.timestamp) for record in records], _FETCHED
     ).withColumn("timestamp", functions.expr("timestamp_millis(timestamp)"))
-    return _kafka_rows(fetched, epoch)
+    return _kafka_rows(fetched, epoch, "current_timestamp()")
 
 
 _FETCHED = (
@@ -87,7 +96,7 @@ def _kafka_options(config: Config, topic: Topic, start: Mapping[int, int]) -> di
     }
 
 
-def _kafka_rows(records: DataFrame, epoch: int) -> DataFrame:
+def _kafka_rows(records: DataFrame, epoch: int, arrived: str) -> DataFrame:
     return records.selectExpr(
         "key",
         "value",
@@ -100,14 +109,17 @@ def _kafka_rows(records: DataFrame, epoch: int) -> DataFrame:
         f"{epoch} as topic_epoch",
         "cast(null as string) as source_file",
         "cast(null as string) as source_version",
-        "current_timestamp() as ingested_at",
+        f"{arrived} as ingested_at",
         "cast(null as string) as record_id",
         "cast(null as timestamp) as erased_at",
     )
 
 
 def landed_rows(
-    spark: SparkSession, feed: FileFeed | EnvelopeFeed, landed: Sequence[LandedFile]
+    spark: SparkSession,
+    config: Config,
+    feed: FileFeed | EnvelopeFeed,
+    landed: Sequence[LandedFile],
 ) -> DataFrame:
     """The rows of some of a feed's files, as bronze has them. Spark's workers open the files."""
     listed = spark.createDataFrame(
@@ -127,7 +139,7 @@ def landed_rows(
     return rows.selectExpr(
         "*",
         *(f"cast(null as {kind}) as {name}" for name, kind in none.items()),
-        "current_timestamp() as ingested_at",
+        f"{arrived_at(config, 'source_modified_at')} as ingested_at",
         "cast(null as timestamp) as erased_at",
     )
 

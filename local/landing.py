@@ -48,12 +48,19 @@ def land(home: Home, feed: str, path: Path) -> Path:
         raise WorkspaceError(f"{path}: could not be landed: {error}.") from error
 
 
-def land_bytes(home: Home, feed: str, name: str, content: bytes) -> Path:
-    """As `land`, with the file's content given. Raises OSError if it cannot be written."""
-    return _place(home, feed, name, io.BytesIO(content))
+def land_bytes(
+    home: Home, feed: str, name: str, content: bytes, written_ms: int | None = None
+) -> Path:
+    """As `land`, with the file's content and time of change (now if None) given.
+
+    Raises OSError if it cannot be written.
+    """
+    return _place(home, feed, name, io.BytesIO(content), written_ms)
 
 
-def _place(home: Home, feed: str, name: str, source: BinaryIO) -> Path:
+def _place(
+    home: Home, feed: str, name: str, source: BinaryIO, written_ms: int | None = None
+) -> Path:
     if feed not in FEEDS:
         raise WorkspaceError(f"There is no feed {feed!r}: take one of {', '.join(FEEDS)}.")
     folder = home.landing / feed
@@ -65,6 +72,8 @@ def _place(home: Home, feed: str, name: str, source: BinaryIO) -> Path:
             shutil.copyfileobj(source, copy, 1 << 20)
             copy.flush()
             os.fsync(copy.fileno())
+        if written_ms is not None:
+            os.utime(hidden, ns=(written_ms * 10**6, written_ms * 10**6))
         hidden.rename(target)
     except BaseException:
         hidden.unlink(missing_ok=True)

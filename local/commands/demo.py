@@ -1,4 +1,4 @@
-"""`lakehouse demo`: a simulated day through Kafka to gold, what came of it, dashboard and docs."""
+"""`lakehouse demo`: a simulated month from Kafka to gold, what came of it, dashboard and docs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import warnings
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,23 @@ from local.home import CHECKOUT, SCHEMAS, Home, WorkspaceError
 from local.progress import progress_bar
 
 if TYPE_CHECKING:
+    from local.simulator.settings import Settings
+
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-SAMPLE = CHECKOUT / "samples" / "heartrate_seconds_2016-04-26.csv.gz"
-MEMBERS, SEED, DIRTY_RATE = 20, 1, 0.002
+SAMPLE = CHECKOUT / "samples" / "heartrate_2016-04-12_2016-05-03.csv.gz"
+MEMBERS, GYM_ONLY, SEED, DIRTY_RATE = 40, 560, 58, 0.002
+# They end with those of the sample.
+START, DAYS = date(2016, 4, 6), 28
+# Days of gym visits before those with heart rates: cohorts, usual days and falling members need
+# months. It begins with one.
+HISTORY = (START - date(2015, 11, 1)).days
+# Now: the evening of the last day, when the gyms are full.
+UNTIL = 18.7
+# Seconds between readings on the last day and in workouts, and between those of earlier days.
+FINE, COARSE = 45.0, 900.0
+# Whose days the members' file shows beside the wearer's.
+OTHERS = ("10002", "10005", "10013")
 _SHOWN_OF_A_FAULT = 40
 
 _WORKOUTS = """
@@ -49,9 +63,11 @@ def register(subparsers: Subparsers) -> None:
     """Add the command to the parser of `lakehouse`."""
     parser = subparsers.add_parser(
         "demo",
-        help="a simulated day and the sample from Kafka to gold, with the results",
-        description=f"Starts the workspace, publishes a day of {MEMBERS} simulated members and one "
-        "real one, ingests, runs `dbt build` (without unit tests) and shows the results. A second "
+        help="a simulated month and the sample from Kafka to gold, with the results",
+        description=f"Starts the workspace, publishes {DAYS} days of {MEMBERS} simulated members "
+        f"and one real one and the gym visits of {GYM_ONLY} more, ingests, runs `dbt build` "
+        "(without unit tests) and shows the results. Records count as arrived when they were sent: "
+        "the month is played back. A second "
         "run publishes the same events again: they are counted, and change no fact. "
         "Ends with the dashboard and the documentation as files.",
     )
@@ -75,7 +91,7 @@ class Steps:
         self.seconds[name] = time.monotonic() - started
         print(f"{name}: {self.seconds[name]:.1f} s", file=sys.stderr, flush=True)
 
-    def command(self, name: str, command: list[str], home: Home, log: str) -> str:
+    def command(self, name: str, command: list[str], home: Home, log: str, **variables: str) -> str:
         """Run a program as a step, its output in a log file; gives the output.
 
         Raises WorkspaceError with the end of the output if it fails.
@@ -85,7 +101,7 @@ class Steps:
             process = subprocess.Popen(
                 command,
                 cwd=CHECKOUT,
-                env=dbt.environment(home),
+                env={**dbt.environment(home), **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -115,10 +131,11 @@ def run(args: argparse.Namespace) -> int:
     steps = Steps(home.logs)
     with steps.step("start the workspace"):
         workspace.up(home, lambda what: print(f"  {what}", file=sys.stderr, flush=True))
-    with steps.step("publish and land a day"):
-        _publish(home)
+    with steps.step("publish and land a month"):
+        wearer = _publish(home)
+    ingest = [sys.executable, "-m", "local.cli", "ingest"]
     steps.command(
-        "ingest into bronze", [sys.executable, "-m", "local.cli", "ingest"], home, "demo-ingest.log"
+        *("ingest into bronze", ingest, home, "demo-ingest.log"), FITBIT_INGEST_ARRIVAL="sent"
     )
     # Unit tests look at the SQL, never at the data: they are for whoever changes a model.
     build = dbt.command("--no-use-colors", "build", *dbt.WITHOUT_UNIT_TESTS)
@@ -127,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     with steps.step("read the results"):
         _results(home)
     with steps.step("write the dashboard"):
-        pages = dashboard.write(home, dashboard.default_path(home), [])
+        pages = dashboard.write(home, dashboard.default_path(home), [wearer, *OTHERS])
     with steps.step("write the docs"):
         pages += docs.write(home, docs.default_folder(home))
     print("\nSeconds by step")
@@ -148,23 +165,39 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _publish(home: Home) -> None:
-    """Simulated members and the wearer of the sample, on the day of the sample."""
+def settings() -> Settings:
+    """What the demo simulates: months of a chain of gyms that end with the sample's days."""
+    from local.simulator.settings import Settings
+
+    return Settings(
+        users=MEMBERS,
+        days=DAYS,
+        seed=SEED,
+        dirty=DIRTY_RATE,
+        interval=FINE,
+        earlier_interval=COARSE,
+        start=START,
+        bpm=SAMPLE,
+        history=HISTORY,
+        gym_only=GYM_ONLY,
+        gyms=2,
+        until=UNTIL,
+    )
+
+
+def _publish(home: Home) -> str:
+    """Publish and land it all; gives the id of the sample's wearer."""
     from local.commands.simulate import processes_for
     from local.simulator.output import publish
-    from local.simulator.settings import Settings
     from local.simulator.stream import Simulation
-    from local.simulator.wearer import first_day
 
-    settings = Settings(
-        users=MEMBERS, days=1, seed=SEED, dirty=DIRTY_RATE, bpm=SAMPLE, start=first_day(SAMPLE)
-    )
-    simulation = Simulation(settings)
+    simulation = Simulation(settings())
     expected = simulation.expected_events()
     with progress_bar(expected, "events", "publish") as bar:
         tally = publish(simulation, home, processes=processes_for(expected), progress=bar.update)
     for feed, count in sorted(tally.sent.items()):
         print(f"  {feed}: {count:,}", file=sys.stderr)
+    return simulation.members[-1].user_id
 
 
 def _wait(process: subprocess.Popen[bytes], name: str) -> int:

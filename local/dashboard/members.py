@@ -12,11 +12,12 @@ import datetime
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from local.dashboard import page
 from local.dashboard.sources import Source, plain
-from local.home import WorkspaceError
+from local.home import CHECKOUT, WorkspaceError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,8 +44,8 @@ _BOUNDS = """
 SELECT user_id, `date`, age, fat_burn_from_bpm, cardio_from_bpm, peak_from_bpm
 FROM silver.member_day_zones
 WHERE user_id IN ({members})"""
-# The member's zone; a member without a profile has none.
-_ZONE = "COALESCE(zones.time_zone, 'UTC')"
+# The member's zone; a member without a profile has none, and goes by the project's default.
+_ZONE = "COALESCE(zones.time_zone, :default_zone)"
 _WORKOUTS = """
 SELECT w.user_id, w.workout_date AS date, w.workout_id, w.session_id,
        FROM_UTC_TIMESTAMP(w.started_at, {zone}) AS started_at,
@@ -154,7 +155,18 @@ def _with_members(sql: str, ids: Sequence[str]) -> tuple[str, dict[str, str]]:
     """The statement with a parameter for each id: they come from outside."""
     parameters = {f"member{number}": member for number, member in enumerate(ids)}
     listed = ", ".join(f":{name}" for name in parameters)
+    if "{zone}" in sql:
+        parameters["default_zone"] = _default_zone()
     return sql.format(members=listed, zone=_ZONE), parameters
+
+
+@cache
+def _default_zone() -> str:
+    """The project's variable `default_time_zone`."""
+    import yaml
+
+    project = yaml.safe_load((CHECKOUT / "dbt_project.yml").read_text(encoding="utf-8"))
+    return str(project["vars"]["default_time_zone"])
 
 
 def _by_member(rows: Sequence[Json]) -> dict[str, list[Json]]:

@@ -18,6 +18,9 @@ from local.simulator.records import Row, encode, login_row, registration_row
 from local.simulator.settings import Settings
 from local.simulator.stream import Tally
 
+Extract = tuple[list[Row], int]
+"""Rows and when the last of them was there."""
+
 _DROP_MS = 4 * 3600 * 1000
 _FORMS: tuple[Form, ...] = ("csv", "ndjson")
 # Odd forms of whole files, all of them normal input.
@@ -37,11 +40,12 @@ FILE_FORMS = {
 
 @dataclass(frozen=True)
 class Drop:
-    """A file for the landing zone."""
+    """A file for the landing zone, and when it was written: with the last of its rows."""
 
     feed: str
     name: str
     content: bytes
+    written_ms: int
 
 
 def make_drops(settings: Settings, members: Sequence[Member], tally: Tally) -> list[Drop]:
@@ -51,7 +55,7 @@ def make_drops(settings: Settings, members: Sequence[Member], tally: Tally) -> l
     )
     files = min(len(registered), 3 + settings.days)
     parts = [
-        [registration_row(registered[n]) for n in part.tolist()]
+        ([registration_row(registered[n]) for n in part.tolist()], registered[part[-1]].arrives_ms)
         for part in np.array_split(np.arange(len(registered)), files)
     ]
     logins = _extracts([row for m in members for row in m.logins])
@@ -61,7 +65,7 @@ def make_drops(settings: Settings, members: Sequence[Member], tally: Tally) -> l
     ]
 
 
-def _extracts(rows: Sequence[LoginRow]) -> list[list[Row]]:
+def _extracts(rows: Sequence[LoginRow]) -> list[Extract]:
     """An extract every 4 hours: of each visit that was written since the last one, its state."""
     by_drop: dict[int, list[LoginRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda r: (r.arrives_ms, r.mac_address)):
@@ -69,16 +73,16 @@ def _extracts(rows: Sequence[LoginRow]) -> list[list[Row]]:
     extracts = []
     for _, written in sorted(by_drop.items()):
         state = {(r.mac_address, r.gym, r.login_s): r for r in written}
-        extracts.append([login_row(row) for row in state.values()])
+        extracts.append(([login_row(row) for row in state.values()], written[-1].arrives_ms))
     # Both kinds of file are wanted, also on a quiet day.
-    if len(extracts) == 1 and len(extracts[0]) > 1:
-        extracts = [extracts[0][::2], extracts[0][1::2]]
+    if len(extracts) == 1 and len(extracts[0][0]) > 1:
+        [(found, at)] = extracts
+        extracts = [(found[::2], at), (found[1::2], at)]
     return extracts
 
 
-def _files(
-    settings: Settings, feed: str, parts: Sequence[Sequence[Row]], tally: Tally
-) -> list[Drop]:
+def _files(settings: Settings, feed: str, extracts: Sequence[Extract], tally: Tally) -> list[Drop]:
+    parts = [rows for rows, _ in extracts]
     forms = [_FORMS[n % 2] for n in range(len(parts))]
     lines: list[list[Line]] = [[] for _ in parts]
     flags: list[set[str]] = [set() for _ in parts]
@@ -90,16 +94,19 @@ def _files(
             into += [dict(row) for row in part]
     columns = list(parts[0][0]) if parts else []
     drops = []
-    for number, (form, content, odd) in enumerate(zip(forms, lines, flags, strict=True), start=1):
+    for number, (form, content, odd, (_, at)) in enumerate(
+        zip(forms, lines, flags, extracts, strict=True), start=1
+    ):
         text = render(form, columns, content, odd)
         ending = f"{form}.gz" if "gzip" in odd else form
         # No time in the gzip header: the same seed gives the same bytes.
         body = gzip.compress(text, mtime=0) if "gzip" in odd else text
-        drops.append(Drop(feed, f"{feed}-{number:04d}.{ending}", body))
+        drops.append(Drop(feed, f"{feed}-{number:04d}.{ending}", body, at))
         tally.sent[feed] += len(content)
     if settings.dirty and columns:
-        drops.append(Drop(feed, f"{feed}-empty.csv", b""))
-        drops.append(Drop(feed, f"{feed}-header.csv", f"{','.join(columns)}\n".encode()))
+        drops.append(Drop(feed, f"{feed}-empty.csv", b"", at))
+        header = f"{','.join(columns)}\n".encode()
+        drops.append(Drop(feed, f"{feed}-header.csv", header, at))
         tally.dirt.update([f"{feed}.file_empty", f"{feed}.file_with_header_only"])
     return drops
 

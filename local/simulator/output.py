@@ -48,7 +48,7 @@ def publish(
     else:
         _publish_parts(simulation.settings, broker, allow_remote, processes, tally, progress)
     for drop in make_drops(simulation.settings, simulation.members, tally):
-        land_bytes(home, drop.feed, drop.name, drop.content)
+        land_bytes(home, drop.feed, drop.name, drop.content, drop.written_ms)
     return tally
 
 

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from local.simulator import names
+from local.simulator import names, places
+from local.simulator.attendance import Habit, make_habit
 from local.simulator.physiology import Exercise, Heart
-from local.simulator.settings import DAY_SECONDS, Settings
+from local.simulator.settings import DAY_SECONDS, Settings, day_of
 
 _HOUR = 3600
 FIRST_USER_ID, FIRST_DEVICE_ID = 10_001, 100_001
@@ -95,10 +97,11 @@ class Wear:
 
 @dataclass
 class Member:
-    """One member; `index` numbers the random streams of the person."""
+    """One member; `index` numbers the random streams of the person, whose clock is `zone`'s."""
 
     index: int
     user_id: str
+    zone: ZoneInfo
     heart: Heart
     takes_off_at_night: bool
     changes: list[Change] = field(default_factory=list)
@@ -139,7 +142,22 @@ def make_plan(settings: Settings) -> list[Member]:
     """The members of a simulation, in the order of their index."""
     members = [_member(settings, index) for index in range(settings.users)]
     _hand_on(settings, members)
+    members += [_gym_only(settings, settings.users + n) for n in range(settings.gym_only)]
     return members
+
+
+def gyms_of(settings: Settings) -> tuple[places.Gym, ...]:
+    """The gyms of a simulation."""
+    return places.gyms()[: settings.gyms]
+
+
+def now_ms(settings: Settings) -> int | None:
+    """When a simulation ends that does not go on to the end of its last day, by the first gym."""
+    if settings.until is None:
+        return None
+    last = day_of(settings.end_s) - timedelta(days=1)
+    midnight = places.midnight(last, gyms_of(settings)[0].zone)
+    return (midnight + int(settings.until * _HOUR)) * 1000
 
 
 def quirks_of(index: int, users: int) -> frozenset[str]:
@@ -150,13 +168,14 @@ def quirks_of(index: int, users: int) -> frozenset[str]:
 def _member(settings: Settings, index: int) -> Member:
     random = settings.random("member", index)
     quirks = quirks_of(index, settings.users)
-    start, end = settings.start_s, settings.end_s
     user_id = str(FIRST_USER_ID + index)
-    profile, age = _profile(settings, index, random)
+    profile, zone, age = _profile(settings, index, random)
+    start, end = days_of(settings, zone)
     wakes = random.normal(6.5, 0.8)
     member = Member(
         index,
         user_id,
+        zone,
         Heart(
             resting=float(np.clip(random.normal(61, 6.5), 46, 82)),
             maximum=float(np.clip(208 - 0.7 * age + random.normal(0, 4), 145, 205)),
@@ -169,24 +188,55 @@ def _member(settings: Settings, index: int) -> Member:
     joined = (
         start + int(random.uniform(0, 0.5) * (end - start))
         if joins_late
-        else start - int(random.uniform(1, 500) * DAY_SECONDS)
+        else start - int(random.uniform(1, settings.history or 500) * DAY_SECONDS)
     )
     absences = _changes(settings, member, profile, joined, quirks)
     present = _present(max(start, joined), end, absences)
     _devices(settings, member, joined, absences, quirks)
-    _activities(settings, member, present, quirks)
+    habit = make_habit(settings, index, joined, end)
+    _visits_before(settings, member, joined, habit)
+    _activities(settings, member, present, quirks, habit)
     return member
 
 
-def _profile(settings: Settings, index: int, random: np.random.Generator) -> tuple[Profile, int]:
-    """A profile, some fields of which are missing for some members, and the true age."""
+def _gym_only(settings: Settings, index: int) -> Member:
+    """A member of whom there are a profile, a device that opens the door, and visits."""
+    random = settings.random("gym-only", index)
+    profile, zone, _ = _profile(settings, index, random)
+    start, end = days_of(settings, zone)
+    opened = start - settings.history * DAY_SECONDS
+    joined = int(random.uniform(opened, end - 3 * DAY_SECONDS))
+    member = Member(index, str(FIRST_USER_ID + index), zone, Heart(60, 180, 6.5, 22.5), False)
+    member.changes.append(_change(member, "new", joined * 1000, profile, random))
+    device = FIRST_DEVICE_ID + 10 * index
+    # Some registrations are still to come: until then these are visits of nobody one knows.
+    registered = joined + int(random.uniform(60, 3600))
+    forgotten = random.random() < 0.03
+    _register(member, device, _mac(random), end if forgotten else registered, random)
+    habit = make_habit(settings, index, joined, end)
+    _visits_before(settings, member, joined, habit)
+    _activities(settings, member, [(max(start, joined), end)], frozenset(), habit)
+    member.exercises, member.workouts = [], []
+    return member
+
+
+def days_of(settings: Settings, zone: ZoneInfo) -> tuple[int, int]:
+    """First second of the simulated days and first one after them, by the clock of a zone."""
+    return places.midnight(settings.first_day, zone), places.midnight(day_of(settings.end_s), zone)
+
+
+def _profile(
+    settings: Settings, index: int, random: np.random.Generator
+) -> tuple[Profile, ZoneInfo, int]:
+    """A profile, some fields of which are missing for some members, and true zone and age."""
     age = int(np.clip(random.normal(39, 14), 15, 91))
     born = date(1970, 1, 1) + timedelta(
         days=settings.start_s // DAY_SECONDS - age * 366 - int(random.integers(0, 330))
     )
     sex = "F" if random.random() < 0.52 else "M"
     gender = sex if random.random() < 0.96 else "X"
-    city, state, least, greatest = names.CITIES[int(random.integers(len(names.CITIES)))]
+    cities = places.cities_near(gyms_of(settings))
+    city, state, least, greatest = cities[int(random.integers(len(cities)))]
     profile = Profile(
         first_name=_pick(names.FIRST_NAMES, random),
         last_name=_pick(names.LAST_NAMES, random),
@@ -201,18 +251,21 @@ def _profile(settings: Settings, index: int, random: np.random.Generator) -> tup
     missing = random.random()
     if index % 12 == 7 or missing < 0.03:
         profile = replace(profile, born=None)
-    elif index % 12 == 9 or missing < 0.06:
+    elif (index % 12 == 9 or missing < 0.06) and settings.until is None:
+        # Gold dates them by UTC, which in the evening is a day ahead of all others.
         profile = replace(profile, street_address=None, city=None, state=None, zip_code=None)
     elif missing < 0.09:
         profile = replace(profile, sex=None, gender=None)
-    return profile, age
+    return profile, places.zone_of(state), age
 
 
-def _moved(profile: Profile, random: np.random.Generator) -> Profile:
-    """The profile after an ordinary change; one in eight changes nothing."""
+def _moved(profile: Profile, zone: ZoneInfo, random: np.random.Generator) -> Profile:
+    """The profile after an ordinary change; one in eight changes nothing. Nobody moves to another
+    time zone: gold would then date all of the member's days by the new clock."""
     kind = int(random.integers(8))
     if kind <= 3:
-        city, state, least, greatest = names.CITIES[int(random.integers(len(names.CITIES)))]
+        near = [city for city in names.CITIES if places.zone_of(city[1]) == zone]
+        city, state, least, greatest = near[int(random.integers(len(near)))]
         street = f"{int(random.integers(1, 9900))} {_pick(names.STREETS, random)}"
         zip_code = int(random.integers(least, greatest + 1))
         return replace(profile, street_address=street, city=city, state=state, zip_code=zip_code)
@@ -228,7 +281,7 @@ def _changes(
 ) -> list[tuple[int, int]]:
     """Fill `member.changes`; gives the absences [deleted, back) in seconds."""
     random = settings.random("changes", member.index)
-    start, end = settings.start_s, settings.end_s
+    start, end = days_of(settings, member.zone)
     at_ms = joined * 1000 + int(random.integers(1000))
     current = profile
     member.changes.append(_change(member, "new", at_ms, current, random))
@@ -265,7 +318,7 @@ def _changes(
         if kind == "delete":
             member.changes.append(_change(member, "delete", moment, None, random))
         else:
-            current = _moved(current, random)
+            current = _moved(current, member.zone, random)
             action: Literal["new", "update"] = "new" if kind == "new" else "update"
             member.changes.append(_change(member, action, moment, current, random))
     return absences
@@ -314,7 +367,7 @@ def _devices(
     Ids: the device of member i is FIRST_DEVICE_ID + 10·i, further ones count on from there.
     """
     random = settings.random("devices", member.index)
-    start, end = settings.start_s, settings.end_s
+    start, end = days_of(settings, member.zone)
     device = FIRST_DEVICE_ID + 10 * member.index
     first = max(start, joined)
     registered = joined + int(random.uniform(60, 3600))
@@ -367,11 +420,12 @@ def _hand_on(settings: Settings, members: list[Member]) -> None:
         if not forced and random.random() < 0.5:
             continue
         taker = members[(giver.index + 1) % len(members)]
-        left = settings.end_s - own[0].end_s
+        end = own[-1].end_s
+        left = end - own[0].end_s
         at_s = own[0].end_s + max(1, int(left * (0.2 if forced else random.uniform(0.05, 0.8))))
         mac = next(r.mac_address for r in giver.registrations if r.device_id == own[0].device_id)
         _register(taker, int(own[0].device_id), mac, at_s, random)
-        taker.wears.append(Wear(own[0].device_id, at_s, settings.end_s, secondary=True))
+        taker.wears.append(Wear(own[0].device_id, at_s, end, secondary=True))
 
 
 def mac_at(member: Member, at_s: int) -> str:
@@ -386,23 +440,20 @@ def _activities(
     member: Member,
     present: Sequence[tuple[int, int]],
     quirks: frozenset[str],
+    habit: Habit,
 ) -> None:
     """Visits and workouts day by day."""
     random = settings.random("activities", member.index)
-    gyms = max(2, settings.users // 25 + 1)
-    home_gym = 1 + int(random.integers(gyms))
-    visits_a_day = float(random.choice([0.1, 0.3, 0.5, 0.7]))
-    shouts = random.random() < 0.25  # this member's reader writes MACs in upper case
+    gyms, own_gym = gyms_of(settings), _own_gym(settings, member)
     session = 0
     due = set(quirks)
     for day_s in range(settings.start_s, settings.end_s, DAY_SECONDS):
-        visit = random.random() < visits_a_day or bool(due & _RATES.keys())
+        midnight = day_s - places.offset_of(day_of(day_s), member.zone)
+        visit = random.random() < habit.chance(midnight, day_of(day_s)) or bool(due & _RATES.keys())
         outside = random.random() < 0.15
         if not visit and not outside:
             continue
-        login = day_s + int(
-            np.clip(random.choice([7.2, 12.3, 17.6]) + random.normal(0, 1.1), 5, 19.5) * _HOUR
-        )
+        login = midnight + _comes_at(random)
         length = int(random.uniform(35, 130) * 60)
         # Nothing of a visit lies outside of the time that the member is one.
         if not any(a <= login and login + length < b for a, b in present):
@@ -420,8 +471,46 @@ def _activities(
                 done += span + int(random.uniform(120, 900))
                 if random.random() < 0.5:
                     break
-        gym = str(home_gym if random.random() < 0.85 else 1 + int(random.integers(gyms)))
-        _visit(member, gym, login, login + length, odd, shouts, random)
+        gym = own_gym if random.random() < 0.9 else _any(gyms, random)
+        _visit(member, gym.gym_id, login, login + length, odd, random)
+
+
+def _comes_at(random: np.random.Generator) -> int:
+    """Seconds after midnight: before work, at noon, and most of all after work."""
+    part = random.random()
+    usual = 7.2 if part < 0.25 else 12.3 if part < 0.45 else 17.7
+    return int(min(max(usual + random.normal(0, 1.1), 5), 19.5) * _HOUR)
+
+
+def _any(gyms: Sequence[places.Gym], random: np.random.Generator) -> places.Gym:
+    return gyms[int(random.integers(len(gyms)))]
+
+
+def _own_gym(settings: Settings, member: Member) -> places.Gym:
+    """The gym that the member goes to nine times of ten: one by the same clock."""
+    gyms = gyms_of(settings)
+    near = [gym for gym in gyms if gym.zone == member.zone]
+    return _any(near or gyms, settings.random("gym", member.index))
+
+
+def _visits_before(settings: Settings, member: Member, joined: int, habit: Habit) -> None:
+    """Visits of the days before those that are simulated whole, each with its logout."""
+    random = settings.random("before", member.index)
+    gyms, own_gym = gyms_of(settings), _own_gym(settings, member)
+    opened = settings.start_s - settings.history * DAY_SECONDS
+    first = max(opened, joined - joined % DAY_SECONDS)
+    for day_s in range(first, settings.start_s, DAY_SECONDS):
+        midnight = day_s - places.offset_of(day_of(day_s), member.zone)
+        if random.random() >= habit.chance(midnight, day_of(day_s)):
+            continue
+        login = midnight + _comes_at(random)
+        logout = login + int(random.uniform(35, 130) * 60)
+        if login >= joined:
+            # The reader's table is extracted at night.
+            night = places.midnight(day_of(day_s) + timedelta(days=1), member.zone) + 4 * _HOUR
+            gym = own_gym if random.random() < 0.9 else _any(gyms, random)
+            mac = member.registrations[0].mac_address
+            member.logins.append(LoginRow(mac, gym.gym_id, login, logout, night * 1000))
 
 
 def _draw(random: np.random.Generator, due: set[str]) -> set[str]:
@@ -440,11 +529,10 @@ def _visit(
     login: int,
     logout: int,
     odd: set[str],
-    shouts: bool,
     random: np.random.Generator,
 ) -> None:
     mac = mac_at(member, login)
-    mac = mac.upper() if shouts else mac
+    mac = mac.upper() if member.index % 4 == 3 else mac  # what this member's reader writes
     seconds = random.integers(2, 120, 3)
     row = LoginRow(mac, gym, login, None, (login + int(seconds[0])) * 1000)
     member.logins.append(row)

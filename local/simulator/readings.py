@@ -1,17 +1,19 @@
-"""Heart-rate readings of one member on one UTC day, as arrays."""
+"""Heart-rate readings of one member on one day of the member's clock, as arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from local.simulator import places
 from local.simulator.physiology import Exercise, Integers, heart_rates, reading_times
-from local.simulator.plan import Member
-from local.simulator.settings import DAY_SECONDS, Settings
+from local.simulator.plan import Member, Wear
+from local.simulator.settings import DAY_SECONDS, Settings, day_of
 from local.simulator.wearer import Wearer
 
 _HOUR = 3600
@@ -57,24 +59,26 @@ _EMPTY = Readings(_NONE, _NONE, _NONE, _NONE)
 
 
 def readings_of(settings: Settings, member: Member, day_s: int) -> Readings:
-    """The readings taken on the day that begins at `day_s`, whenever they arrive."""
+    """The readings taken on the date that `day_s` names, whenever they arrive.
+
+    The member's day begins as UTC's does, or later: members are in America, or in UTC.
+    """
     if isinstance(member, Wearer):
         return _real(member, day_s)
     if not settings.start_s <= day_s < settings.end_s:
         return _EMPTY
     random = settings.random("readings", member.index, day_s // DAY_SECONDS)
-    takes_off = _gaps(member, day_s, random)
+    day = day_of(day_s)
+    midnight = places.midnight(day, member.zone)
+    after = places.midnight(day + timedelta(days=1), member.zone)
+    takes_off = _gaps(member, midnight, random)
     columns: list[tuple[Integers, int]] = []
     for wear in member.wears:
-        start, end = max(wear.start_s, day_s), min(wear.end_s, day_s + DAY_SECONDS)
-        spans = [(start, end)]
-        if wear.secondary:
-            spans = [
-                (max(start, e.start_s - 120), min(end, e.end_s + 300)) for e in member.exercises
-            ]
-        for a, b in spans:
+        start, end = max(wear.start_s, midnight), min(wear.end_s, after)
+        for a, b, interval in _spans(settings, member, wear, day_s, midnight):
+            a, b = max(start, a), min(end, b)
             if a < b:
-                times = reading_times(a, b, settings.interval, random)
+                times = reading_times(a, b, interval, random)
                 if not wear.secondary:
                     times = times[~_within(times, takes_off)]
                 columns.append((times, int(wear.device_id)))
@@ -88,11 +92,34 @@ def readings_of(settings: Settings, member: Member, day_s: int) -> Readings:
     again = np.zeros(len(times), dtype=np.bool_)
     again[1:] = (np.diff(times) == 0) & (np.diff(devices) == 0)
     times, devices = times[~again], devices[~again]
-    bpm = heart_rates(member.heart, times, _efforts(member, day_s, random), random)
+    ahead = places.offset_of(day, member.zone)
+    efforts = [
+        replace(e, start_s=e.start_s + ahead, end_s=e.end_s + ahead)
+        for e in _efforts(member, midnight, random)
+    ]
+    bpm = heart_rates(member.heart, times + ahead, efforts, random)
     arrives = times * 1000 + random.integers(150, 3000, len(times))
     for device in np.unique(devices).tolist():
-        _delay(settings, member, day_s, device, times, devices, arrives, random)
+        _delay(settings, member, midnight, device, times, devices, arrives, random)
     return Readings.concatenate([Readings(arrives, times, bpm, devices)])
+
+
+def _spans(
+    settings: Settings, member: Member, wear: Wear, day_s: int, midnight: int
+) -> list[tuple[int, int, float]]:
+    """When a worn device measures, and the seconds between two readings then."""
+    fine = settings.interval
+    exercises = [(e.start_s - 120, e.end_s + 300, fine) for e in member.exercises]
+    if wear.secondary:
+        return exercises
+    if settings.earlier_interval is None or not settings.is_coarse(day_s):
+        return [(wear.start_s, wear.end_s, fine)]
+    night = midnight + 3 * _HOUR
+    return [
+        (wear.start_s, wear.end_s, settings.earlier_interval),
+        (night, night + _HOUR // 2, fine),
+        *exercises,
+    ]
 
 
 def _efforts(member: Member, day_s: int, random: np.random.Generator) -> list[Exercise]:
@@ -144,7 +171,7 @@ def _delay(
 ) -> None:
     """Now and then a device is out of reach for hours, or for days, and uploads all at once."""
     draw = random.random()
-    first_of_all = member.index == 0 and day_s == settings.start_s
+    first_of_all = member.index == 0 and day_of(day_s) == settings.first_day
     if draw < _NEXT_DAYS_UPLOAD_RATE and not first_of_all:
         start, end = day_s, day_s + DAY_SECONDS
         uploaded = end + int(random.uniform(1, 60) * _HOUR)

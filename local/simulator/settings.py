@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,16 @@ DEFAULT_START = date(2025, 3, 3)
 
 @dataclass(frozen=True)
 class Settings:
-    """A simulation: `users` members over `days` UTC days from `start`.
+    """A simulation: `users` members over `days` days of their own clocks from `start`.
 
     `interval` is the mean of the seconds between two readings, `dirty` the rate of odd and bad
     records (0 to 1), `bpm` a file of real heart rates whose wearer joins as one more member.
+
+    For a long past at the price of a short one: `earlier_interval` is the mean on all days but the
+    last, outside of workouts and half an hour of the night; `history` are days before `start` of
+    which there are gym visits alone, of a chain that opened with the first of them; `gym_only`
+    members more come to the gyms and send no heart rates. `gyms` takes the first of the seed's.
+    `until` is the hour of the last day at which it all ends: what comes later has not happened yet.
     """
 
     users: int = 20
@@ -32,6 +39,11 @@ class Settings:
     interval: float = 8.0
     start: date | None = None
     bpm: Path | None = None
+    earlier_interval: float | None = None
+    history: int = 0
+    gym_only: int = 0
+    gyms: int | None = None
+    until: float | None = None
 
     def __post_init__(self) -> None:
         for wrong, text in (
@@ -47,18 +59,33 @@ class Settings:
                 raise WorkspaceError(f"{text}.")
 
     @property
+    def first_day(self) -> date:
+        """The first of the simulated days."""
+        return self.start or DEFAULT_START
+
+    @property
     def start_s(self) -> int:
-        """First second of the simulated days (UNIX epoch, UTC)."""
-        return day_start(self.start or DEFAULT_START)
+        """Midnight UTC of the first day: names it, as multiples of a day do the others."""
+        return day_start(self.first_day)
 
     @property
     def end_s(self) -> int:
-        """First second after them."""
+        """The same of the day after the last."""
         return self.start_s + self.days * DAY_SECONDS
+
+    def is_coarse(self, day_s: int) -> bool:
+        """Whether a day has but few readings."""
+        return self.earlier_interval is not None and day_s < self.end_s - DAY_SECONDS
 
     def random(self, purpose: str, *numbers: int) -> np.random.Generator:
         """An own stream for each purpose, so that one more draw here changes nothing there."""
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode()), *numbers])
+
+
+@cache
+def day_of(day_s: int) -> date:
+    """The date that a midnight UTC names."""
+    return datetime.fromtimestamp(day_s, UTC).date()
 
 
 def day_start(day: date) -> int:

@@ -17,7 +17,7 @@ from local.envelopes import Envelope
 from local.home import TOPICS
 from local.simulator.dirt import Kind, Sent, losing, topic_kinds
 from local.simulator.physiology import Integers
-from local.simulator.plan import Member, make_plan
+from local.simulator.plan import Member, make_plan, now_ms
 from local.simulator.readings import Readings, readings_of
 from local.simulator.records import Record, plain, reading, small_records
 from local.simulator.settings import DAY_SECONDS, Settings
@@ -55,6 +55,10 @@ class Simulation:
         self.members: list[Member] = list(make_plan(settings))
         if settings.bpm is not None:
             self.members.append(make_wearer(settings, settings.bpm))
+        self._now_ms = now_ms(settings)
+        if self._now_ms is not None:
+            for member in self.members:
+                _forget_the_future(member, self._now_ms)
         self._kinds = {topic: topic_kinds(topic) for topic in TOPICS}
 
     def expected_events(self) -> int:
@@ -90,6 +94,8 @@ class Simulation:
             taken = [late]
             for member in members:
                 readings = readings_of(self.settings, member, day_s)
+                if self._now_ms is not None:
+                    readings = readings.pick(readings.arrives_ms <= self._now_ms)
                 if self.settings.dirty:
                     readings, odd = self._dirty_readings(member, day_s, readings, tally)
                     waiting += [(order, next(number), envelope) for order, envelope in odd]
@@ -210,6 +216,14 @@ class Simulation:
         if isinstance(member, Wearer):
             return day_s <= int(member.times_s[0]) < day_s + DAY_SECONDS
         return day_s == self.settings.start_s
+
+
+def _forget_the_future(member: Member, now_ms: int) -> None:
+    """Leave only what has arrived."""
+    member.changes = [change for change in member.changes if change.arrives_ms <= now_ms]
+    member.registrations = [row for row in member.registrations if row.arrives_ms <= now_ms]
+    member.workouts = [event for event in member.workouts if event.arrives_ms <= now_ms]
+    member.logins = [row for row in member.logins if row.arrives_ms <= now_ms]
 
 
 def _merge(

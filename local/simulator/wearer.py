@@ -14,6 +14,7 @@ import numpy as np
 
 from local.heart_rate_files import read_heart_rates
 from local.home import WorkspaceError
+from local.simulator import places
 from local.simulator.physiology import Exercise, Heart, Integers
 from local.simulator.plan import (
     Change,
@@ -27,7 +28,7 @@ from local.simulator.plan import (
 from local.simulator.settings import DAY_SECONDS, Settings
 
 USER_ID, DEVICE_ID, MAC_ADDRESS = "900000", "900001", "02:f1:7b:17:00:01"
-BORN = date(1979, 6, 24)
+BORN, _STATE = date(1979, 6, 24), "CA"
 
 # An episode: minutes whose median is high, with breaks of a few minutes, long enough to be meant.
 _ELEVATED_ABOVE_RESTING = 42
@@ -49,7 +50,7 @@ class Wearer(Member):
 
 
 def first_day(path: Path) -> date:
-    """UTC date of the first reading. Raises WorkspaceError if there is none."""
+    """Date of the first reading. Raises WorkspaceError if there is none."""
     times = read_heart_rates(path).times_s
     if not len(times):
         raise WorkspaceError(f"{path}: there is no reading in the file.")
@@ -58,7 +59,9 @@ def first_day(path: Path) -> date:
 
 def make_wearer(settings: Settings, path: Path) -> Wearer:
     """Profile, device, registration, workouts and visits around the readings of a file."""
-    real = read_heart_rates(path)
+    # The clock of the wrist is that of the state.
+    zone = places.zone_of(_STATE)
+    real = read_heart_rates(path, zone)
     if not len(real.times_s):
         raise WorkspaceError(f"{path}: there is no reading in the file.")
     order = np.argsort(real.times_s, kind="stable")
@@ -68,8 +71,9 @@ def make_wearer(settings: Settings, path: Path) -> Wearer:
     start, end = int(times[0]), int(times[-1]) + 1
     resting = float(np.percentile(bpm, 5))
     wearer = Wearer(
-        index=settings.users,
+        index=settings.users + settings.gym_only,
         user_id=user_id,
+        zone=zone,
         heart=Heart(resting, float(bpm.max()), 6.5, 22.5),
         takes_off_at_night=False,
         times_s=times,
@@ -78,7 +82,8 @@ def make_wearer(settings: Settings, path: Path) -> Wearer:
     )
     random = settings.random("wearer")
     joined = start - 40 * DAY_SECONDS
-    profile = Profile("Robin", "Sample", BORN, "F", "F", "12 Maple Ave", "Sacramento", "CA", 95816)
+    home = ("12 Maple Ave", "Sacramento", _STATE, 95816)
+    profile = Profile("Robin", "Sample", BORN, "F", "F", *home)
     wearer.changes.append(Change(user_id, "new", joined * 1000, joined * 1000 + 700, profile))
     wearer.registrations.append(
         Registration(user_id, DEVICE_ID, MAC_ADDRESS, joined + 600, (joined + 900) * 1000)

@@ -278,6 +278,31 @@ def test_days_and_times_are_of_the_members_clock(browser: Any, tmp_path: Path) -
     assert "Pier" in text
 
 
+def test_without_a_profile_the_clock_is_the_projects_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gold = Gold.empty()
+    gold.insert("member_activity", [{"user_id": "w"}])
+    at = datetime.datetime(2026, 8, 4, 5)
+    gold.insert("silver.heart_rates", [{"user_id": "w", "measured_at": at, "heart_rate_bpm": 99.0}])
+
+    def dates() -> list[datetime.date]:
+        return [date for _, date in members.read(gold, ["w"]).curves.starts]
+
+    assert dates() == [datetime.date(2026, 8, 4)]
+    monkeypatch.setattr(members, "_default_zone", lambda: "America/Los_Angeles")
+    assert dates() == [datetime.date(2026, 8, 3)]
+
+
+def test_the_file_opens_on_the_member_asked_for_first(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "two.html"
+    chosen = members.read(Gold.of(3, 5), ["m002", "m001"])
+    path.write_text(members.render(chosen, cache=cache_folder()), encoding="utf-8")
+    with opened(browser, path, tab="day") as shown:
+        assert shown.locator("#member").input_value() == "m002"
+        assert shown.locator("#member option").all_text_contents() == ["m001", "m002"]
+
+
 def test_unknown_members_are_named() -> None:
     with pytest.raises(WorkspaceError, match="gold knows no member nobody"):
         members.read(Gold.of(3, 5), ["m001", "nobody"])

@@ -51,6 +51,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("FITBIT_INGEST_MAX_FILES_PER_TRIGGER", "many"),
         ("FITBIT_INGEST_MAX_FILES_PER_TRIGGER", "0"),
         ("FITBIT_INGEST_TOPICS_PULSE", "x"),
+        ("FITBIT_INGEST_ARRIVAL", "tomorrow"),
         ("FITBIT_INGEST_CHECKPOINTS", ""),
         ("FITBIT_INGEST_CONFIG", "/does/not/exist.toml"),
     ],

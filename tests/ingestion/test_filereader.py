@@ -49,7 +49,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     monkeypatch.setattr(bronze, "next_number", lambda *_: 1)
     monkeypatch.setattr(bronze, "known_files", made.known_files)
     monkeypatch.setattr(bronze, "append", made.append)
-    monkeypatch.setattr(sources, "landed_rows", lambda _, __, page: page)
+    monkeypatch.setattr(sources, "landed_rows", lambda _, __, ___, page: page)
     return made
 
 

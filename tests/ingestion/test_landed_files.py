@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ingestion import bronze, sources
+from ingestion.config import Config
 from ingestion.feeds import FILE_FEEDS, IngestionError
 from ingestion.landing import Folder
 from ingestion.scrub import scrub
@@ -108,6 +109,25 @@ def test_a_scrubbed_file_stays_known_and_is_scrubbed_again(drills: Drills, folde
     assert [row["gym"] for row in rows(drills, "scrubbed.csv")] == [None, None, "3"]
 
 
+def test_a_replayed_past_arrives_when_it_was_sent(drills: Drills, folder: Path) -> None:
+    path = folder / "replayed.csv"
+    path.write_text(f"{HEADER}m,1,1,2\n")
+    os.utime(path, (1_460_000_000, 1_460_000_000))
+    producer = drills.producer()
+    sent = producer.send("workout", value=b"replayed", timestamp_ms=1_460_000_000_000).get(60)
+    producer.close()
+    drills.ledger.setdefault("workout", set()).add((sent.partition, sent.offset))
+    drills.drain(environment={"FITBIT_INGEST_ARRIVAL": "sent"})
+    for table, of_it in (
+        ("gym_logins", "source_file like '%replayed.csv'"),
+        ("workout", "cast(value as string) = 'replayed'"),
+    ):
+        [row] = drills.space.sql(
+            f"select unix_seconds(ingested_at) as at from bronze.{table} where {of_it}"
+        )
+        assert row["at"] == 1_460_000_000
+
+
 def test_two_writers_of_one_batch_write_it_once(drills: Drills, folder: Path) -> None:
     """As when Spark's server carries on with what a killed process had begun."""
     (folder / "twice.csv").write_text(f"{HEADER}m,1,1,2\n")
@@ -116,7 +136,7 @@ def test_two_writers_of_one_batch_write_it_once(drills: Drills, folder: Path) ->
     files = [file for file in Folder(folder).files() if file.name == "twice.csv"]
     with spark_session(drills.home) as spark:
         number = bronze.next_number(spark, table, feed.name)
-        landed = sources.landed_rows(spark, feed, files)
+        landed = sources.landed_rows(spark, Config(), feed, files)
         written = [bronze.append(landed, table, feed.name, number, lambda: None) for _ in range(2)]
         assert written == [1, None]
         assert bronze.next_number(spark, table, feed.name) == number + 1

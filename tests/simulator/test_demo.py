@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from local.commands import demo
 from local.home import Home, WorkspaceError
+from local.simulator.drops import make_drops
+from local.simulator.stream import Simulation, Tally
+from local.simulator.wearer import Wearer
 from tests.landed import Landed
 from tests.support import Workspace
 
@@ -40,8 +44,23 @@ def test_a_failing_step_ends_the_demo_with_its_last_lines(home: Home) -> None:
     assert "fail" not in steps.seconds
 
 
-def test_the_sample_is_there() -> None:
-    assert demo.SAMPLE.is_file()
+def test_the_demo_ends_in_the_evening_of_the_samples_last_day_and_stays_small() -> None:
+    settings = demo.settings()
+    simulation = Simulation(settings)
+    *others, wearer = simulation.members
+    assert isinstance(wearer, Wearer)
+    newest = datetime.fromtimestamp(int(wearer.times_s[-1]), wearer.zone)
+    assert newest.date() == demo.START + timedelta(days=demo.DAYS - 1)
+    assert newest.hour > demo.UNTIL
+    assert {*demo.OTHERS} <= {member.user_id for member in others[: demo.MEMBERS]}
+    # The demo's seconds follow from the number of records.
+    tally = Tally()
+    for _ in simulation.blocks(0, 1, tally):
+        pass
+    make_drops(settings, simulation.members, tally)
+    assert tally.sent.total() < 270_000
+    visits = {(r.mac_address, r.login_s) for m in others for r in m.logins}
+    assert len(visits) > 10_000
 
 
 def test_results_of_a_built_lakehouse(

@@ -64,6 +64,11 @@ def test_a_fault_leaves_nothing_behind(
     assert list((home.landing / "gym_logins").iterdir()) == []
 
 
+def test_a_files_time_of_change_can_be_given(home: Home) -> None:
+    path = land_bytes(home, "gym_logins", "a.csv", b"x", 1_460_000_000_500)
+    assert path.stat().st_mtime == 1_460_000_000.5
+
+
 def test_unknown_feed_and_missing_file(home: Home, tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="no feed 'x'"):
         land_bytes(home, "x", "a.csv", b"")

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from local.envelopes import Envelope
 from local.home import WorkspaceError
+from local.simulator import places
+from local.simulator.drops import make_drops
 from local.simulator.output import write
 from local.simulator.physiology import Exercise, Heart, heart_rates, reading_times
-from local.simulator.plan import QUIRKS, Member, make_plan
+from local.simulator.plan import QUIRKS, Member, days_of, make_plan, now_ms
 from local.simulator.readings import Readings, readings_of
-from local.simulator.settings import DAY_SECONDS, Settings
+from local.simulator.settings import DAY_SECONDS, Settings, day_of
 from local.simulator.stream import Simulation, Tally
 
 SMALL = Settings(users=13, days=2, seed=4, interval=120)
@@ -168,11 +172,12 @@ def test_devices_are_off_at_times_and_upload_late(
     day: tuple[Settings, list[Member], list[Readings]],
 ) -> None:
     settings, _, all_readings = day
-    for readings in all_readings:
+    for member, readings in zip(day[1], all_readings, strict=True):
         times = np.unique(readings.time_s)
+        first, after = days_of(settings, member.zone)
         assert np.diff(times).max() > 60, "a gap"
-        assert times.min() >= settings.start_s
-        assert times.max() < settings.end_s
+        assert times.min() >= first
+        assert times.max() < after
     late = all_readings[0].arrives_ms - all_readings[0].time_s * 1000
     assert late.max() > 2 * 3600 * 1000
     assert np.median(late) < 4000
@@ -225,6 +230,104 @@ def test_sessions_count_from_one_for_each_member() -> None:
     for member in make_plan(Settings(users=30, days=20, seed=3)):
         sessions = [w.session_id for w in member.workouts]
         assert sorted(set(sessions)) == list(range(1, len(set(sessions)) + 1))
+
+
+def local(at_s: float, zone: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(at_s, zone)
+
+
+def test_members_live_by_the_clock_of_their_state_and_train_near() -> None:
+    """Across the change to daylight saving, in all of the seeds' zones."""
+    settings = Settings(users=150, days=14, seed=3)
+    zone_of_gym = {gym.gym_id: gym.zone for gym in places.gyms()}
+    members = make_plan(settings)
+    assert {m.zone for m in members} == set(zone_of_gym.values())
+    hours: Counter[int] = Counter()
+    at_home = 0
+    for member in members:
+        states = {c.profile.state for c in member.changes if c.profile} - {None}
+        assert {places.zone_of(state) for state in states if state} <= {member.zone}
+        for row in member.logins:
+            hours[local(row.login_s, member.zone).hour] += 1
+            at_home += zone_of_gym[row.gym] == member.zone
+    assert sum(hours[h] for h in range(16, 20)) > 0.4 * hours.total()
+    assert sum(hours[h] for h in (*range(5), *range(20, 24))) == 0
+    assert at_home > 0.9 * hours.total()
+
+
+def test_people_sleep_at_night(day: tuple[Settings, list[Member], list[Readings]]) -> None:
+    for member, readings in zip(day[1], day[2], strict=True):
+        if member.takes_off_at_night:
+            continue
+        clock = (readings.time_s + places.offset_of(day[0].first_day, member.zone)) % DAY_SECONDS
+        night = readings.bpm[(clock > 2 * 3600) & (clock < 4 * 3600)]
+        noon = readings.bpm[(clock > 11 * 3600) & (clock < 15 * 3600)]
+        if len(night) and len(noon):  # had joined
+            assert np.median(night) + 6 < np.median(noon)
+
+
+# A long past at the price of a short one, as the demo has it.
+
+LONG = Settings(
+    users=13, days=4, seed=5, interval=45, earlier_interval=900,
+    history=150, gym_only=60, gyms=1, until=18.7,
+)  # fmt: skip
+
+
+def test_earlier_days_are_coarse_but_for_workouts_and_a_half_hour_of_the_night() -> None:
+    (member,) = [m for m in make_plan(LONG) if m.index == 8]  # with visits and no workouts
+    first, last = (
+        readings_of(LONG, member, LONG.start_s + n * DAY_SECONDS).time_s for n in (1, LONG.days - 1)
+    )
+    assert len(last) > 5 * len(first)
+    clock = [local(at, member.zone) for at in first.tolist()]
+    assert sum((at.hour, at.minute // 30) == (3, 0) for at in clock) > 20
+    for other in make_plan(LONG):
+        day = places.midnight(day_of(LONG.start_s), other.zone)
+        times = readings_of(LONG, other, LONG.start_s).time_s
+        for e in other.exercises:
+            if day <= e.start_s and e.end_s < day + DAY_SECONDS and len(times):
+                during = times[(times >= e.start_s) & (times < e.end_s)]
+                worn = times[(times >= e.start_s - 1000) & (times < e.end_s + 1000)]
+                assert len(during) > (e.end_s - e.start_s) / 90 or len(worn) == len(during) == 0
+
+
+def test_a_history_is_one_of_visits_that_begin_rise_and_end() -> None:
+    members = make_plan(LONG)
+    opened = LONG.start_s - LONG.history * DAY_SECONDS
+    visits = [(m.index, row.login_s) for m in members for row in m.logins if row.logout_s]
+    assert min(at for _, at in visits) >= opened
+    assert sum(at < LONG.start_s for _, at in visits) > 5 * sum(
+        at > LONG.start_s for _, at in visits
+    )
+    assert {row.gym for m in members for row in m.logins} == {"1"}
+    assert not any(m.workouts or m.wears for m in members if m.index >= LONG.users)
+    first = {m.index: min((r.login_s for r in m.logins), default=0) for m in members}
+    newest = {m.index: max((r.login_s for r in m.logins), default=0) for m in members}
+    month = 30 * DAY_SECONDS
+    assert sum(at > opened + month for at in first.values()) > len(members) / 3, "join later"
+    assert sum(0 < at < LONG.start_s - month for at in newest.values()) > 5, "stopped coming"
+    gaps = [
+        np.diff(sorted({r.login_s for r in m.logins})).max()
+        for m in members if len(m.logins) > 10
+    ]  # fmt: skip
+    assert any(gap > month for gap in gaps), "came back"
+
+
+def test_nothing_has_arrived_after_the_end() -> None:
+    simulation = Simulation(LONG)
+    now = now_ms(LONG)
+    assert now is not None
+    assert local(now / 1000, places.gyms()[0].zone).hour == 18
+    stamps = [e.timestamp or 0 for block in simulation.blocks(0, 1, Tally()) for e in block]
+    assert now - 60_000 < max(stamps) <= now
+    assert stamps == sorted(stamps)
+    drops = make_drops(LONG, simulation.members, Tally())
+    assert now - 3_600_000 < max(drop.written_ms for drop in drops) <= now
+    open_now = {(r.mac_address, r.login_s) for m in simulation.members for r in m.logins} - {
+        (r.mac_address, r.login_s) for m in simulation.members for r in m.logins if r.logout_s
+    }
+    assert len(open_now) > 2, "somebody is in the gym"
 
 
 def test_a_month_has_all_sorts_of_visits() -> None:

@@ -30,7 +30,7 @@ function change(value, before, encoding) {
   const percent = encoding.format.type === "number-percent";
   const difference = percent ? (value - before) * 100 : before ? (value - before) / Math.abs(before) * 100 : null;
   const places = encoding.format.type === "number-percent" ? encoding.format.decimalPlaces.places : 0;
-  const size = difference === null ? "" : `${format(Math.abs(difference), { decimalPlaces: { type: "exact", places } })} ${percent ? "points" : "%"}`;
+  const size = difference === null ? "" : `${format(Math.abs(difference), { decimalPlaces: { type: "exact", places } })} ${percent ? (Math.abs(difference).toFixed(places) === "1" ? "point" : "points") : "%"}`;
   const same = difference !== null && Number(Math.abs(difference).toFixed(places)) === 0;
   return element("p", { class: "change" }, element("strong", {}, same ? "= the same" : `${value > before ? "▲" : "▼"} ${size}`), ` against ${format(before, encoding.format)}, ${encoding.displayName}`);
 }

@@ -270,7 +270,9 @@ function build() {
   };
   memberSelect.addEventListener("change", () => { pickMember(memberSelect.value); show(); });
   daySelect.addEventListener("change", () => choose(daySelect.value));
-  pickMember(members[0]?.id ?? null);
+  // The file opens on the member that was asked for first.
+  pickMember(about.members[0]?.id ?? null);
+  memberSelect.value = state.member?.id;
   themes(document.getElementById("theme"), show);
   const select = tabs(document.querySelector(".tabs"), [["day", "A member's day"], ["compared", "Members compared"]], name => { state.page = name; show(); });
   select(0);
