@@ -22,6 +22,7 @@ from ingestion.batches import WRITTEN
 from ingestion.checkpoints import Commit
 from ingestion.feeds import FILE_FEEDS, KAFKA_FEEDS, EnvelopeFeed, FileFeed
 from ingestion.landing import Known
+from ingestion.literals import literal
 
 SCHEMA = "bronze"
 
@@ -225,7 +226,7 @@ def create_tables(spark: SparkSession, catalog: str | None = None) -> None:
             add_columns(spark, table, table_name(table.name, catalog))
             continue
         columns = ", ".join(
-            f"`{name}` {kind} comment '{comment.replace(chr(39), chr(92) + chr(39))}'"
+            f"`{name}` {kind} comment {literal(comment)}"
             for name, (kind, comment) in table.columns.items()
         )
         spark.sql(
@@ -425,8 +426,8 @@ def record_topic(spark: SparkSession, catalog: str, feed: str, known: KnownTopic
     """Remember a topic that is read from now on."""
     spark.sql(
         f"insert into {table_name('ingestion_topics', catalog)} "
-        "values (:feed, :topic, :topic_id, :epoch, current_timestamp())",
-        {"feed": feed, "topic": known.topic, "topic_id": known.topic_id, "epoch": known.epoch},
+        f"values ({literal(feed)}, {literal(known.topic)}, {literal(known.topic_id)}, "
+        f"{known.epoch}, current_timestamp())"
     )
 
 
@@ -435,8 +436,9 @@ def record_gaps(
 ) -> None:
     """Write accepted losses, so that they are seen and reading goes on behind them."""
     rows = ", ".join(
-        f"(:feed, :topic, {epoch}, {partition}, {start}, {end}, current_timestamp())"
+        f"({literal(feed)}, {literal(topic)}, {epoch}, {partition}, {start}, {end}, "
+        "current_timestamp())"
         for partition, (start, end) in sorted(gaps.items())
     )
     target = table_name("ingestion_gaps", catalog)
-    spark.sql(f"insert into {target} values {rows}", {"feed": feed, "topic": topic})
+    spark.sql(f"insert into {target} values {rows}")

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from ingestion.config import Config, load
 from ingestion.feeds import FEEDS, FILE_FEEDS, KAFKA_FEEDS, IngestionError
 from ingestion.lease import held
+from ingestion.literals import literal
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -82,8 +83,7 @@ def correct(
             continue
         count, late = spark.sql(
             f"select count(*), count_if(ingested_at + {_interval(correction)} > "
-            f"current_timestamp()) from {table} where {_WINDOW}",
-            {"start": correction.start, "end": correction.end},
+            f"current_timestamp()) from {table} where {_window(correction)}"
         ).collect()[0]
         if late:
             raise IngestionError(
@@ -99,15 +99,17 @@ def correct(
             if count:
                 spark.sql(
                     f"update {bronze.table_name(name, catalog)} "
-                    f"set ingested_at = ingested_at + {_interval(correction)} where {_WINDOW}",
-                    {"start": correction.start, "end": correction.end},
+                    f"set ingested_at = ingested_at + {_interval(correction)} "
+                    f"where {_window(correction)}"
                 )
     finally:
         spark.conf.unset(_NOTE)
     return rows
 
 
-_WINDOW = "ingested_at >= :start and ingested_at < :end"
+def _window(correction: Correction) -> str:
+    start, end = literal(correction.start), literal(correction.end)
+    return f"ingested_at >= {start} and ingested_at < {end}"
 
 
 def _interval(correction: Correction) -> str:

@@ -31,6 +31,7 @@ from pyspark.sql.types import (
 from ingestion import bronze
 from ingestion.config import Config
 from ingestion.feeds import IngestionError, JdbcFeed
+from ingestion.literals import literal
 
 _DRIVERS = {
     "jdbc:sqlserver:": "com.microsoft.sqlserver.jdbc.SQLServerDriver",
@@ -80,7 +81,7 @@ def pull(
     noted = spark.table(deletes).where(functions.col("source_file") == source.label)
     unnoted = gone.join(noted.select("record_key"), "record_key", "left_anti").selectExpr(
         f"'{feed.table}' as feed",
-        f"{_literal(source.label)} as source_file",
+        f"{literal(source.label)} as source_file",
         "record_key",
         "current_timestamp() as noticed_at",
     )
@@ -169,7 +170,7 @@ class Source:
         return rows.selectExpr(
             f"to_json(struct({everything}), map('ignoreNullFields', 'false')) as raw",
             *(f"{self._text(column)} as {column}" for column in self.feed.columns),
-            f"{_literal(self.label)} as source_file",
+            f"{literal(self.label)} as source_file",
             f"{modified} as source_modified_at",
             "current_timestamp() as ingested_at",
             "cast(null as timestamp) as erased_at",
@@ -217,10 +218,6 @@ def _start_of_window(held: DataFrame, feed: JdbcFeed, days: float) -> float | No
 
 def _is_time(kind: DataType) -> bool:
     return isinstance(kind, TimestampType | TimestampNTZType | DateType)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _append(rows: DataFrame, table: str, feed: str, check: Callable[[], None]) -> int:

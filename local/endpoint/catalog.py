@@ -21,10 +21,11 @@ from pyspark.sql.types import (
     StructType,
 )
 
+from ingestion.literals import literal
 from local.endpoint.connect import SparkError, SparkSession
 from local.endpoint.descriptions import About, Descriptions
 from local.endpoint.governance import Governance, Notes
-from local.endpoint.sqltext import Cursor, identifier, quote, tokenize
+from local.endpoint.sqltext import Cursor, identifier, tokenize
 from local.endpoint.translate import NOT_NULL_PREFIX, Only, View
 
 _CHAR_VARCHAR = "__CHAR_VARCHAR_TYPE_STRING"
@@ -192,7 +193,7 @@ class Catalog:
         return found
 
     def _tables_of(self, schema: str, pattern: str) -> list[Table]:
-        sql = f"SHOW TABLE EXTENDED IN {identifier(schema)} LIKE {quote(pattern)}"
+        sql = f"SHOW TABLE EXTENDED IN {identifier(schema)} LIKE {literal(pattern)}"
         try:
             # A name without wildcards is that of one table, of which no other has part.
             rows = self._rows_about(schema, pattern, sql)
@@ -607,7 +608,7 @@ def _literal(value: Any, kind: str) -> str:
         return "NULL"
     if kind == "INT":
         return str(int(value))
-    return quote(str(value))
+    return literal(str(value))
 
 
 def _values(names: Iterable[str], rows: list[Row]) -> str:

@@ -11,8 +11,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ingestion.literals import literal
 from local.endpoint.connect import SparkError
-from local.endpoint.sqltext import Token, quote, tokenize
+from local.endpoint.sqltext import Token, tokenize
 
 _WHOLE_NUMBERS = ("TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT")
 # What may stand right before a colon that begins no marker: `a::int`, `column:path`.
@@ -62,7 +63,7 @@ def _literal(parameter: Any) -> str:
     if kind == "VOID" or text is None:
         return "NULL"
     if kind == "STRING":
-        return quote(text)
+        return literal(text)
     try:
         return _typed(text, kind)
     except (ValueError, decimal.InvalidOperation):
@@ -104,7 +105,7 @@ def _typed(text: str, kind: str) -> str:
             "UNSUPPORTED_FEATURE",
             "0A000",
         )
-    return f"CAST({quote(text)} AS {kind})"
+    return f"CAST({literal(text)} AS {kind})"
 
 
 def _fitting(number: decimal.Decimal) -> str:

@@ -75,12 +75,6 @@ def unquote(literal: str) -> str:
     return re.sub(rf"\\(.)|{mark}{mark}", value, literal[1:-1], flags=re.DOTALL)
 
 
-def quote(value: str) -> str:
-    """A string literal of Spark SQL with this value."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
-    return f"'{escaped}'"
-
-
 def identifier(*parts: str) -> str:
     """A quoted name, e.g. `silver`.`heart_rates`."""
     return ".".join("`" + part.replace("`", "``") + "`" for part in parts)

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from ingestion.literals import literal
 from local.endpoint.governance import KeyConstraint
 from local.endpoint.sqltext import (
     Cursor,
     Token,
     identifier,
-    quote,
     split_name,
     tokenize,
     unquote,
@@ -555,7 +555,7 @@ def _show_catalogs(cursor: Cursor) -> Translation | None:
 def _current_catalog(cursor: Cursor) -> Translation | None:
     """Only where it is asked for alone, as clients do; elsewhere it is a value of Spark's."""
     if cursor.accept("SELECT CURRENT_CATALOG ( )") and cursor.at_end:
-        return _run(f"SELECT {quote(CATALOGS[0])} AS `current_catalog()`")
+        return _run(f"SELECT {literal(CATALOGS[0])} AS `current_catalog()`")
     return None
 
 

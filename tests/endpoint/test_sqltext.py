@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local.endpoint.sqltext import Cursor, quote, split_name, tokenize, unquote, without_literals
+from ingestion.literals import literal
+from local.endpoint.sqltext import Cursor, split_name, tokenize, unquote, without_literals
 
 STATEMENTS = [
     "select 1",
@@ -53,7 +54,7 @@ def test_unquote(literal: str, value: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "it's", "a\\b", "two\nlines", "`tick`", "é"])
 def test_quote_and_unquote_are_inverse(value: str) -> None:
-    assert unquote(quote(value)) == value
+    assert unquote(literal(value)) == value
 
 
 def test_split_name_honours_backticks() -> None:

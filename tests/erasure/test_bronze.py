@@ -17,6 +17,7 @@ import pytest
 
 from ingestion import erasure, hashes
 from ingestion.feeds import IngestionError
+from ingestion.literals import literal
 from ingestion.persons import PLACES, NotBuilt
 from local.dbt import WITHOUT_TESTS
 from local.warehouse import spark_session
@@ -195,8 +196,7 @@ def lost_key(space: Workspace, ids: dict[str, int]) -> tuple[str, str]:
 
 def hashed_in_sql(spark: Any, identifier: str) -> dict[str, str]:
     [row] = spark.sql(
-        f"select {hashes.keyed_hash('user', ':id')} as hash from {hashes.pads()}",
-        args={"id": identifier},
+        f"select {hashes.keyed_hash('user', literal(identifier))} as hash from {hashes.pads()}"
     ).collect()
     return {"sql": row.hash, "python": hashes.hasher(spark).user(identifier)}
 
