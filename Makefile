@@ -13,7 +13,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## .venv with everything in it, and the jars of Delta and Kafka
-	@$(BIN)/python -m local.jars
+	@$(BIN)/python -m lakehouse.jars
 
 # The first Python on PATH that starts and is of a version we test; pyenv's shims exist for all.
 $(STAMP): pyproject.toml uv.lock

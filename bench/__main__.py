@@ -33,8 +33,8 @@ from pathlib import Path
 
 from bench import build, data, incremental, latency, steady, workspaces
 from bench.results import Seconds, Unequal, machine, note, report
-from local.client import Workspace, free_base_port
-from local.home import Home
+from lakehouse.client import Workspace, free_base_port
+from lakehouse.home import Home
 
 _ON_ONE_WORKSPACE = ("build", "tests", "nothing", "edit", "nodes")
 ROWS = (*_ON_ONE_WORKSPACE, "landing", "hour", "latency", "demo")

@@ -25,8 +25,8 @@ import duckdb
 from bench import batch, compare, data, tutorials, workspaces
 from bench.memory import peak_memory
 from bench.results import Seconds, medians, note, ratio, report
-from local.client import Workspace
-from local.home import CHECKOUT
+from lakehouse.client import Workspace
+from lakehouse.home import CHECKOUT
 
 CONTENDERS = ("project", "tutorials", "batch", "duckdb")
 _ZONES = ("--vars", "{zones: maximum}")

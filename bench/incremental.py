@@ -23,9 +23,9 @@ from bench import data, event_log, workspaces
 from bench.event_log import EventLog
 from bench.memory import peak_memory
 from bench.results import Seconds, Unequal, medians, note, ratio, report
-from local import dbt
-from local.client import Workspace
-from local.home import Home
+from lakehouse import dbt
+from lakehouse.client import Workspace
+from lakehouse.home import Home
 
 VARIANTS = ("on time", "1 % a month late")
 _READINGS = ("bronze.bpm", "silver.stg_kafka__bpm", "silver.heart_rates")

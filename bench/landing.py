@@ -28,10 +28,10 @@ from bench import compare, data, workspaces
 from bench.memory import peak_memory
 from bench.results import Seconds, Unequal, medians, note, ratio, report
 from ingestion import broker, bronze, sources
-from local import kafka
-from local.client import Workspace
-from local.commands.ingest import config_of
-from local.home import CHECKOUT, Home
+from lakehouse import kafka
+from lakehouse.client import Workspace
+from lakehouse.commands.ingest import config_of
+from lakehouse.home import CHECKOUT, Home
 
 CONTENDERS = ("project", "query", "parquet", "bare_spark", "hand_written", "raw_consumer")
 _DEVICES = 500

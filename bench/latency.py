@@ -22,10 +22,10 @@ from bench import data, workspaces
 from bench.memory import peak_memory
 from bench.results import Seconds, Unequal, note, report
 from ingestion import broker
-from local import kafka
-from local.client import Workspace
-from local.commands.ingest import config_of
-from local.home import CHECKOUT, Home
+from lakehouse import kafka
+from lakehouse.client import Workspace
+from lakehouse.commands.ingest import config_of
+from lakehouse.home import CHECKOUT, Home
 
 _DEVICES = 500
 _WARM_UP_SECONDS = 20.0
@@ -125,7 +125,7 @@ def produce(home: Home, rate: int, seconds: float) -> int:
 @contextmanager
 def _ingesting(space: Workspace) -> Iterator[None]:
     """A continuous ingestion of `bpm` while the block runs."""
-    command = [sys.executable, "-m", "local.cli", "ingest", "--continuous", "--feed", "bpm"]
+    command = [sys.executable, "-m", "lakehouse.cli", "ingest", "--continuous", "--feed", "bpm"]
     log = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=CHECKOUT, env=space.environment, stderr=log)
     try:

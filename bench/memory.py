@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-from local import processes, workspace
-from local.client import Workspace
+from lakehouse import processes, workspace
+from lakehouse.client import Workspace
 
 _SECONDS = 0.5
 # What a child of the bench is called, by a word of its command line; the first that fits.

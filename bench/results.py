@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import psutil
 
-from local.home import CHECKOUT
+from lakehouse.home import CHECKOUT
 
 Seconds = dict[str, list[float]]
 """Every timing, by what was timed."""

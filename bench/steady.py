@@ -14,8 +14,8 @@ from pathlib import Path
 from bench import data, workspaces
 from bench.memory import peak_memory
 from bench.results import Seconds, medians, note, ratio, report
-from local.client import Workspace, copy_project
-from local.endpoint.sqltext import tokenize
+from lakehouse.client import Workspace, copy_project
+from lakehouse.endpoint.sqltext import tokenize
 
 THREADS = 4
 """Of dbt in the profile `local`."""

@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import SparkSession
 
 from ingestion import sessions
-from local import dbt
-from local.client import Workspace
+from lakehouse import dbt
+from lakehouse.client import Workspace
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ AS_FOR_LARGE_TABLES = " ".join(
     f"-D{name}={value}" for name, value in {**_FOR_ROWS, **_FOR_ROWS_AT_START}.items()
 )
 """Java options for a workspace that is empty when it starts and does not stay so: by its size then
-(local/spark.py) it would be set up for small tables until it starts again."""
+(lakehouse/spark.py) it would be set up for small tables until it starts again."""
 
 
 @contextmanager

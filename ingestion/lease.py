@@ -2,7 +2,7 @@
 
 `leases/<feed>.json` names the owner and its Spark Connect session. A streaming query survives the
 death of its client, so whoever finds a lease without a heartbeat first stops the queries of that
-session: the next owner at its start, or the workspace's warden.
+session: the next owner at its start, or the workspace's watchdog.
 
 On one host a lock on `leases/<feed>.lock`, which ends with its process, tells at once that an owner
 is gone. Elsewhere (a Unity Catalog volume) its heartbeat is watched for a while: no two clocks are
@@ -138,7 +138,7 @@ class Lease:
         path = folder / f"{feed}.json"
         lock = _opened(folder / f"{feed}.lock")
         try:
-            locked = _lock(lock, attempts=10)  # the warden holds it for an instant
+            locked = _lock(lock, attempts=10)  # the watchdog holds it for an instant
             old = read(path)
             host = platform.node()
             if locked is False or (

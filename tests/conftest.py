@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.home import Home
+from lakehouse.home import Home
 from tests.landed import (  # noqa: F401 - fixtures
     example_workspace,
     landed_cases,

@@ -15,9 +15,9 @@ import pytest
 from kafka import KafkaProducer
 from kafka.serializer import Serializer
 
-from local import kafka
-from local.dbt import WITHOUT_UNIT_TESTS
-from local.home import Home
+from lakehouse import kafka
+from lakehouse.dbt import WITHOUT_UNIT_TESTS
+from lakehouse.home import Home
 from tests.cases.case import Case
 from tests.cases.catalog import CASES
 from tests.oracle import compare, compute

@@ -7,8 +7,8 @@ import signal
 import time
 from collections.abc import Callable
 
-from local import client, processes
-from local.client import copy_project, free_base_port
+from lakehouse import client, processes
+from lakehouse.client import copy_project, free_base_port
 
 __all__ = ["PATIENCE_SECONDS", "Workspace", "copy_project", "free_base_port", "running", "until"]
 
@@ -29,7 +29,7 @@ class Workspace(client.Workspace):
 
     def pids(self) -> dict[str, int]:
         """Process ids of the parts that run."""
-        from local import workspace
+        from lakehouse import workspace
 
         return {line.part: line.running.pid for line in workspace.status(self.home) if line.running}
 

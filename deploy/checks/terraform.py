@@ -36,7 +36,7 @@ from google.protobuf import (  # type: ignore[import-untyped]
 
 from deploy.checks import tools
 
-grpc: Any = import_module("grpc")  # mypy reports missing types once a run: local/ says them
+grpc: Any = import_module("grpc")  # mypy reports missing types once a run: lakehouse/ says them
 AZURE = Path(__file__).parents[1] / "azure"
 SCHEMAS = Path(__file__).with_name("providers.json")
 

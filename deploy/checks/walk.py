@@ -223,7 +223,7 @@ def dev(root: Path) -> None:
         expect("dev is built", space.filled, {"fitbit_dev"})
         expect("dev's policies spare who builds", space.spared, {"fitbit_dev": {DEPLOY}})
         expect("nothing runs by itself in dev", list(active(space)), [])
-        for job in ("erasure", "care"):
+        for job in ("erasure", "maintenance"):
             copy.bundle(DEPLOY, "run", job, "--target", "dev")
         # Only the wheel's version is new; all else is as it was left.
         planned = copy.bundle(DEPLOY, "plan", "--target", "dev")
@@ -253,7 +253,7 @@ def personal(root: Path) -> None:
         target = ("--target", "personal")
         copy.bundle(ADA, "validate", "--strict", *target)
         copy.bundle(ADA, "deploy", *target)
-        for job in ("setup", "ingest_scheduled", "build", "erasure", "care"):
+        for job in ("setup", "ingest_scheduled", "build", "erasure", "maintenance"):
             copy.bundle(ADA, "run", job, *target)
         expect("catalogs", copy.workspace.filled, {"fitbit_dev", "fitbit_dev_ada"})
         copy.bundle(ADA, "plan", *target)
@@ -273,7 +273,7 @@ def prod(root: Path) -> None:
         copy.release("tag")
         if running(copy.workspace) == first:
             raise Surprise(f"the job that runs without end still runs {first}")
-        for job in ("ingest_scheduled", "build", "erasure", "care"):
+        for job in ("ingest_scheduled", "build", "erasure", "maintenance"):
             copy.bundle(DEPLOY, "run", job, "--target", "prod")
         expect(
             "prod's policies spare who builds", copy.workspace.spared["fitbit_prod"], {TRANSFORM}

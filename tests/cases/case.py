@@ -18,19 +18,19 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Fate:
+class Outcome:
     """Why a record is rejected, None for an accepted one, and whether its logout is ignored."""
 
     reason: str | None = None
     is_logout_ignored: bool = False
 
 
-ACCEPTED = Fate()
-LOGOUT_IGNORED = Fate(is_logout_ignored=True)
+ACCEPTED = Outcome()
+LOGOUT_IGNORED = Outcome(is_logout_ignored=True)
 
 
-def rejected(reason: str) -> Fate:
-    return Fate(reason)
+def rejected(reason: str) -> Outcome:
+    return Outcome(reason)
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,17 @@ class Message:
     value: bytes | None
     key: bytes | None = None
     timestamp: int = MIDNIGHT * 1000
-    fate: Fate = ACCEPTED
+    outcome: Outcome = ACCEPTED
 
 
 @dataclass(frozen=True)
 class Landed:
-    """A file for the landing zone, and the fate of each of its records from first to last."""
+    """A file for the landing zone, and the outcome of each of its records from first to last."""
 
     feed: str
     name: str
     content: bytes
-    fates: tuple[Fate, ...]
+    fates: tuple[Outcome, ...]
 
 
 @dataclass(frozen=True)
@@ -96,23 +96,25 @@ def _time(seconds: float) -> int | float:
     return int(time) if time == int(time) else time
 
 
-def message(feed: str, payload: Mapping[str, Any] | str, fate: Fate = ACCEPTED) -> Message:
+def message(feed: str, payload: Mapping[str, Any] | str, outcome: Outcome = ACCEPTED) -> Message:
     text = payload if isinstance(payload, str) else json.dumps(payload)
-    return Message(feed, text.encode(), fate=fate)
+    return Message(feed, text.encode(), outcome=outcome)
 
 
-def bpm(device: Any, seconds: float, rate: Any, fate: Fate = ACCEPTED) -> Message:
+def bpm(device: Any, seconds: float, rate: Any, outcome: Outcome = ACCEPTED) -> Message:
     payload = {"device_id": device, "time": _time(seconds), "heartrate": rate}
-    return message("bpm", payload, fate)
+    return message("bpm", payload, outcome)
 
 
-def bpm_written(device: str, time: str, rate: str, fate: Fate = ACCEPTED) -> Message:
+def bpm_written(device: str, time: str, rate: str, outcome: Outcome = ACCEPTED) -> Message:
     """A reading whose values are JSON as written."""
     text = f'{{"device_id": {device}, "time": {time}, "heartrate": {rate}}}'
-    return message("bpm", text, fate)
+    return message("bpm", text, outcome)
 
 
-def workout(user: Any, session: Any, seconds: float, action: Any, fate: Fate = ACCEPTED) -> Message:
+def workout(
+    user: Any, session: Any, seconds: float, action: Any, outcome: Outcome = ACCEPTED
+) -> Message:
     """An event of workout 1."""
     payload = {
         "user_id": user,
@@ -121,7 +123,7 @@ def workout(user: Any, session: Any, seconds: float, action: Any, fate: Fate = A
         "action": action,
         "session_id": session,
     }
-    return message("workout", payload, fate)
+    return message("workout", payload, outcome)
 
 
 def session(user: str, number: Any, start: float, stop: float) -> tuple[Message, Message]:
@@ -158,14 +160,18 @@ def session_row(
 
 
 def profile(
-    user: Any, seconds: float, update_type: str = "update", fate: Fate = ACCEPTED, **fields: Any
+    user: Any,
+    seconds: float,
+    update_type: str = "update",
+    outcome: Outcome = ACCEPTED,
+    **fields: Any,
 ) -> Message:
     payload = {"user_id": user, "timestamp": _time(seconds), "update_type": update_type}
-    return message("user_info", payload | fields, fate)
+    return message("user_info", payload | fields, outcome)
 
 
 def registrations(
-    tag: str, *rows: tuple[str, str, str, float], fates: Iterable[Fate] | None = None
+    tag: str, *rows: tuple[str, str, str, float], fates: Iterable[Outcome] | None = None
 ) -> Landed:
     """A CSV file of (user, device, name of the MAC, seconds)."""
     lines = ["user_id,device_id,mac_address,registration_timestamp"]
@@ -178,7 +184,7 @@ def registrations(
 def logins(
     tag: str,
     *rows: tuple[str, str, float, float | str | None],
-    fates: Iterable[Fate] | None = None,
+    fates: Iterable[Outcome] | None = None,
 ) -> Landed:
     """A CSV file of (name of the MAC, gym, login seconds, logout seconds or text or None)."""
     lines = ["mac_address,gym,login,logout"]
@@ -188,7 +194,7 @@ def logins(
     return _csv("gym_logins", tag, lines, fates)
 
 
-def _csv(feed: str, tag: str, lines: list[str], fates: Iterable[Fate] | None) -> Landed:
+def _csv(feed: str, tag: str, lines: list[str], fates: Iterable[Outcome] | None) -> Landed:
     known = tuple(fates) if fates is not None else (ACCEPTED,) * (len(lines) - 1)
     return Landed(feed, f"{tag}_{feed}.csv", ("\n".join(lines) + "\n").encode(), known)
 

@@ -9,14 +9,14 @@ from ..oracle.compare import KEYS, compare, normal
 from ..oracle.load import from_landed
 from ..oracle.records import KafkaRecord, Record
 from . import decoding, files, hearts, members
-from .case import Case, Fate
+from .case import Case, Outcome
 
 CASES: tuple[Case, ...] = (*decoding.CASES, *members.CASES, *hearts.CASES, *files.CASES)
 
 
-def records(cases: Iterable[Case], *, ingested_at: int) -> list[tuple[Record, Fate]]:
-    """Records in the order of sending, each with its stated fate."""
-    found: list[tuple[Record, Fate]] = []
+def records(cases: Iterable[Case], *, ingested_at: int) -> list[tuple[Record, Outcome]]:
+    """Records in the order of sending, each with its stated outcome."""
+    found: list[tuple[Record, Outcome]] = []
     offsets: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
         for case in cases:
@@ -34,7 +34,7 @@ def records(cases: Iterable[Case], *, ingested_at: int) -> list[tuple[Record, Fa
                     partition=0,
                     offset=offset,
                 )
-                found.append((record, message.fate))
+                found.append((record, message.outcome))
             for landed in case.files:
                 path = Path(folder) / landed.name
                 path.write_bytes(landed.content)

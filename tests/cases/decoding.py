@@ -7,8 +7,8 @@ from .case import (
     ACCEPTED,
     MIDNIGHT,
     Case,
-    Fate,
     Message,
+    Outcome,
     Row,
     at,
     bpm,
@@ -29,9 +29,9 @@ BAD_RATE = rejected("heart_rate_out_of_range")
 
 
 def _rates() -> Case:
-    """Each rate on its own second; `(JSON as written, the rate that stands or the fate)`."""
+    """Each rate on its own second; `(JSON as written, the rate that stands or the outcome)`."""
     tag = "rates"
-    tried: Sequence[tuple[str, float | Fate]] = (
+    tried: Sequence[tuple[str, float | Outcome]] = (
         ("0", BAD_RATE),
         ("-5", BAD_RATE),
         ("null", MISSING),
@@ -72,9 +72,9 @@ def _rates() -> Case:
     messages = []
     rows: list[Row] = []
     for i, (written, result) in enumerate(tried):
-        fate = result if isinstance(result, Fate) else ACCEPTED
-        messages.append(bpm_written('"rates-d"', str(MIDNIGHT + i), written, fate))
-        if not isinstance(result, Fate):
+        outcome = result if isinstance(result, Outcome) else ACCEPTED
+        messages.append(bpm_written('"rates-d"', str(MIDNIGHT + i), written, outcome))
+        if not isinstance(result, Outcome):
             rows.append({"device_id": "rates-d", "measured_at": at(i), "heart_rate_bpm": result})
     return Case(
         tag,
@@ -85,7 +85,7 @@ def _rates() -> Case:
 
 
 def _times() -> Case:
-    tried: Sequence[tuple[str, int | Fate]] = (
+    tried: Sequence[tuple[str, int | Outcome]] = (
         (f"{MIDNIGHT}", at(0)),
         (f"{MIDNIGHT}.25", at(0.25)),
         (f"{MIDNIGHT}.500001", at(0.500001)),
@@ -130,9 +130,9 @@ def _times() -> Case:
     rows: list[Row] = []
     for i, (written, result) in enumerate(tried):
         device = f"times-{i}"
-        fate = result if isinstance(result, Fate) else ACCEPTED
-        messages.append(bpm_written(f'"{device}"', written, "60", fate))
-        if not isinstance(result, Fate):
+        outcome = result if isinstance(result, Outcome) else ACCEPTED
+        messages.append(bpm_written(f'"{device}"', written, "60", outcome))
+        if not isinstance(result, Outcome):
             rows.append({"device_id": device, "measured_at": result})
     return Case(
         "times",
@@ -144,7 +144,7 @@ def _times() -> Case:
 
 
 def _ids() -> Case:
-    tried: Sequence[tuple[str, str | Fate]] = (
+    tried: Sequence[tuple[str, str | Outcome]] = (
         ("871001", "871001"),
         ("871002.0", "871002"),
         ('"871003"', "871003"),
@@ -173,9 +173,9 @@ def _ids() -> Case:
     messages = []
     rows: list[Row] = []
     for i, (written, result) in enumerate(tried):
-        fate = result if isinstance(result, Fate) else ACCEPTED
-        messages.append(bpm_written(written, str(MIDNIGHT + i), "60", fate))
-        if not isinstance(result, Fate):
+        outcome = result if isinstance(result, Outcome) else ACCEPTED
+        messages.append(bpm_written(written, str(MIDNIGHT + i), "60", outcome))
+        if not isinstance(result, Outcome):
             rows.append({"device_id": result, "measured_at": at(i)})
     return Case(
         "ids",
@@ -230,7 +230,7 @@ def _payloads() -> Case:
     """Payloads as bytes; those accepted hold the reading 60 of second i on `payload-i`."""
     tag = "payload"
     good = '"device_id": "payload-%d", "time": %d, "heartrate": 60'
-    tried: Sequence[tuple[bytes | None, Fate]] = (
+    tried: Sequence[tuple[bytes | None, Outcome]] = (
         (None, NO_VALUE),
         (b"", NO_VALUE),
         (b" \t\r\n ", NO_VALUE),
@@ -290,13 +290,13 @@ def _payloads() -> Case:
     )
     messages = []
     rows: list[Row] = []
-    for i, (value, fate) in enumerate(tried):
+    for i, (value, outcome) in enumerate(tried):
         if value is not None:
             value = value.replace(b"@", (good % (i, MIDNIGHT + i)).encode())
             if b"%d" in value:
                 value %= (i, MIDNIGHT + i)
-        messages.append(Message("bpm", value, key=f"payload-{i}".encode(), fate=fate))
-        if fate == ACCEPTED:
+        messages.append(Message("bpm", value, key=f"payload-{i}".encode(), outcome=outcome))
+        if outcome == ACCEPTED:
             rows.append({"device_id": f"payload-{i}", "measured_at": at(i), "heart_rate_bpm": 60})
     return Case(
         tag,
@@ -337,7 +337,7 @@ def _order_of_reasons() -> Case:
                 "user_info",
                 json.dumps({"timestamp": MIDNIGHT, "update_type": "new"}).encode(),
                 b"order-u",
-                fate=MISSING,
+                outcome=MISSING,
             ),
         ),
         rows={"heart_rates": [], "workout_sessions": [], "user_profile_changes": []},
@@ -351,16 +351,16 @@ def _tombstones() -> Case:
         (
             profile("tomb-u", 0, "new", sex="F"),
             Message("user_info", None, b"tomb-u", (MIDNIGHT + 10) * 1000),
-            Message("user_info", None, None, fate=MISSING),
-            Message("user_info", None, b"", fate=MISSING),
-            Message("user_info", None, b"  ", fate=MISSING),
-            Message("user_info", None, b"tomb-\xff", fate=WRONG),
-            Message("user_info", None, b"tomb-\xff", 5000, fate=WRONG),
-            Message("user_info", None, b"tomb-u", 5000, fate=BAD_TIME),
+            Message("user_info", None, None, outcome=MISSING),
+            Message("user_info", None, b"", outcome=MISSING),
+            Message("user_info", None, b"  ", outcome=MISSING),
+            Message("user_info", None, b"tomb-\xff", outcome=WRONG),
+            Message("user_info", None, b"tomb-\xff", 5000, outcome=WRONG),
+            Message("user_info", None, b"tomb-u", 5000, outcome=BAD_TIME),
             Message("user_info", None, b'"tomb-u"', (MIDNIGHT + 20) * 1000),
-            Message("user_info", None, b'{"id": "tomb-u"}', fate=WRONG),
-            Message("user_info", b"", b"tomb-u", fate=NO_VALUE),
-            Message("workout", None, b"tomb-u", fate=NO_VALUE),
+            Message("user_info", None, b'{"id": "tomb-u"}', outcome=WRONG),
+            Message("user_info", b"", b"tomb-u", outcome=NO_VALUE),
+            Message("workout", None, b"tomb-u", outcome=NO_VALUE),
         ),
         rows={
             "user_profile_changes": [
@@ -474,7 +474,7 @@ def _long_texts() -> Case:
                 for i, field in enumerate(payload)
             ),
             *(
-                Message("user_info", None, text.encode(), fate=WRONG)
+                Message("user_info", None, text.encode(), outcome=WRONG)
                 for text in (long, '"' * 900_000)
             ),
             message("user_info", {**change, "sex": long, "dob": long, "address": "[" * 900_000}),

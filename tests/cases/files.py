@@ -85,7 +85,7 @@ def _csv() -> Case:
                 "gym_logins",
                 "csv_rough.csv.gz",
                 gzip.compress(b"mac_address,gym,login,logout\n" + rough.encode()),
-                tuple(fate for _, fate in rows),
+                tuple(outcome for _, outcome in rows),
             ),
         ),
         rows={
@@ -163,7 +163,10 @@ def _ndjson() -> Case:
         "A line of JSON is one object; its keys are found whatever their case.",
         files=(
             Landed(
-                "gym_logins", "ndj_lines.ndjson", text.encode(), tuple(fate for _, fate in lines)
+                "gym_logins",
+                "ndj_lines.ndjson",
+                text.encode(),
+                tuple(outcome for _, outcome in lines),
             ),
         ),
         rows={
@@ -281,7 +284,7 @@ def _envelopes() -> Case:
                 "bpm",
                 "sink_bpm.json.gz",
                 gzip.compress("\n".join(text for text, _ in lines).encode()),
-                tuple(fate for _, fate in lines),
+                tuple(outcome for _, outcome in lines),
             ),
             Landed(
                 "user_info",

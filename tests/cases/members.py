@@ -8,9 +8,9 @@ from .case import (
     LOGOUT_IGNORED,
     MIDNIGHT,
     Case,
-    Fate,
     Landed,
     Message,
+    Outcome,
     Row,
     at,
     bpm,
@@ -66,9 +66,9 @@ def _profile_changes() -> Case:
 
 
 def _changes_at_one_time() -> Case:
-    def sent(user: str, name: str | None, kafka_ms: int, fate: Fate) -> Message:
+    def sent(user: str, name: str | None, kafka_ms: int, outcome: Outcome) -> Message:
         change = profile(user, 0, "delete") if name is None else profile(user, 0, sex=name)
-        return dataclasses.replace(change, key=b"tie", timestamp=kafka_ms, fate=fate)
+        return dataclasses.replace(change, key=b"tie", timestamp=kafka_ms, outcome=outcome)
 
     first, second, third = 1_700_000_000_000, 1_700_000_001_000, 1_700_000_002_000
     return Case(

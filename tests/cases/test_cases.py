@@ -1,4 +1,4 @@
-"""The stated fate of each record and the stated rows are those of the oracle."""
+"""The stated outcome of each record and the stated rows are those of the oracle."""
 
 import dataclasses
 import random
@@ -9,7 +9,7 @@ from ..oracle import compute
 from ..oracle.compare import compare
 from ..oracle.decode import Rejected, decode
 from ..oracle.records import Record
-from .case import Case, Fate
+from .case import Case, Outcome
 from .catalog import CASES, differences, records
 
 # Some months after the cases' time, so that nothing of them lies in the future.
@@ -19,12 +19,12 @@ ARRIVALS = {"records", "rejected_records", "feed_arrivals", "pipeline_health"}
 TABLES = compute(record for record, _ in records(CASES, ingested_at=ARRIVAL))
 
 
-def _fate(record: Record) -> Fate:
+def _fate(record: Record) -> Outcome:
     try:
         _, is_logout_ignored = decode(record)
     except Rejected as found:
-        return Fate(found.reason)
-    return Fate(is_logout_ignored=is_logout_ignored)
+        return Outcome(found.reason)
+    return Outcome(is_logout_ignored=is_logout_ignored)
 
 
 def test_tags_and_files_are_unique() -> None:
@@ -36,8 +36,8 @@ def test_tags_and_files_are_unique() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.tag)
 def test_fates(case: Case) -> None:
-    for record, fate in records([case], ingested_at=ARRIVAL):
-        assert _fate(record) == fate, record
+    for record, outcome in records([case], ingested_at=ARRIVAL):
+        assert _fate(record) == outcome, record
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.tag)

@@ -11,16 +11,16 @@ import jinja2
 import pytest
 import yaml
 
-from local.home import CHECKOUT
+from lakehouse.home import CHECKOUT
 from tests.support import Workspace
 
 
-def upholds(rows: str, **arguments: Any) -> str:
+def table_rules(rows: str, **arguments: Any) -> str:
     """The query of the generic test over a query's rows."""
-    source = (CHECKOUT / "macros" / "upholds.sql").read_text()
+    source = (CHECKOUT / "macros" / "table_rules.sql").read_text()
     macro = source.replace("{% test ", "{% macro ").replace("endtest", "endmacro")
     module: Any = jinja2.Environment().from_string(macro).module
-    return str(module.upholds(f"({rows})", **arguments))
+    return str(module.table_rules(f"({rows})", **arguments))
 
 
 def few_records_are_rejected(rows: str) -> str:
@@ -54,10 +54,10 @@ RULES = {"size_is_odd": "size % 2 = 1", "part_is_short": "length(part) = 1"}
         ),
     ],
 )
-def test_upholds_names_each_broken_rule(
+def test_table_rules_names_each_broken_rule(
     workspace: Workspace, rows: str, broken: dict[str, int]
 ) -> None:
-    query = upholds(rows, unique=["id", "part"], not_null=["id", "part"], rules=RULES)
+    query = table_rules(rows, unique=["id", "part"], not_null=["id", "part"], rules=RULES)
     assert {row["rule"]: row["broken_rows"] for row in workspace.sql(query)} == broken
 
 

@@ -12,7 +12,7 @@ from tests.oracle import compute
 from tests.oracle.compare import compare
 from tests.oracle.records import FEEDS, KAFKA_FEEDS, FileRecord, KafkaRecord
 
-from .case import Case, Fate
+from .case import Case, Outcome
 from .catalog import CASES, differences, records
 
 ARRIVAL = 1_710_000_000_000_000
@@ -52,9 +52,9 @@ def test_each_record_is_rejected_for_the_stated_reason(landed_cases: Landed) -> 
         for row in landed_cases.tables["rejected_records"]
     )
     stated = Counter(
-        (record.feed, _content(record), fate.reason)
-        for record, fate in SENT
-        if fate.reason is not None
+        (record.feed, _content(record), outcome.reason)
+        for record, outcome in SENT
+        if outcome.reason is not None
     )
     # The worked example's own rejected records are there as well.
     assert not stated - found
@@ -66,14 +66,14 @@ def test_each_record_is_rejected_for_the_stated_reason(landed_cases: Landed) -> 
 
 @pytest.mark.parametrize("feed", FEEDS)
 def test_fates_are_as_stated(landed_example: Landed, landed_cases: Landed, feed: str) -> None:
-    def fates(landed: Landed) -> Counter[Fate]:
+    def fates(landed: Landed) -> Counter[Outcome]:
         return Counter(
-            Fate(row["reject_reason"], bool(row["is_logout_ignored"]))
+            Outcome(row["reject_reason"], bool(row["is_logout_ignored"]))
             for row in landed.tables["records"]
             if row["feed"] == feed
         )
 
-    stated = Counter(fate for record, fate in SENT if record.feed == feed)
+    stated = Counter(outcome for record, outcome in SENT if record.feed == feed)
     assert fates(landed_cases) - fates(landed_example) == stated
 
 

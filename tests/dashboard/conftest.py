@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from local.dashboard import page, render
-from local.dashboard.definition import Definition
-from local.jars import cache_folder
+from lakehouse.dashboard import page, render
+from lakehouse.dashboard.definition import Definition
+from lakehouse.jars import cache_folder
 from tests.dashboard.browser import chromium
 from tests.dashboard.gold import Gold
 

@@ -18,8 +18,8 @@ import pyarrow as pa
 import sqlglot
 import yaml
 
-from local.dashboard.sources import Table
-from local.home import CHECKOUT
+from lakehouse.dashboard.sources import Table
+from lakehouse.home import CHECKOUT
 
 # Capacity by gym; the last has none.
 GYMS = {"Northside": 24, "Riverside": 20, "Old Mill": None}

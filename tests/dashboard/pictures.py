@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from local.dashboard.definition import Definition
-from local.dashboard.sources import Source, endpoint
-from local.home import CHECKOUT, Home
+from lakehouse.dashboard.definition import Definition
+from lakehouse.dashboard.sources import Source, endpoint
+from lakehouse.home import CHECKOUT, Home
 from tests.dashboard.browser import chromium, opened
 from tests.dashboard.test_page import TABS, differences, visuals
 
@@ -24,7 +24,7 @@ MEMBER_DAY = "member-day"
 SIZE = (1280, 900)
 Json = dict[str, Any]
 
-# The member's day once more, not as local/dashboard/members.py asks.
+# The member's day once more, not as lakehouse/dashboard/members.py asks.
 _DAY = """
 select d.*, b.fat_burn_from_bpm, b.cardio_from_bpm, b.peak_from_bpm
 from daily_heart_rates d

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from local.dashboard import expressions
-from local.dashboard.definition import Definition, Json
-from local.dashboard.sources import Source, plain
+from lakehouse.dashboard import expressions
+from lakehouse.dashboard.definition import Definition, Json
+from lakehouse.dashboard.sources import Source, plain
 
 Row = dict[str, Any]
 

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from local.dashboard import page
-from local.dashboard.definition import Definition
+from lakehouse.dashboard import page
+from lakehouse.dashboard.definition import Definition
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
 DEFICIENCIES = {

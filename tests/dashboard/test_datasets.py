@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from local.dashboard.definition import Definition
+from lakehouse.dashboard.definition import Definition
 from tests.dashboard.gold import Gold, Row
 
 TODAY = date(2026, 9, 30)

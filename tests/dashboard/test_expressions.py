@@ -2,8 +2,8 @@
 
 import pytest
 
-from local.dashboard import expressions
-from local.dashboard.expressions import ExpressionError, parse
+from lakehouse.dashboard import expressions
+from lakehouse.dashboard.expressions import ExpressionError, parse
 
 
 def test_operators_bind_as_in_sql() -> None:

@@ -11,8 +11,8 @@ import duckdb
 import pytest
 import vl_convert
 
-from local.dashboard import lint
-from local.dashboard.definition import CUSTOM, Definition
+from lakehouse.dashboard import lint
+from lakehouse.dashboard.definition import CUSTOM, Definition
 from tests.dashboard.gold import Gold, contracts
 
 Json = dict[str, Any]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from local.dashboard import members, page
-from local.dashboard.members import Curves
-from local.home import WorkspaceError
-from local.jars import cache_folder
+from lakehouse.dashboard import members, page
+from lakehouse.dashboard.members import Curves
+from lakehouse.home import WorkspaceError
+from lakehouse.jars import cache_folder
 from tests.dashboard.browser import NARROW, WIDE, opened, overflow, ready
 from tests.dashboard.conftest import Written
 from tests.dashboard.gold import Gold

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ingestion import bronze
-from local import dbt
-from local.dashboard.definition import Definition, Json
-from local.home import CHECKOUT
+from lakehouse import dbt
+from lakehouse.dashboard.definition import Definition, Json
+from lakehouse.home import CHECKOUT
 from tests.dashboard.browser import opened
 from tests.dashboard.conftest import Written
 from tests.dashboard.metrics import BY_HAND, saved_statement, statements

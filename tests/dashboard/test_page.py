@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from local.dashboard import lint
-from local.dashboard.definition import CANVAS, Definition, Json, is_personal
-from local.dashboard.sources import Source
+from lakehouse.dashboard import lint
+from lakehouse.dashboard.definition import CANVAS, Definition, Json, is_personal
+from lakehouse.dashboard.sources import Source
 from tests.dashboard.browser import NARROW, WIDE, opened, overflow, ready
 from tests.dashboard.conftest import Written
 from tests.dashboard.sql import expected, measures, same

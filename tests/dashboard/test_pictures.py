@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 
-from local.home import CHECKOUT
+from lakehouse.home import CHECKOUT
 from tests.dashboard import pictures
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from local.dashboard.definition import Definition
-from local.dashboard.sources import endpoint
-from local.home import CHECKOUT
+from lakehouse.dashboard.definition import Definition
+from lakehouse.dashboard.sources import endpoint
+from lakehouse.home import CHECKOUT
 from tests.dashboard.browser import opened, ready
 from tests.dashboard.metrics import BY_HAND, saved_statement, statements
 from tests.dashboard.test_metrics import shared

@@ -23,7 +23,7 @@ from dbt_common.context import set_invocation_context
 from ingestion import cli as ingest
 from ingestion import erasure, sessions
 from ingestion.config import Config
-from local.endpoint.session import SETTINGS
+from lakehouse.endpoint.session import SETTINGS
 from tests.deploy import bundle
 from tests.deploy.bundle import TARGETS, Bundle
 
@@ -65,7 +65,7 @@ MUTANTS = [
     ("databricks.yml", "          continuous:\n            pause_status: UNPAUSED\n", "", "needs an explicit pause_status"),
     # Who runs, when, and what stays.
     ("databricks.yml", "  skip_name_prefix_for_schema: true", "  skip_name_prefix_for_schema: false", "schemas would be renamed"),
-    ("databricks.yml", "    - deploy/care\n", "", "sync: leaves out deploy/care"),
+    ("databricks.yml", "    - deploy/maintenance\n", "", "sync: leaves out deploy/maintenance"),
     ("databricks.yml", "    - docs/dbt\n", "    - docs/dbt\n    - docs/adr\n", "sync: no job reads docs/adr"),
     ("databricks.yml", "    - /profiles.yml", "    - profiles.yml", "by their whole path"),
     ("databricks.yml", "        build:\n          run_as:\n            service_principal_name: ${var.transform_principal}\n", "", "jobs.build would run as whoever deployed it"),
@@ -109,7 +109,7 @@ def test_dbt_takes_every_command(root: Path, target: str) -> None:
         "jobs.build.freshness",
         "jobs.build.build",
         "jobs.build.docs",
-        "jobs.care.audit",
+        "jobs.maintenance.audit",
     }
 
 

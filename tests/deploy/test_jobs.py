@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local import kafka
+from lakehouse import kafka
 from tests.deploy import bundle
 from tests.deploy.bundle import Bundle
 from tests.deploy.conftest import start_task

@@ -57,7 +57,7 @@ def test_every_module_loads(job_python: Path, root: Path) -> None:
     modules = sorted(
         f"ingestion.{p.stem}" for p in (root / "ingestion").glob("*.py") if p.stem != "__main__"
     )
-    code = "import sys, " + ", ".join(modules) + "; assert 'local' not in sys.modules"
+    code = "import sys, " + ", ".join(modules) + "; assert 'lakehouse' not in sys.modules"
     done = subprocess.run(
         [job_python, "-I", "-c", code],
         capture_output=True,

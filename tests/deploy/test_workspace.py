@@ -356,7 +356,7 @@ WALKED = [
     ("dev", DEPLOY_YML, "AUDIENCE: ${{ vars.DATABRICKS_ACCOUNT_ID }}", "AUDIENCE: ${{ vars.DATABRICKS_HOST }}", "asks for another audience"),
     ("dev", "databricks.yml", "    workspace: &deployer\n      # One fixed place: a second person deploying meets the first copy, not a new one.\n      root_path: /Workspace/Users/${var.deploy_principal}/", "    workspace: &deployer\n      root_path: ~/", "requires destructive actions"),
     ("dev", "databricks.yml", "prevent_destroy: true", "prevent_destroy: false", "was not refused"),
-    ("dev", "databricks.yml", "    - deploy/care\n", "", "optimize.sql"),
+    ("dev", "databricks.yml", "    - deploy/maintenance\n", "", "optimize.sql"),
     ("personal", "databricks.yml", "      catalog: fitbit_dev_${workspace.current_user.short_name}\n", "      catalog: fitbit_dev\n", "already exists"),
     ("personal", "databricks.yml", "      profile: dev\n", "", "profiles.yml has no output personal"),
     ("prod", "databricks.yml", "      - level: CAN_VIEW\n        service_principal_name: ${var.ingest_principal}\n", "", "may not read /Workspace/Users"),

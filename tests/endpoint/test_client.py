@@ -10,7 +10,7 @@ import pytest
 from databricks.sql import ServerOperationError
 from databricks.sql import parameters as _parameters
 
-from local.endpoint.thrift_api import t
+from lakehouse.endpoint.thrift_api import t
 from tests.endpoint.conftest import Client
 from tests.support import Workspace
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.endpoint.descriptions import About, Descriptions, question
+from lakehouse.endpoint.descriptions import About, Descriptions, question
 from tests.endpoint.conftest import Client
 from tests.support import Workspace
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.endpoint.governance import Governance, KeyConstraint, Notes
+from lakehouse.endpoint.governance import Governance, KeyConstraint, Notes
 
 
 @pytest.fixture

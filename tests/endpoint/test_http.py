@@ -18,9 +18,9 @@ from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.Thrift import TMessageType, TType
 from thrift.transport.TTransport import TMemoryBuffer
 
-from local.endpoint.http import EndpointServer
-from local.endpoint.service import Service as RealService
-from local.endpoint.thrift_api import t
+from lakehouse.endpoint.http import EndpointServer
+from lakehouse.endpoint.service import Service as RealService
+from lakehouse.endpoint.thrift_api import t
 
 TOKEN = "right-token"
 

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from local import processes
+from lakehouse import processes
 from tests.endpoint.conftest import Client
 from tests.support import Workspace
 

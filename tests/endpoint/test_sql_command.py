@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.commands.sql import query
+from lakehouse.commands.sql import query
 from tests.support import Workspace, free_base_port
 
 EVERYTHING = (

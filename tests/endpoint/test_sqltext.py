@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ingestion.literals import literal
-from local.endpoint.sqltext import Cursor, split_name, tokenize, unquote, without_literals
+from lakehouse.endpoint.sqltext import Cursor, split_name, tokenize, unquote, without_literals
 
 STATEMENTS = [
     "select 1",

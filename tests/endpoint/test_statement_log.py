@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from databricks.sql import ServerOperationError
 
-from local.endpoint.statement_log import StatementLog
+from lakehouse.endpoint.statement_log import StatementLog
 from tests.endpoint.conftest import Client
 from tests.support import Workspace, until
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.endpoint.governance import KeyConstraint
-from local.endpoint.translate import (
+from lakehouse.endpoint.governance import KeyConstraint
+from lakehouse.endpoint.translate import (
     ALL_RULES,
     AddKey,
     DescribeJson,

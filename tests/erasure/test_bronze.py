@@ -19,8 +19,8 @@ from ingestion import erasure, hashes
 from ingestion.feeds import IngestionError
 from ingestion.literals import literal
 from ingestion.persons import PLACES, NotBuilt
-from local.dbt import WITHOUT_TESTS
-from local.warehouse import spark_session
+from lakehouse.dbt import WITHOUT_TESTS
+from lakehouse.warehouse import spark_session
 from tests.cases.case import Case, mac
 from tests.erasure import world
 from tests.landed import publish
@@ -149,7 +149,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         with file.open("w") as out:
             file.chmod(0o644)
             subprocess.run(
-                [sys.executable, "-m", "local.cli", "export"],
+                [sys.executable, "-m", "lakehouse.cli", "export"],
                 env=space.environment,
                 input=IDS,
                 stdout=out,

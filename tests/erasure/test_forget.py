@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from local import dbt
-from local.home import CHECKOUT
+from lakehouse import dbt
+from lakehouse.home import CHECKOUT
 from tests.cases.case import mac
 from tests.erasure import world
 from tests.erasure.search import found_in

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.kafka_log import drop_before
+from lakehouse.kafka_log import drop_before
 
 
 def batch(first: int, count: int) -> bytes:

@@ -16,7 +16,7 @@ from dbt.adapters.databricks.impl import DatabricksAdapter
 from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner
 
-from local.home import CHECKOUT
+from lakehouse.home import CHECKOUT
 from tests.support import Workspace
 
 _TOY = Path(__file__).parent / "toy"

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.home import Home
+from lakehouse.home import Home
 from tests.ingestion.drills import Drills
 from tests.support import Workspace, free_base_port
 

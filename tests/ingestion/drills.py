@@ -17,8 +17,8 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
 
-from local import kafka, processes
-from local.home import CHECKOUT
+from lakehouse import kafka, processes
+from lakehouse.home import CHECKOUT
 from tests.support import PATIENCE_SECONDS, Workspace, until
 
 Header = tuple[str, bytes]
@@ -120,7 +120,7 @@ class Drills:
         log = self.home.logs / f"ingest-{uuid.uuid4().hex[:8]}.log"
         with log.open("wb") as stream:
             process = subprocess.Popen(
-                [sys.executable, "-m", "local.cli", "ingest", *options],
+                [sys.executable, "-m", "lakehouse.cli", "ingest", *options],
                 cwd=CHECKOUT,
                 env={**self.space.environment, **environment},
                 stdout=stream,

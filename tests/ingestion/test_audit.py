@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ingestion import care
+from ingestion import maintenance
 from tests.ingestion.drills import Drills
 from tests.support import until
 
@@ -72,7 +72,7 @@ def test_care_beside_a_running_stream(drills: Drills) -> None:
         drills.producing("workout"),
         drills.ingesting(*feed, FITBIT_INGEST_TRIGGER_SECONDS="0.1") as ingestion,
     ):
-        until(lambda: _files(drills) >= care.MANY_FILES, seconds=300)
+        until(lambda: _files(drills) >= maintenance.MANY_FILES, seconds=300)
         status = drills.space.run("status").stdout
         assert re.search(r"small files: .*workout \d+", status), status
         for left in (old, young):

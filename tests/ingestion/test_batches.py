@@ -10,7 +10,7 @@ from prometheus_client import generate_latest
 
 from ingestion.batches import batch_of, lag_of
 from ingestion.telemetry import Telemetry
-from local.commands._feeds_status import restarts_of
+from lakehouse.commands._feeds_status import restarts_of
 
 _MICROS = 1577836800_250000
 

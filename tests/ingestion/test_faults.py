@@ -51,7 +51,7 @@ def test_the_query_of_a_killed_process_stops_by_itself(drills: Drills) -> None:
         ingestion.kill()
         died = time.monotonic()
         until(lambda: not lease.exists())
-    # The warden looks every 2 s for a heartbeat older than 10 s; a busy machine takes longer.
+    # The watchdog looks every 2 s for a heartbeat older than 10 s; a busy machine takes longer.
     assert time.monotonic() - died < 40
     before = drills.bronze("bpm")
     drills.produce("bpm", 10)

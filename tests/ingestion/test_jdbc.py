@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.client import CommandFailed
+from lakehouse.client import CommandFailed
 from tests.ingestion.drills import Drills
 from tests.ingestion.postgres import PASSWORD, USER, Postgres, postgres
 from tests.support import until

@@ -14,7 +14,7 @@ from ingestion.config import Config
 from ingestion.feeds import FILE_FEEDS, IngestionError
 from ingestion.landing import Folder
 from ingestion.scrub import scrub
-from local.warehouse import spark_session
+from lakehouse.warehouse import spark_session
 from tests.ingestion.drills import Drills
 from tests.support import until
 

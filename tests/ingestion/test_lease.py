@@ -20,7 +20,7 @@ import pytest
 from ingestion import lease
 from ingestion.feeds import IngestionError
 from ingestion.lease import Lease, LeaseHeld, Record
-from local.warden import Warden
+from lakehouse.lease_watchdog import LeaseWatchdog
 
 Owner = tuple["subprocess.Popen[str]", str]
 
@@ -199,9 +199,9 @@ def test_a_bad_lease_file_is_no_lease_and_nobody_elses_concern(tmp_path: Path, t
     (tmp_path / "bpm.json").write_text(text)
     assert lease.read(tmp_path / "bpm.json") is None
     stopper = Stopper()
-    warden = Warden(tmp_path, "sc://x", stop_queries=stopper)
-    warden.look(now=100.0)
-    warden.look(now=111.0)
+    watchdog = LeaseWatchdog(tmp_path, "sc://x", stop_queries=stopper)
+    watchdog.look(now=100.0)
+    watchdog.look(now=111.0)
     assert stopper.stopped == [session("session")]
     with Lease.acquire(tmp_path, "bpm", 10) as taken:
         assert taken.orphans == ()
@@ -228,66 +228,66 @@ class Stopper:
         return 1
 
 
-def test_the_warden_stops_the_queries_of_a_silent_owner(tmp_path: Path) -> None:
+def test_the_watchdog_stops_the_queries_of_a_silent_owner(tmp_path: Path) -> None:
     stopper = Stopper()
-    warden = Warden(tmp_path, "sc://x", stop_queries=stopper)
+    watchdog = LeaseWatchdog(tmp_path, "sc://x", stop_queries=stopper)
     path = tmp_path / "bpm.json"
     record = Record(
         "bpm", "here", 1, (session("session"), session("older")), "2026-01-01T00:00:00Z"
     )
     lease.write(path, record)
-    warden.look(now=100.0)
-    warden.look(now=109.9)
+    watchdog.look(now=100.0)
+    watchdog.look(now=109.9)
     lease.write(path, replace(record, beat=1))
-    warden.look(now=111.0)
-    warden.look(now=120.9)
+    watchdog.look(now=111.0)
+    watchdog.look(now=120.9)
     assert stopper.stopped == []
     stopper.fails = True
-    warden.look(now=121.0)
+    watchdog.look(now=121.0)
     stopper.fails = False
     assert json.loads(path.read_text())["revoked"]
-    warden.look(now=122.0)
-    warden.look(now=140.0)
+    watchdog.look(now=122.0)
+    watchdog.look(now=140.0)
     assert stopper.stopped == [session("session"), session("older")]
     assert not path.exists()
 
 
-def test_the_warden_has_as_much_patience_as_the_lease_asks_for(tmp_path: Path) -> None:
+def test_the_watchdog_has_as_much_patience_as_the_lease_asks_for(tmp_path: Path) -> None:
     stopper = Stopper()
-    warden = Warden(tmp_path, "sc://x", stop_queries=stopper)
+    watchdog = LeaseWatchdog(tmp_path, "sc://x", stop_queries=stopper)
     record = Record("bpm", "here", 1, (session("session"),), "2026-01-01T00:00:00Z", seconds=60)
     lease.write(tmp_path / "bpm.json", record)
-    warden.look(now=0.0)
-    warden.look(now=59.0)
+    watchdog.look(now=0.0)
+    watchdog.look(now=59.0)
     assert stopper.stopped == []
-    warden.look(now=60.0)
+    watchdog.look(now=60.0)
     assert stopper.stopped == [session("session")]
 
 
-def test_the_warden_leaves_an_owner_alone_that_is_only_slow(tmp_path: Path) -> None:
+def test_the_watchdog_leaves_an_owner_alone_that_is_only_slow(tmp_path: Path) -> None:
     stopper = Stopper()
-    warden = Warden(tmp_path, "sc://x", stop_queries=stopper)
+    watchdog = LeaseWatchdog(tmp_path, "sc://x", stop_queries=stopper)
     with Lease.acquire(tmp_path, "bpm", 100) as held:
-        warden.look(now=0.0)
-        warden.look(now=1000.0)
+        watchdog.look(now=0.0)
+        watchdog.look(now=1000.0)
         assert not held.is_lost()
     assert stopper.stopped == []
 
 
-def test_one_session_that_hangs_does_not_keep_the_warden_from_the_others(tmp_path: Path) -> None:
+def test_one_session_that_hangs_does_not_keep_the_watchdog_from_the_others(tmp_path: Path) -> None:
     both = threading.Barrier(2)
 
     def stop(remote: str, session_id: str) -> int:
         both.wait(20)  # passes only if the other one is being stopped, too
         return 1
 
-    warden = Warden(tmp_path, "sc://x", stop_queries=stop)
+    watchdog = LeaseWatchdog(tmp_path, "sc://x", stop_queries=stop)
     for feed in ("bpm", "workout"):
         lease.write(
             tmp_path / f"{feed}.json", Record(feed, "here", 1, (session(feed),), "2026-01-01")
         )
-    warden.look(now=0.0)
-    warden.look(now=10.0)
+    watchdog.look(now=0.0)
+    watchdog.look(now=10.0)
     assert not list(tmp_path.glob("*.json"))
 
 
@@ -299,7 +299,7 @@ def test_a_beat_does_not_bring_back_a_lease_that_was_given_back(tmp_path: Path) 
     assert not (tmp_path / "bpm.json").exists()
 
 
-def test_the_warden_leaves_a_new_owner_alone(tmp_path: Path) -> None:
+def test_the_watchdog_leaves_a_new_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "bpm.json"
     old = Record("bpm", "here", 1, (session("old"),), "2026-01-01T00:00:00Z")
     new = replace(old, pid=2, sessions=(session("new"),))
@@ -308,10 +308,10 @@ def test_the_warden_leaves_a_new_owner_alone(tmp_path: Path) -> None:
         lease.write(path, new)
         return 0
 
-    warden = Warden(tmp_path, "sc://x", stop_queries=taken_over_meanwhile)
+    watchdog = LeaseWatchdog(tmp_path, "sc://x", stop_queries=taken_over_meanwhile)
     lease.write(path, old)
-    warden.look(now=0.0)
-    warden.look(now=10.0)
+    watchdog.look(now=0.0)
+    watchdog.look(now=10.0)
     assert lease.read(path) == new
 
 

@@ -16,8 +16,8 @@ from kafka import KafkaAdminClient, KafkaProducer
 
 from ingestion import broker, sessions, sources
 from ingestion.config import Config
-from local import jars
-from local.java import find_java
+from lakehouse import jars
+from lakehouse.java import find_java
 from tests.ingestion.drills import Drills
 from tests.support import free_base_port
 

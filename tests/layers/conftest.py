@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.home import CHECKOUT
+from lakehouse.home import CHECKOUT
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def faults(nodes: dict[str, Node]) -> Iterator[str]:
     tested = {
         (test["attached_node"], tuple(test["test_metadata"]["kwargs"]["unique"]))
         for test in tests
-        if (test.get("test_metadata") or {}).get("name") == "upholds"
+        if (test.get("test_metadata") or {}).get("name") == "table_rules"
     }
     for test in tests:
         if len(test["name"]) >= 60:

@@ -88,7 +88,7 @@ def test_models_are_sql() -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "other"), [("ingestion", "local"), ("local", "tests"), ("bench", "tests")]
+    ("package", "other"), [("ingestion", "lakehouse"), ("lakehouse", "tests"), ("bench", "tests")]
 )
 def test_packages_do_not_import_what_stands_on_them(package: str, other: str) -> None:
     assert list(importers(package, other, ROOT)) == []
@@ -96,8 +96,8 @@ def test_packages_do_not_import_what_stands_on_them(package: str, other: str) ->
 
 def test_a_wrong_import_is_caught(tmp_path: Path) -> None:
     (tmp_path / "ingestion").mkdir()
-    (tmp_path / "ingestion/cli.py").write_text("def f():\n    from local.home import Home\n")
-    assert list(importers("ingestion", "local", tmp_path)) == ["cli.py"]
+    (tmp_path / "ingestion/cli.py").write_text("def f():\n    from lakehouse.home import Home\n")
+    assert list(importers("ingestion", "lakehouse", tmp_path)) == ["cli.py"]
 
 
 def test_layers_read_what_they_may(manifest: Manifest) -> None:

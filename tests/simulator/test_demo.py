@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from local.commands import demo
-from local.home import Home, WorkspaceError
-from local.simulator.drops import make_drops
-from local.simulator.stream import Simulation, Tally
-from local.simulator.wearer import Wearer
+from lakehouse.commands import demo
+from lakehouse.home import Home, WorkspaceError
+from lakehouse.simulator.drops import make_drops
+from lakehouse.simulator.stream import Simulation, Tally
+from lakehouse.simulator.wearer import Wearer
 from tests.landed import Landed
 from tests.support import Workspace
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from local.home import FILE_FEEDS, TOPICS
-from local.simulator.dirt import row_kinds, topic_kinds
-from local.simulator.drops import FILE_FORMS
-from local.simulator.output import write
-from local.simulator.settings import Settings
-from local.simulator.stream import Simulation
+from lakehouse.home import FILE_FEEDS, TOPICS
+from lakehouse.simulator.dirt import row_kinds, topic_kinds
+from lakehouse.simulator.drops import FILE_FORMS
+from lakehouse.simulator.output import write
+from lakehouse.simulator.settings import Settings
+from lakehouse.simulator.stream import Simulation
 from tests.oracle import compute
 from tests.oracle.load import from_envelopes, from_landed
 from tests.oracle.records import Record

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.envelopes import (
+from lakehouse.envelopes import (
     Envelope,
     EnvelopeError,
     InputFileError,
@@ -17,7 +17,7 @@ from local.envelopes import (
     read_file,
     to_line,
 )
-from local.home import TOPICS
+from lakehouse.home import TOPICS
 
 
 def parse(line: str) -> Envelope:
@@ -212,7 +212,7 @@ def test_files_with_marks_blanks_and_gzip(tmp_path: Path) -> None:
 def test_faults_name_file_and_line(
     tmp_path: Path, content: bytes, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.envelopes._MOST_LINE_BYTES", 1000)
+    monkeypatch.setattr("lakehouse.envelopes._MOST_LINE_BYTES", 1000)
     path = tmp_path / "a.json"
     path.write_bytes(content)
     with pytest.raises(InputFileError, match=where):

@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.cli import main
-from local.commands.replay import DeviceReadings
-from local.envelopes import InputFileError
-from local.heart_rate_files import Export, HeartRates, UnknownFormError, export, forms
-from local.heart_rate_files.clock import zone_of
-from local.home import WorkspaceError
+from lakehouse.cli import main
+from lakehouse.commands.replay import DeviceReadings
+from lakehouse.envelopes import InputFileError
+from lakehouse.heart_rate_files import Export, HeartRates, UnknownFormError, export, forms
+from lakehouse.heart_rate_files.clock import zone_of
+from lakehouse.home import WorkspaceError
 
 FITABASE = "Id,Time,Value\r\n7,4/12/2016 7:21:00 AM,97\r\n7,4/12/2016 12:00:05 AM,102\r\n"
 # Noon and midnight are where 12-hour clocks go wrong.
@@ -330,7 +330,7 @@ def test_json_and_lines_without_end_are_refused(
     path = written(tmp_path / "f.json", json.dumps(TAKEOUT * 2000))
     with pytest.raises(InputFileError, match="split it first"):
         list(Export([path]).read())
-    monkeypatch.setattr("local.envelopes._MOST_LINE_BYTES", 100_000)
+    monkeypatch.setattr("lakehouse.envelopes._MOST_LINE_BYTES", 100_000)
     path = written(tmp_path / "f.csv", FITABASE + "7" * 200_000)
     with pytest.raises(InputFileError, match=r"f\.csv:4: the line is longer"):
         list(Export([path]).read())

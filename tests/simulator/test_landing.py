@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from local.cli import main
-from local.home import Home, WorkspaceError
-from local.landing import land, land_bytes, landed_name
+from lakehouse.cli import main
+from lakehouse.home import Home, WorkspaceError
+from lakehouse.landing import land, land_bytes, landed_name
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local.home import WorkspaceError
-from local.producer import host_of, require_loopback
+from lakehouse.home import WorkspaceError
+from lakehouse.producer import host_of, require_loopback
 from tests.support import Workspace
 
 

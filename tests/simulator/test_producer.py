@@ -14,12 +14,12 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import NewTopic
 from kafka.structs import TopicPartition
 
-from local import kafka
-from local.envelopes import Envelope, Nested, read_file, to_line
-from local.home import TOPICS, WorkspaceError
-from local.producer import Publisher, PublishError
-from local.simulator.settings import Settings
-from local.simulator.stream import Simulation, Tally
+from lakehouse import kafka
+from lakehouse.envelopes import Envelope, Nested, read_file, to_line
+from lakehouse.home import TOPICS, WorkspaceError
+from lakehouse.producer import Publisher, PublishError
+from lakehouse.simulator.settings import Settings
+from lakehouse.simulator.stream import Simulation, Tally
 from tests.support import Workspace
 
 pytestmark = pytest.mark.drill

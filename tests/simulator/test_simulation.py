@@ -12,16 +12,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from local.envelopes import Envelope
-from local.home import WorkspaceError
-from local.simulator import places
-from local.simulator.drops import make_drops
-from local.simulator.output import write
-from local.simulator.physiology import Exercise, Heart, heart_rates, reading_times
-from local.simulator.plan import QUIRKS, Member, days_of, make_plan, now_ms
-from local.simulator.readings import Readings, readings_of
-from local.simulator.settings import DAY_SECONDS, Settings, day_of
-from local.simulator.stream import Simulation, Tally
+from lakehouse.envelopes import Envelope
+from lakehouse.home import WorkspaceError
+from lakehouse.simulator import places
+from lakehouse.simulator.drops import make_drops
+from lakehouse.simulator.output import write
+from lakehouse.simulator.physiology import Exercise, Heart, heart_rates, reading_times
+from lakehouse.simulator.plan import QUIRKS, Member, days_of, make_plan, now_ms
+from lakehouse.simulator.readings import Readings, readings_of
+from lakehouse.simulator.settings import DAY_SECONDS, Settings, day_of
+from lakehouse.simulator.stream import Simulation, Tally
 
 SMALL = Settings(users=13, days=2, seed=4, interval=120)
 

@@ -8,11 +8,11 @@ from datetime import date
 import numpy as np
 import pytest
 
-from local.heart_rate_files import read_heart_rates
-from local.home import CHECKOUT
-from local.simulator.settings import Settings
-from local.simulator.stream import Simulation, Tally
-from local.simulator.wearer import Wearer, episodes, first_day, make_wearer
+from lakehouse.heart_rate_files import read_heart_rates
+from lakehouse.home import CHECKOUT
+from lakehouse.simulator.settings import Settings
+from lakehouse.simulator.stream import Simulation, Tally
+from lakehouse.simulator.wearer import Wearer, episodes, first_day, make_wearer
 
 SAMPLE = CHECKOUT / "samples" / "heartrate_seconds_2016-04-26.csv.gz"
 

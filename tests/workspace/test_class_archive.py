@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from local import class_archive, processes
-from local.home import Home
-from local.java import Java
-from local.processes import Command
+from lakehouse import class_archive, processes
+from lakehouse.home import Home
+from lakehouse.java import Java
+from lakehouse.processes import Command
 from tests.support import until
 
 # Stands in for a JVM: writes its archive when it is asked to end, if `$1` is a file to write.

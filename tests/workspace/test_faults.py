@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from local import workspace as workspaces
-from local.home import WorkspaceError
+from lakehouse import workspace as workspaces
+from lakehouse.home import WorkspaceError
 from tests.support import Workspace
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from ingestion.config import jaas_options
-from local import kafka, processes
-from local.cli import main
-from local.dbt_token import VARIABLE
-from local.home import CHECKOUT, Home, WorkspaceError
-from local.processes import Command
+from lakehouse import kafka, processes
+from lakehouse.cli import main
+from lakehouse.dbt_token import VARIABLE
+from lakehouse.home import CHECKOUT, Home, WorkspaceError
+from lakehouse.processes import Command
 from tests.support import until
 
 
@@ -116,7 +116,7 @@ def test_files_of_a_part_are_for_its_owner_only(tmp_path: Path) -> None:
 def test_files_of_a_command_are_for_its_owner_only(tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ("simulate", "--users", "1", "--out", str(out))
-    subprocess.run([sys.executable, "-m", "local.cli", *arguments], check=True, umask=0o022)
+    subprocess.run([sys.executable, "-m", "lakehouse.cli", *arguments], check=True, umask=0o022)
     assert {stat.S_IMODE(path.stat().st_mode) for path in out.iterdir()} == {0o600}
     assert stat.S_IMODE(out.stat().st_mode) == 0o700
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from local import jars
-from local.home import CHECKOUT, WorkspaceError
-from local.java import Java, find_java
+from lakehouse import jars
+from lakehouse.home import CHECKOUT, WorkspaceError
+from lakehouse.java import Java, find_java
 
 
 def fake_java(folder: Path, script: str) -> Path:
@@ -52,7 +52,7 @@ def test_no_java_is_one_sentence_with_the_way_out(tmp_path: Path) -> None:
 
 def test_up_without_java(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "local.cli", "up"],
+        [sys.executable, "-m", "lakehouse.cli", "up"],
         cwd=CHECKOUT,
         env={"PATH": str(tmp_path), "LAKEHOUSE_HOME": str(tmp_path / "home")},
         capture_output=True,
@@ -125,7 +125,7 @@ def test_jars_are_fetched_once_also_by_two_processes_at_once(
 ) -> None:
     java = fake_java(tmp_path, FETCHES)
     code = (
-        "from pathlib import Path; from local import jars; from local.java import Java;"
+        "from pathlib import Path; from lakehouse import jars; from lakehouse.java import Java;"
         f"jars.LOCK = Path({str(two_jars)!r});"
         f"print(*[p.name for p in jars.resolve(Java(Path({str(java)!r}), 17)).spark_jars()])"
     )

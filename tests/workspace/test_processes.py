@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import processes
-from local.home import Home
-from local.processes import Command
+from lakehouse import processes
+from lakehouse.home import Home
+from lakehouse.processes import Command
 from tests.support import until
 
 SLEEPS = (sys.executable, "-c", "import time; time.sleep(300)")
@@ -109,7 +109,9 @@ def test_what_ignores_term_is_killed(home: Home) -> None:
 
 def test_only_one_command_at_a_time(home: Home) -> None:
     code = (
-        "from pathlib import Path; from local import processes; from local.home import Home\n"
+        "from pathlib import Path\n"
+        "from lakehouse import processes\n"
+        "from lakehouse.home import Home\n"
         f"with processes.exclusive(Home(Path({str(home.root)!r}), 4000)): print('in', flush=True)"
     )
     with processes.exclusive(home):

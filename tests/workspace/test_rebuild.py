@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from local.commands.rebuild import refuse_if_trimmed
-from local.home import WorkspaceError
+from lakehouse.commands.rebuild import refuse_if_trimmed
+from lakehouse.home import WorkspaceError
 
 
 class Counts:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from local import kafka, processes
-from local.home import Home
+from lakehouse import kafka, processes
+from lakehouse.home import Home
 from tests.support import Workspace
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(900)]

@@ -13,8 +13,8 @@ import pytest
 from ingestion import broker
 from ingestion.config import Config
 from ingestion.feeds import IngestionError
-from local import kafka, spark
-from local import workspace as workspaces
+from lakehouse import kafka, spark
+from lakehouse import workspace as workspaces
 from tests.support import Workspace
 
 

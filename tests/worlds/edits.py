@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import dbt
+from lakehouse import dbt
 from tests.support import Workspace, copy_project
 
 NOTHING_NEW = "NOTHING NEW"

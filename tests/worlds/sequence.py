@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ingestion import bronze, sessions
-from local import dbt
+from lakehouse import dbt
 from tests.cases.case import Case, Message
 from tests.landed import differences_from_oracle, publish, read
 from tests.oracle.records import FEEDS, FILE_COLUMNS, FILE_FEEDS, KAFKA_FEEDS

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from local import dbt
-from local.home import Home
+from lakehouse import dbt
+from lakehouse.home import Home
 from tests.landed import Landed, differences_from_oracle, read
 from tests.support import Workspace, free_base_port
 from tests.worlds import edits, sequence

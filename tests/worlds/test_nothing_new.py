@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local import dbt
-from local.home import CHECKOUT
+from lakehouse import dbt
+from lakehouse.home import CHECKOUT
 from tests.landed import Landed, differences_from_oracle, read
 from tests.oracle.clocks import seed
 from tests.support import Workspace, copy_project

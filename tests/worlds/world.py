@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingestion.files import Source, parse_rows
-from local.envelopes import Envelope
-from local.simulator.dirt import Form, Kind, Line, RowKind, row_kinds, topic_kinds
-from local.simulator.drops import render
-from local.simulator.records import Payload, Record, Row
+from lakehouse.envelopes import Envelope
+from lakehouse.simulator.dirt import Form, Kind, Line, RowKind, row_kinds, topic_kinds
+from lakehouse.simulator.drops import render
+from lakehouse.simulator.records import Payload, Record, Row
 from tests.oracle.records import FILE_COLUMNS, FILE_FEEDS, KAFKA_FEEDS
 
 # All events lie in three days from here, in seconds of the epoch: 2026-03-01, UTC.

@@ -1,0 +1,63 @@
+"""`lakehouse rebuild`: silver, the snapshot and gold, made anew from bronze."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from lakehouse import dbt
+from lakehouse.home import Home, WorkspaceError
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add the command to the parser of `lakehouse`."""
+    parser = subparsers.add_parser(
+        "rebuild",
+        help="drop silver, the snapshot and gold and build them from bronze",
+        description="`dbt build --full-refresh` leaves snapshots alone; this drops both schemas "
+        "and runs `dbt build`. Refused while bronze no longer holds its whole history.",
+    )
+    parser.add_argument("dbt_arguments", nargs="*", help="passed on to `dbt build` (behind --)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Drop and build; returns dbt's exit code."""
+    from lakehouse.warehouse import connection
+
+    home = Home.from_environment()
+    with connection(home) as opened, opened.cursor() as cursor:
+        refuse_if_trimmed(cursor)
+        for schema in ("gold", "silver"):
+            cursor.execute(f"drop schema if exists {schema} cascade")
+            cursor.execute(f"create schema {schema}")
+    command = dbt.command("build", *args.dbt_arguments)
+    return subprocess.run(command, env=dbt.environment(home), check=False).returncode
+
+
+def refuse_if_trimmed(cursor: Any) -> None:
+    """Raises WorkspaceError if a bronze table holds fewer records than staging took from it."""
+    from ingestion.persons import PLACES
+
+    cursor.execute("create schema if not exists silver")
+    cursor.execute("show tables in silver")
+    built = {row[1] for row in cursor.fetchall()}
+    for bronze, staging in ((place.feed, place.staging) for place in PLACES):
+        if staging not in built:
+            continue
+        held, taken = _count(cursor, f"bronze.{bronze}"), _count(cursor, f"silver.{staging}")
+        if held < taken:
+            raise WorkspaceError(
+                f"bronze.{bronze} has lost {taken - held} of the {taken} records that silver was "
+                "built from, so a rebuild would lose what silver and gold know of them: restore "
+                "bronze first."
+            )
+
+
+def _count(cursor: Any, table: str) -> int:
+    cursor.execute(f"select count(*) from {table}")  # noqa: S608 - names from above
+    return int(cursor.fetchone()[0])

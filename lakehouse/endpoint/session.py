@@ -1,0 +1,367 @@
+"""One client's session: a Spark Connect session and the statements that run in it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from pyspark.sql.types import StringType, StructField, StructType
+
+from lakehouse.endpoint import keys
+from lakehouse.endpoint import schema as types
+from lakehouse.endpoint.catalog import Catalog
+from lakehouse.endpoint.connect import SparkError, SparkSession
+from lakehouse.endpoint.descriptions import Descriptions, question
+from lakehouse.endpoint.governance import Governance, Notes
+from lakehouse.endpoint.operation import Operation, Result, State
+from lakehouse.endpoint.sqltext import identifier
+from lakehouse.endpoint.statement_log import StatementLog
+from lakehouse.endpoint.translate import (
+    CATALOGS,
+    AddKey,
+    DescribeJson,
+    DropKey,
+    Dropped,
+    DroppedColumns,
+    DroppedSchema,
+    Effect,
+    Renamed,
+    Replaced,
+    SetMask,
+    SetRowFilter,
+    SetTags,
+    ShowCatalogs,
+    ShowTableExtended,
+    Translation,
+    UnsetTags,
+    translate,
+)
+
+logger = logging.getLogger(__name__)
+
+# Session settings of Databricks that Spark has under another name.
+SETTINGS = {
+    "ansi_mode": "spark.sql.ansi.enabled",
+    "timezone": "spark.sql.session.timeZone",
+    "max_file_partition_bytes": "spark.sql.files.maxPartitionBytes",
+}
+
+
+class _Whole(NamedTuple):
+    """A small result that can be given many times."""
+
+    columns: StructType
+    batches: tuple[pa.RecordBatch, ...]
+    as_text: frozenset[int]
+
+
+class Session:
+    """Runs statements; several at once are allowed."""
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        governance: Governance,
+        descriptions: Descriptions,
+        log: StatementLog,
+        catalog: str | None = None,
+    ) -> None:
+        self.guid = uuid.uuid4().bytes
+        self.secret = uuid.uuid4().bytes
+        self.last_used = time.monotonic()
+        self._spark = spark
+        self._governance = governance
+        self._descriptions = descriptions
+        self._log = log
+        known = catalog if catalog and catalog.lower() in CATALOGS else CATALOGS[0]
+        self.catalog = Catalog(spark, governance, descriptions, known.lower())
+        self._lock = threading.Lock()
+        self._operations: dict[bytes, Operation] = {}
+
+    @property
+    def id(self) -> str:
+        return str(uuid.UUID(bytes=self.guid))
+
+    def configure(self, settings: Mapping[str, str], schema: str | None) -> None:
+        """Apply what the client wants for the session. Raises SparkError."""
+        wanted = {}
+        for key, value in settings.items():
+            name = SETTINGS.get(key.lower(), key)
+            # Others are of Databricks' own service (query tags, Arrow options): no effect here.
+            if name.startswith(("spark.sql.", "spark.databricks.delta.")):
+                wanted[name] = value
+        self._spark.configure(wanted)
+        if schema:
+            try:
+                self._spark.rows(f"USE {identifier(schema)}")
+            except SparkError as error:
+                # As on Databricks: dbt connects before it creates its schema.
+                if error.condition != "SCHEMA_NOT_FOUND":
+                    raise
+
+    # Statements
+
+    def execute(self, sql: str, bound: str) -> Operation:
+        """Start a statement, `bound` with its parameters; the log gets the one without."""
+
+        def run(operation: Operation) -> Result:
+            translation = translate(bound)
+            operation.rules = translation.rules
+            result = self._result(operation, translation)
+            self.catalog.ran(bound)
+            return result
+
+        return self._start(run, "execute", sql)
+
+    def answer(self, call: str, make: Callable[[Catalog], Result]) -> Operation:
+        """Start a call about the catalog."""
+        return self._start(lambda _: make(self.catalog), call, None)
+
+    def _start(self, run: Callable[[Operation], Result], call: str, sql: str | None) -> Operation:
+        def closed(operation: Operation) -> None:
+            error = operation.error
+            self._log.write(
+                session=self.id,
+                call=call,
+                sql=sql,
+                seconds=operation.seconds,
+                rows=operation.rows,
+                state=operation.final_state.value,
+                error=error.condition or "UNKNOWN" if error else None,
+                sqlstate=error.sqlstate if error else None,
+                rules=operation.rules,
+            )
+            with self._lock:
+                self._operations.pop(operation.guid, None)
+
+        self.last_used = time.monotonic()
+        operation = Operation(run, self._interrupt, closed)
+        with self._lock:
+            self._operations[operation.guid] = operation
+        operation.start()
+        return operation
+
+    def _interrupt(self, spark_operation: str) -> bool:
+        try:
+            return self._spark.interrupt(spark_operation)
+        except SparkError as error:
+            logger.warning("a statement could not be stopped: %s", error.condition)
+            return True
+
+    def _result(self, operation: Operation, translation: Translation) -> Result:
+        if translation.answer is not None:
+            result = self._answered(translation)
+            if not isinstance(result, Translation):
+                self._refuse_keys(translation.effects, is_alter=True)
+                self._record(translation.effects)
+                return result
+            translation = result
+        self._refuse_keys(translation.effects, is_alter=False)
+        views = {view: self.catalog.information(view) for view in translation.views}
+        text = translation.text(views.__getitem__)
+        try:
+            about = question(text)
+            if about is None:
+                result = self._query(operation, text)
+            else:
+                described = self._descriptions.get(about, lambda: self._whole(operation, text))
+                result = Result(described.columns, iter(described.batches), described.as_text)
+            if translation.effects:
+                # Only once Spark has done it; such statements have small results.
+                result.batches = iter(list(result.batches))
+        except SparkError as error:
+            if error.condition is None or not any(
+                error.condition.startswith(known) for known in translation.tolerate
+            ):
+                raise
+            if translation.instead is not None:
+                self._spark.rows(translation.instead)
+            result = Result(StructType([]), iter(()))
+        self._record(translation.effects)
+        return result
+
+    def _whole(self, operation: Operation, text: str) -> _Whole:
+        result = self._query(operation, text)
+        return _Whole(result.columns, tuple(result.batches), result.as_text)
+
+    def _query(self, operation: Operation, text: str) -> Result:
+        """Ask Spark; once more with casts if there are columns the connector cannot read."""
+        spark_operation = operation.spark_operation()
+        stream = self._spark.stream(text, spark_operation)
+        columns = next(stream, StructType([]))
+        assert isinstance(columns, StructType), "Spark sends the schema first"
+        as_text = types.unreadable(columns)
+        if as_text:
+            # Only queries have such columns, so that nothing is done twice.
+            self._interrupt(spark_operation)
+            again = operation.spark_operation()
+            stream = self._spark.stream(text, again, as_text, len(columns.fields))
+            next(stream, None)
+        return Result(columns, _only_batches(stream), as_text)
+
+    def _answered(self, translation: Translation) -> Result | Translation:
+        """A result made here, or the translation that Spark must run after all."""
+        answer = translation.answer
+        if isinstance(answer, DescribeJson):
+            return texts(["json_metadata"], [[self.catalog.describe_json(answer.table)]])
+        if isinstance(answer, ShowTableExtended):
+            schema = answer.schema[0] if answer.schema else self.catalog.current_schema()
+            rows = self.catalog.show_table_extended(schema, answer.pattern)
+            names = ["database", "tableName", "isTemporary", "information"]
+            found = [
+                [row["database"], row["tableName"], "false", row["information"]] for row in rows
+            ]
+            return texts(names, found)
+        if isinstance(answer, ShowCatalogs):
+            return texts(["catalog"], [[self.catalog.name]])
+        for effect in translation.effects:
+            if isinstance(effect, DropKey) and effect.then and not self._is_key(effect):
+                return Translation((effect.then,), translation.rules)
+        return Result(StructType([]), iter(()))
+
+    def _is_key(self, effect: DropKey) -> bool:
+        notes = self._governance.table(*self.catalog.qualified(effect.target))
+        return any(c.name.lower() == (effect.name or "").lower() for c in notes.constraints)
+
+    # Governance
+
+    def _refuse_keys(self, effects: tuple[Effect, ...], *, is_alter: bool) -> None:
+        """Raise SparkError where Unity Catalog would refuse a key, or to drop one."""
+        for effect in effects:
+            if isinstance(effect, AddKey):
+                schema, table = self.catalog.qualified(effect.target)
+                keys.refuse_parent(self._governance, schema, table, effect.constraint)
+                if is_alter:
+                    nullable = self.catalog.nullable(schema, table)
+                    keys.refuse_added(self._governance, schema, table, effect.constraint, nullable)
+            elif isinstance(effect, DropKey):
+                schema, table = self.catalog.qualified(effect.target)
+                keys.refuse_drop(self._governance, schema, table, effect)
+
+    def _record(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            if isinstance(effect, DroppedSchema):
+                self._governance.forget_schema(effect.schema[-1])
+            elif isinstance(effect, (SetTags, UnsetTags)) and effect.schema_level:
+                self._governance.change_schema_tags(effect.target[-1], _tag_edit(effect))
+            else:
+                self._record_for_table(effect)
+
+    def _record_for_table(self, effect: Effect) -> None:
+        assert not isinstance(effect, DroppedSchema)
+        schema, table = self.catalog.qualified(effect.target)
+        if isinstance(effect, Dropped):
+            self._governance.forget_table(schema, table)
+        elif isinstance(effect, Renamed):
+            new_schema, new_table = self.catalog.qualified(effect.to)
+            self._governance.rename_table(schema, table, new_schema, new_table)
+        else:
+            if (
+                isinstance(effect, DropKey)
+                and effect.cascade
+                and keys.is_primary(self._governance, schema, table, effect.name)
+            ):
+                self._governance.forget_references(schema, table)
+            self._governance.change(schema, table, lambda notes: _edit(notes, effect, schema))
+
+    # Life
+
+    @property
+    def busy(self) -> bool:
+        with self._lock:
+            return any(o.state is State.RUNNING for o in self._operations.values())
+
+    def operation(self, guid: bytes) -> Operation | None:
+        with self._lock:
+            found = self._operations.get(guid)
+        if found is not None:
+            self.last_used = time.monotonic()
+        return found
+
+    def operations(self) -> list[Operation]:
+        with self._lock:
+            return list(self._operations.values())
+
+    def close(self) -> None:
+        """Stop and free everything of this session, here and in Spark."""
+        for operation in self.operations():
+            operation.close()
+        self._spark.close()
+
+
+def texts(names: list[str], rows: list[list[str | None]]) -> Result:
+    """A result of text columns."""
+    columns = StructType([StructField(name, StringType()) for name in names])
+    arrays = [pa.array([row[i] for row in rows], pa.string()) for i in range(len(names))]
+    return Result(columns, iter([pa.record_batch(arrays, names=names)]))
+
+
+def _only_batches(stream: Iterator[Any]) -> Iterator[pa.RecordBatch]:
+    for item in stream:
+        if isinstance(item, pa.RecordBatch):
+            yield item
+
+
+def _tag_edit(effect: SetTags | UnsetTags) -> Callable[[dict[str, str]], None]:
+    def edit(tags: dict[str, str]) -> None:
+        if isinstance(effect, SetTags):
+            tags.update(effect.tags)
+        else:
+            for tag in effect.tags:
+                tags.pop(tag, None)
+
+    return edit
+
+
+def _edit(notes: Notes, effect: Effect, schema: str) -> None:
+    """Apply one effect to what is recorded about a table of `schema`."""
+    if isinstance(effect, (SetTags, UnsetTags)):
+        column = effect.column
+        tags = notes.tags if column is None else notes.column_tags.setdefault(column, {})
+        _tag_edit(effect)(tags)
+        if column is not None and not tags:
+            del notes.column_tags[column]
+    elif isinstance(effect, SetMask):
+        if effect.function is None:
+            notes.masks.pop(effect.column.lower(), None)
+        else:
+            notes.masks[effect.column.lower()] = {
+                "function": effect.function,
+                "using_columns": ",".join(effect.using),
+            }
+    elif isinstance(effect, SetRowFilter):
+        notes.row_filter = (
+            {"function": effect.function, "columns": list(effect.columns)}
+            if effect.function
+            else None
+        )
+    elif isinstance(effect, AddKey):
+        key = effect.constraint
+        if key.parent is not None:
+            parent = key.parent if len(key.parent) == 2 else [schema, *key.parent]
+            key.parent = [part.lower() for part in parent]
+        # CREATE TABLE IF NOT EXISTS may state again what is recorded.
+        notes.constraints = [
+            c
+            for c in notes.constraints
+            if c.name != key.name and not (key.parent is None and c.parent is None)
+        ]
+        notes.constraints.append(key)
+    elif isinstance(effect, DropKey):
+        wanted = (effect.name or "").lower()
+        notes.constraints = [
+            c
+            for c in notes.constraints
+            if (c.parent is not None if effect.name is None else c.name.lower() != wanted)
+        ]
+    elif isinstance(effect, Replaced):
+        notes.constraints = []
+    elif isinstance(effect, DroppedColumns):
+        for column in effect.columns:
+            notes.column_tags.pop(column.lower(), None)
+            notes.masks.pop(column.lower(), None)
