@@ -48,7 +48,9 @@ named_ids as (
         record_key,
         ingested_at,
         coalesce(measured_at, kafka_timestamp, ingested_at) as at,
-        explode({{ ids_of('device', 'device_id', 'device_id_field', ['device_id_field', 'key_field', 'value_text']) }}) as id
+        explode({{ ids_of(
+            'device', 'device_id', 'device_id_field', ['device_id_field', 'key_field', 'value_text']
+        ) }}) as id
     from typed
 
 ),
