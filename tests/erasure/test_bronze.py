@@ -61,12 +61,16 @@ def land_world(space: Workspace, folder: Path) -> None:
 
 
 def content(space: Workspace) -> str:
-    """All that bronze and staging hold, bytes as text."""
+    """All that bronze and staging hold, bytes and dates as text."""
     bronze = ("user_info", "bpm", "workout", "registered_users", "gym_logins", "source_deletes")
     names = [f"bronze.{name}" for name in bronze] + ["silver.member_access"]
     names += [f"silver.{place.staging}" for place in PLACES]
-    shown = [repr(space.sql(f"select * from {name}")) for name in names]
-    return "\n".join(shown).encode().decode("unicode_escape")
+    rows = [space.sql(f"select * from {name}") for name in names]
+    return json.dumps(rows, default=as_text, ensure_ascii=False)
+
+
+def as_text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def traces(space: Workspace) -> list[str]:
