@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from lakehouse import dbt
-from lakehouse.home import Home, WorkspaceError
+from lakehouse.home import CHECKOUT, Home, WorkspaceError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -18,8 +18,9 @@ def register(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "rebuild",
         help="drop silver, the snapshot and gold and build them from bronze",
-        description="`dbt build --full-refresh` leaves snapshots alone; this drops both schemas "
-        "and runs `dbt build`. Refused while bronze no longer holds its whole history.",
+        description="`dbt build --full-refresh` leaves snapshots alone; this drops all that the "
+        "project makes, nobody's own tables, and runs `dbt build`. Refused while bronze no longer "
+        "holds its whole history.",
     )
     parser.add_argument("dbt_arguments", nargs="*", help="passed on to `dbt build` (behind --)")
     parser.set_defaults(run=run)
@@ -33,10 +34,24 @@ def run(args: argparse.Namespace) -> int:
     with connection(home) as opened, opened.cursor() as cursor:
         refuse_if_trimmed(cursor)
         for schema in ("gold", "silver"):
-            cursor.execute(f"drop schema if exists {schema} cascade")
-            cursor.execute(f"create schema {schema}")
+            _drop_nodes(cursor, schema)
     command = dbt.command("build", *args.dbt_arguments)
     return subprocess.run(command, env=dbt.environment(home), check=False).returncode
+
+
+def _drop_nodes(cursor: Any, schema: str) -> None:
+    """Drop what the project makes in a schema, whatever state it is in."""
+    nodes = {
+        file.stem
+        for pattern in ("models/**/*.sql", "snapshots/*.yml", "seeds/**/*.csv")
+        for file in CHECKOUT.glob(pattern)
+    }
+    cursor.execute(f"create schema if not exists {schema}")
+    cursor.execute(f"show views in {schema}")
+    views = {row[1] for row in cursor.fetchall()}
+    cursor.execute(f"show tables in {schema}")
+    for name in sorted(nodes & {row[1] for row in cursor.fetchall()}):
+        cursor.execute(f"drop {'view' if name in views else 'table'} {schema}.{name}")
 
 
 def refuse_if_trimmed(cursor: Any) -> None:
