@@ -20,7 +20,9 @@
     try_parse_json stops behind the first value. So the text is parsed inside of a list; what ends
     that list early, or adds to it, fails inside of an object, and can only follow a closing brace. #}
 {% macro json_document(text) -%}
-    {%- set bare -%} regexp_replace({{ text }}, '^[ \\t\\n\\r]*\\uFEFF', '') {%- endset -%}
+    {%- set bare -%}
+        regexp_replace({{ whole_characters(text) }}, '^[ \\t\\n\\r]*\\uFEFF', '')
+    {%- endset -%}
     case
         when not is_valid_utf8({{ text }}) then null
         when {{ text }} not rlike '^[ \\t\\n\\r]*\\uFEFF?[ \\t\\n\\r]*[{]' then null
@@ -31,6 +33,24 @@
         when length({{ text }}) > 400 and {{ json_depth(text) }} > 200 then null
         else try_parse_json(concat('[', {{ bare }}, ']'))
     end
+{%- endmacro %}
+
+
+{#  JSON text in which half a surrogate pair (`\ud800`) is a question mark: such an escape is valid
+    JSON, but no text in UTF-8, and Spark 4.2 refuses it. Escaped backslashes are spelled out first,
+    so that what follows a backslash is known to be an escape. #}
+{% macro whole_characters(text) -%}
+    if(
+        {{ text }} rlike '[\\\\]u[dD][89a-fA-F]',
+        regexp_replace(
+            regexp_replace(
+                regexp_replace({{ text }}, '[\\\\]{2}', '\\\\u005c'),
+                '[\\\\]u[dD][89abAB][0-9a-fA-F]{2}(?![\\\\]u[dD][c-fC-F][0-9a-fA-F]{2})', '?'
+            ),
+            '(?<![\\\\]u[dD][89abAB][0-9a-fA-F]{2})[\\\\]u[dD][c-fC-F][0-9a-fA-F]{2}', '?'
+        ),
+        {{ text }}
+    )
 {%- endmacro %}
 
 
@@ -74,7 +94,7 @@
         when
             left({{ key }}, 1) = '"' and regexp_replace({{ key }}, '(?s)\\\\.', '') rlike '^"[^"]*"\\z'
             then coalesce(
-                {{ trimmed("try_variant_get(try_parse_json(concat('[', " ~ key ~ ", ']')), '$[0]', 'string')") }},
+                {{ trimmed("try_variant_get(try_parse_json(concat('[', " ~ whole_characters(key) ~ ", ']')), '$[0]', 'string')") }},
                 {{ key }}
             )
         else coalesce({{ key }}, '')
