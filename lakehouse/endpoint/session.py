@@ -12,33 +12,21 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyspark.sql.types import StringType, StructField, StructType
 
-from lakehouse.endpoint import keys
 from lakehouse.endpoint import schema as types
 from lakehouse.endpoint.catalog import Catalog
 from lakehouse.endpoint.connect import SparkError, SparkSession
 from lakehouse.endpoint.descriptions import Descriptions, question
-from lakehouse.endpoint.governance import Governance, Notes
+from lakehouse.endpoint.effects import DropKey, Effect
+from lakehouse.endpoint.governance import Governance
 from lakehouse.endpoint.operation import Operation, Result, State
 from lakehouse.endpoint.sqltext import identifier
 from lakehouse.endpoint.statement_log import StatementLog
 from lakehouse.endpoint.translate import (
     CATALOGS,
-    AddKey,
     DescribeJson,
-    DropKey,
-    Dropped,
-    DroppedColumns,
-    DroppedSchema,
-    Effect,
-    Renamed,
-    Replaced,
-    SetMask,
-    SetRowFilter,
-    SetTags,
     ShowCatalogs,
     ShowTableExtended,
     Translation,
-    UnsetTags,
     translate,
 )
 
@@ -157,11 +145,11 @@ class Session:
         if translation.answer is not None:
             result = self._answered(translation)
             if not isinstance(result, Translation):
-                self._refuse_keys(translation.effects, is_alter=True)
+                self._refuse(translation.effects, is_alter=True)
                 self._record(translation.effects)
                 return result
             translation = result
-        self._refuse_keys(translation.effects, is_alter=False)
+        self._refuse(translation.effects, is_alter=False)
         views = {view: self.catalog.information(view) for view in translation.views}
         text = translation.text(views.__getitem__)
         try:
@@ -220,54 +208,21 @@ class Session:
         if isinstance(answer, ShowCatalogs):
             return texts(["catalog"], [[self.catalog.name]])
         for effect in translation.effects:
-            if isinstance(effect, DropKey) and effect.then and not self._is_key(effect):
+            if (
+                isinstance(effect, DropKey)
+                and effect.then
+                and not effect.is_recorded(self._governance, self.catalog)
+            ):
                 return Translation((effect.then,), translation.rules)
         return Result(StructType([]), iter(()))
 
-    def _is_key(self, effect: DropKey) -> bool:
-        notes = self._governance.table(*self.catalog.qualified(effect.target))
-        return any(c.name.lower() == (effect.name or "").lower() for c in notes.constraints)
-
-    # Governance
-
-    def _refuse_keys(self, effects: tuple[Effect, ...], *, is_alter: bool) -> None:
-        """Raise SparkError where Unity Catalog would refuse a key, or to drop one."""
+    def _refuse(self, effects: tuple[Effect, ...], *, is_alter: bool) -> None:
         for effect in effects:
-            if isinstance(effect, AddKey):
-                schema, table = self.catalog.qualified(effect.target)
-                keys.refuse_parent(self._governance, schema, table, effect.constraint)
-                if is_alter:
-                    nullable = self.catalog.nullable(schema, table)
-                    keys.refuse_added(self._governance, schema, table, effect.constraint, nullable)
-            elif isinstance(effect, DropKey):
-                schema, table = self.catalog.qualified(effect.target)
-                keys.refuse_drop(self._governance, schema, table, effect)
+            effect.refuse(self._governance, self.catalog, is_alter=is_alter)
 
     def _record(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
-            if isinstance(effect, DroppedSchema):
-                self._governance.forget_schema(effect.schema[-1])
-            elif isinstance(effect, (SetTags, UnsetTags)) and effect.schema_level:
-                self._governance.change_schema_tags(effect.target[-1], _tag_edit(effect))
-            else:
-                self._record_for_table(effect)
-
-    def _record_for_table(self, effect: Effect) -> None:
-        assert not isinstance(effect, DroppedSchema)
-        schema, table = self.catalog.qualified(effect.target)
-        if isinstance(effect, Dropped):
-            self._governance.forget_table(schema, table)
-        elif isinstance(effect, Renamed):
-            new_schema, new_table = self.catalog.qualified(effect.to)
-            self._governance.rename_table(schema, table, new_schema, new_table)
-        else:
-            if (
-                isinstance(effect, DropKey)
-                and effect.cascade
-                and keys.is_primary(self._governance, schema, table, effect.name)
-            ):
-                self._governance.forget_references(schema, table)
-            self._governance.change(schema, table, lambda notes: _edit(notes, effect, schema))
+            effect.apply(self._governance, self.catalog)
 
     # Life
 
@@ -305,63 +260,3 @@ def _only_batches(stream: Iterator[Any]) -> Iterator[pa.RecordBatch]:
     for item in stream:
         if isinstance(item, pa.RecordBatch):
             yield item
-
-
-def _tag_edit(effect: SetTags | UnsetTags) -> Callable[[dict[str, str]], None]:
-    def edit(tags: dict[str, str]) -> None:
-        if isinstance(effect, SetTags):
-            tags.update(effect.tags)
-        else:
-            for tag in effect.tags:
-                tags.pop(tag, None)
-
-    return edit
-
-
-def _edit(notes: Notes, effect: Effect, schema: str) -> None:
-    """Apply one effect to what is recorded about a table of `schema`."""
-    if isinstance(effect, (SetTags, UnsetTags)):
-        column = effect.column
-        tags = notes.tags if column is None else notes.column_tags.setdefault(column, {})
-        _tag_edit(effect)(tags)
-        if column is not None and not tags:
-            del notes.column_tags[column]
-    elif isinstance(effect, SetMask):
-        if effect.function is None:
-            notes.masks.pop(effect.column.lower(), None)
-        else:
-            notes.masks[effect.column.lower()] = {
-                "function": effect.function,
-                "using_columns": ",".join(effect.using),
-            }
-    elif isinstance(effect, SetRowFilter):
-        notes.row_filter = (
-            {"function": effect.function, "columns": list(effect.columns)}
-            if effect.function
-            else None
-        )
-    elif isinstance(effect, AddKey):
-        key = effect.constraint
-        if key.parent is not None:
-            parent = key.parent if len(key.parent) == 2 else [schema, *key.parent]
-            key.parent = [part.lower() for part in parent]
-        # CREATE TABLE IF NOT EXISTS may state again what is recorded.
-        notes.constraints = [
-            c
-            for c in notes.constraints
-            if c.name != key.name and not (key.parent is None and c.parent is None)
-        ]
-        notes.constraints.append(key)
-    elif isinstance(effect, DropKey):
-        wanted = (effect.name or "").lower()
-        notes.constraints = [
-            c
-            for c in notes.constraints
-            if (c.parent is not None if effect.name is None else c.name.lower() != wanted)
-        ]
-    elif isinstance(effect, Replaced):
-        notes.constraints = []
-    elif isinstance(effect, DroppedColumns):
-        for column in effect.columns:
-            notes.column_tags.pop(column.lower(), None)
-            notes.masks.pop(column.lower(), None)

@@ -8,10 +8,24 @@ Literals and comments are never changed, but for the table names in `table_chang
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ingestion.literals import literal
+from lakehouse.endpoint.effects import (
+    AddKey,
+    ChangeTags,
+    DropKey,
+    Dropped,
+    DroppedColumns,
+    DroppedSchema,
+    Effect,
+    Name,
+    Renamed,
+    Replaced,
+    SetMask,
+    SetRowFilter,
+)
 from lakehouse.endpoint.governance import KeyConstraint
 from lakehouse.endpoint.sqltext import (
     Cursor,
@@ -26,9 +40,6 @@ SPARK_CATALOG = "spark_catalog"
 # Names under which clients know the one catalog: Unity-style, and of the old metastore.
 CATALOGS = ("lakehouse", "hive_metastore")
 NOT_NULL_PREFIX = "__nn_"
-
-Name = tuple[str, ...]
-
 
 # What a statement becomes: a text for Spark, and things to do around it.
 
@@ -55,107 +66,6 @@ class View:
     name: str
     alias: str = ""
     only: Scope = field(default_factory=Scope)
-
-
-# Effects: what is recorded once Spark has run the statement (or at once, if there is no text).
-
-
-@dataclass(frozen=True)
-class SetTags:
-    target: Name
-    tags: Mapping[str, str]
-    column: str | None = None
-    schema_level: bool = False
-
-
-@dataclass(frozen=True)
-class UnsetTags:
-    target: Name
-    tags: tuple[str, ...]
-    column: str | None = None
-    schema_level: bool = False
-
-
-@dataclass(frozen=True)
-class SetMask:
-    """`function` None takes the mask away."""
-
-    target: Name
-    column: str
-    function: str | None
-    using: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class SetRowFilter:
-    """`function` None takes the filter away."""
-
-    target: Name
-    function: str | None
-    columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class AddKey:
-    target: Name
-    constraint: KeyConstraint
-
-
-@dataclass(frozen=True)
-class DropKey:
-    """Without a name: the primary key. `then` is for Spark if no such key is recorded.
-
-    `cascade` takes the foreign keys that lead to a primary key with it.
-    """
-
-    target: Name
-    name: str | None
-    then: str | None = None
-    cascade: bool = False
-
-
-@dataclass(frozen=True)
-class Dropped:
-    target: Name
-
-
-@dataclass(frozen=True)
-class DroppedSchema:
-    schema: Name
-
-
-@dataclass(frozen=True)
-class Renamed:
-    target: Name
-    to: Name
-
-
-@dataclass(frozen=True)
-class Replaced:
-    """CREATE OR REPLACE TABLE takes the keys away, and nothing else."""
-
-    target: Name
-
-
-@dataclass(frozen=True)
-class DroppedColumns:
-    target: Name
-    columns: tuple[str, ...]
-
-
-Effect = (
-    SetTags
-    | UnsetTags
-    | SetMask
-    | SetRowFilter
-    | AddKey
-    | DropKey
-    | Dropped
-    | DroppedSchema
-    | Renamed
-    | Replaced
-    | DroppedColumns
-)
 
 
 # Answers: results that the endpoint makes itself.
@@ -645,11 +555,11 @@ def _tags(cursor: Cursor) -> Translation | None:
     target = tuple(name[-1:]) if schema_level else _table_name(name)
     if cursor.accept("SET TAGS"):
         tags = _tag_pairs(cursor)
-        return None if tags is None else _recorded(SetTags(target, tags, column, schema_level))
+        return None if tags is None else _recorded(ChangeTags(target, tags, column, schema_level))
     if cursor.accept("UNSET TAGS"):
         tags = _tag_pairs(cursor)
         if tags is not None:
-            return _recorded(UnsetTags(target, tuple(tags), column, schema_level))
+            return _recorded(ChangeTags(target, dict.fromkeys(tags), column, schema_level))
     return None
 
 

@@ -7,24 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.endpoint.governance import KeyConstraint
-from lakehouse.endpoint.translate import (
-    ALL_RULES,
+from lakehouse.endpoint.effects import (
     AddKey,
-    DescribeJson,
+    ChangeTags,
     DropKey,
     Dropped,
     DroppedColumns,
     DroppedSchema,
-    Nothing,
     Renamed,
     Replaced,
     SetMask,
     SetRowFilter,
-    SetTags,
+)
+from lakehouse.endpoint.governance import KeyConstraint
+from lakehouse.endpoint.translate import (
+    ALL_RULES,
+    DescribeJson,
+    Nothing,
     ShowCatalogs,
     ShowTableExtended,
-    UnsetTags,
     View,
     shown_text,
     translate,
@@ -275,17 +276,17 @@ def test_set_not_null_twice_is_no_error() -> None:
     [
         (
             "ALTER TABLE lakehouse.gold.t SET TAGS ('a' = 'b', pii = 'no', 'flag')",
-            SetTags(("gold", "t"), {"a": "b", "pii": "no", "flag": ""}),
+            ChangeTags(("gold", "t"), {"a": "b", "pii": "no", "flag": ""}),
         ),
-        ("ALTER VIEW gold.v SET TAGS ('a' = 'b')", SetTags(("gold", "v"), {"a": "b"})),
-        ("ALTER TABLE gold.t UNSET TAGS ('a')", UnsetTags(("gold", "t"), ("a",))),
+        ("ALTER VIEW gold.v SET TAGS ('a' = 'b')", ChangeTags(("gold", "v"), {"a": "b"})),
+        ("ALTER TABLE gold.t UNSET TAGS ('a')", ChangeTags(("gold", "t"), {"a": None})),
         (
             "ALTER TABLE gold.t ALTER COLUMN `C` SET TAGS ('a' = 'b')",
-            SetTags(("gold", "t"), {"a": "b"}, "c"),
+            ChangeTags(("gold", "t"), {"a": "b"}, "c"),
         ),
         (
             "ALTER SCHEMA lakehouse.gold SET TAGS ('a' = 'b')",
-            SetTags(("gold",), {"a": "b"}, None, True),
+            ChangeTags(("gold",), {"a": "b"}, None, True),
         ),
         (
             "ALTER TABLE gold.t ALTER COLUMN c SET MASK lakehouse.gold.f USING COLUMNS (d, e);",
