@@ -1,1 +1,1 @@
-"""How fast it is: `python -m bench` measures, `python -m bench page` writes docs/performance.md."""
+"""How fast it is: `python -m bench` measures, docs/performance.md says what came out."""
