@@ -72,7 +72,7 @@ def _measure(metric: dict[str, Any], held: dict[str, dict[str, Any]]) -> str | N
             return None
         return _AGGREGATES[measure["agg"]].format(measure.get("expr", measure["name"]))
     if metric["type"] == "ratio":
-        names, expression = [given["numerator"], given["denominator"]], "{} / {}"
+        names, expression = [given["numerator"], given["denominator"]], "{} / nullif({}, 0)"
         expression = expression.format(*names)
     else:
         names, expression = [one["name"] for one in given["metrics"]], given["expr"]
@@ -85,7 +85,8 @@ def sql(root: Path = ROOT) -> str:
     """The statements that make them, for a SQL task with the parameter `catalog`."""
     made = [_HEAD]
     for name, definition in views(root).items():
-        text = yaml.safe_dump(definition, sort_keys=False, width=1000).replace("'", "''")
+        text = yaml.safe_dump(definition, sort_keys=False, width=1000)
+        text = text.replace("\\", "\\\\").replace("'", "\\'")
         view = f"create or replace view `{{catalog}}`.gold.{name} with metrics language yaml"
         made.append(
             f"\nset variable statement = replace(\n    '{view} as $$\n{text}$$',\n"

@@ -244,7 +244,12 @@ class Persons:
         the device where there is none; the MAC. Times are seconds, as JDBC rows have them."""
 
         def field(name: str) -> str:
-            return f"trim(both ' \\t\\r\\n' from get_json_object(record_key, '$.{name}'))"
+            # As staging trims its fields.
+            text = f"get_json_object(record_key, '$.{name}')"
+            return (
+                "trim(both ' \\t\\n\\u000B\\u000C\\r' from regexp_replace("
+                f"{text}, '^[ \\\\t\\\\n\\\\x0B\\\\f\\\\r]*\\\\uFEFF', ''))"
+            )
 
         def whole(name: str) -> str:
             return f"regexp_replace({field(name)}, '^([0-9]+)[.]0+$', '$1')"

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import hashlib
 import io
 import os
 import re
+import shutil
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection
@@ -67,14 +69,20 @@ def _scrub_file(
     file: LandedFile, source: Source, erased: Collection[str], note: Callable[[LandedFile], None]
 ) -> bool:
     """Whether the file held one of these records. `note` is told what it will be before it is."""
-    path = Path(file.path)
+    path = Path(file.path).resolve()  # of a link, what it leads to
     before = path.read_bytes()
     after = without_records(before, source, erased)
     if after == before:
         return False
-    beside = path.with_name(f".{path.name}.part")  # hidden: no source reads it
+    # Hidden: no source reads it. Its name is short, also where that of the file is the longest.
+    short = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    beside = path.with_name(f".{short}.part")
     beside.write_bytes(after)
+    shutil.copymode(path, beside)
     os.utime(beside, ns=(file.changed, file.changed))
+    if file_at(path, file.name).version != file.version:
+        beside.unlink()  # written anew meanwhile: read first, scrubbed by the next run
+        return False
     expected = file_at(beside, file.name)
     note(expected)
     beside.replace(path)

@@ -87,7 +87,7 @@ def of_schema(cursor: Any, name: str) -> Side:
 
 
 def _text(value: str) -> str:
-    return value.replace("'", "''")
+    return value.replace("\\", "\\\\").replace("'", "\\'")
 
 
 def differences(cursor: Any, a: Side, b: Side) -> list[Difference]:

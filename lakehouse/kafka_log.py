@@ -5,6 +5,7 @@ Kafka itself drops whole segments only, and never the one that it writes to.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,21 +46,27 @@ def read_offsets(home: Home, spark: SparkSession) -> dict[Path, int]:
 def drop_before(folder: Path, end: int) -> None:
     """Remove the records before an offset from a partition's files; the broker must be down.
 
-    A batch goes when all of it does. Indexes go too: the broker makes them anew.
+    A batch goes when all of it does. Indexes go too: the broker makes them anew. May be repeated
+    after a kill: what is kept has its place before anything goes.
     """
     kept = folder / "kept"
-    first = None
+    first, written = None, end - 1
     with kept.open("wb") as out:
         for segment in sorted(folder.glob("*.log")):
             with segment.open("rb") as file:
                 for offset, last, batch in _batches(file):
-                    if last >= end:
+                    # After a kill, segments that were to go may be there beside what was kept.
+                    if last > written:
                         first = offset if first is None else first
                         out.write(batch)
+                        written = last
+        out.flush()
+        os.fsync(out.fileno())
+    only = folder / f"{end if first is None else first:020d}.log"
+    kept.replace(only)
     for path in folder.iterdir():
-        if path.suffix in _FILES:
+        if path.suffix in _FILES and path != only:
             path.unlink()
-    kept.rename(folder / f"{end if first is None else first:020d}.log")
 
 
 def _batches(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:

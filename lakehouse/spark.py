@@ -148,6 +148,8 @@ def settings(home: Home) -> dict[str, str]:
         "spark.hadoop.hive.metastore.schema.verification": "false",
         # SQL as on a Databricks warehouse.
         "spark.sql.ansi.enabled": "true",
+        # `${env:HOME}` in a literal is text, as it is there.
+        "spark.sql.variable.substitute": "false",
         "spark.sql.session.timeZone": "UTC",
         # Small data on few cores: the defaults (200, 50 and, for the listing of folders by VACUUM,
         # 10,000) are for clusters.

@@ -4,18 +4,18 @@ declare or replace variable statement string;
 set variable statement = replace(
     'create or replace view `{catalog}`.gold.gym_visits_metrics with metrics language yaml as $$
 version: 1.1
-source: ''`{catalog}`.gold.gym_summary''
+source: \'`{catalog}`.gold.gym_summary\'
 comment: Visits to gyms, one a row of gym_summary.
 dimensions:
 - name: visit_date
   expr: visit_date
-  comment: The gym''s local date of the login.
+  comment: The gym\'s local date of the login.
 - name: gym_id
   expr: gym_id
   comment: Id of the gym.
 - name: local_hour
   expr: local_hour
-  comment: Hour of the login on the gym''s clock.
+  comment: Hour of the login on the gym\'s clock.
 - name: age_band
   expr: age_band
   comment: Age band at the login.
@@ -40,9 +40,9 @@ measures:
   comment: Visits to gyms whose owner is known.
 - name: visiting_members
   expr: COUNT(DISTINCT user_id)
-  comment: ''Members with a visit. Distinct over the whole span: days do not add up.''
+  comment: \'Members with a visit. Distinct over the whole span: days do not add up.\'
 - name: visits_per_member
-  expr: MEASURE(members_visits) / MEASURE(visiting_members)
+  expr: MEASURE(members_visits) / nullif(MEASURE(visiting_members), 0)
   comment: Visits of members by members with a visit.
 - name: gym_minutes
   expr: SUM(cast(minutes_in_gym as decimal(20, 2)))
@@ -51,7 +51,7 @@ measures:
   expr: SUM(cast(case when minutes_in_gym is not null then minutes_exercising end as decimal(20, 2)))
   comment: Minutes exercising in closed visits.
 - name: exercise_share
-  expr: MEASURE(gym_exercise_minutes) / MEASURE(gym_minutes)
+  expr: MEASURE(gym_exercise_minutes) / nullif(MEASURE(gym_minutes), 0)
   comment: Share of the minutes in the gym that are exercise, of closed visits.
 $$',
     '{catalog}', :catalog
@@ -61,18 +61,18 @@ execute immediate statement;
 set variable statement = replace(
     'create or replace view `{catalog}`.gold.workouts_metrics with metrics language yaml as $$
 version: 1.1
-source: ''`{catalog}`.gold.workout_bpm_summary''
+source: \'`{catalog}`.gold.workout_bpm_summary\'
 comment: Completed sessions with readings, one a row of workout_bpm_summary.
 dimensions:
 - name: workout_date
   expr: workout_date
-  comment: The member''s local date of the start.
+  comment: The member\'s local date of the start.
 - name: gym_id
   expr: gym_id
   comment: Gym of the visit that the session belongs to.
 - name: zone_basis
   expr: zone_basis
-  comment: ''What the zones go by: reserve or maximum.''
+  comment: \'What the zones go by: reserve or maximum.\'
 - name: age_band
   expr: age_band
   comment: Age band at the start.
@@ -109,15 +109,15 @@ execute immediate statement;
 set variable statement = replace(
     'create or replace view `{catalog}`.gold.days_metrics with metrics language yaml as $$
 version: 1.1
-source: ''`{catalog}`.gold.daily_heart_rates''
+source: \'`{catalog}`.gold.daily_heart_rates\'
 comment: Heart rates of each member and day, one a row of daily_heart_rates.
 dimensions:
 - name: date_day
-  expr: ''`date`''
-  comment: The member''s local date.
+  expr: \'`date`\'
+  comment: The member\'s local date.
 - name: zone_basis
   expr: zone_basis
-  comment: ''What the zones go by: reserve or maximum.''
+  comment: \'What the zones go by: reserve or maximum.\'
 - name: age_band
   expr: age_band
   comment: Age band on the day.
@@ -139,13 +139,13 @@ measures:
   comment: Days of members with readings.
 - name: active_zone_minutes
   expr: SUM(cast(active_zone_minutes as decimal(20, 2)))
-  comment: One for each minute in fat burn, two for each in cardio and peak (Fitbit''s rule).
+  comment: One for each minute in fat burn, two for each in cardio and peak (Fitbit\'s rule).
 - name: active_zone_minutes_per_week
   expr: 7 * MEASURE(active_zone_minutes) / MEASURE(member_days)
-  comment: Active-zone minutes of seven days with readings, mean over members'' days.
+  comment: Active-zone minutes of seven days with readings, mean over members\' days.
 - name: mean_resting_bpm_estimate
   expr: AVG(resting_bpm_estimate)
-  comment: Estimated resting heart rate, mean over members'' days, beats a minute.
+  comment: Estimated resting heart rate, mean over members\' days, beats a minute.
 $$',
     '{catalog}', :catalog
 );
@@ -154,7 +154,7 @@ execute immediate statement;
 set variable statement = replace(
     'create or replace view `{catalog}`.gold.members_metrics with metrics language yaml as $$
 version: 1.1
-source: ''`{catalog}`.gold.member_activity''
+source: \'`{catalog}`.gold.member_activity\'
 comment: Members as of as_of_date, one a row of member_activity.
 dimensions:
 - name: as_of_date
@@ -193,7 +193,7 @@ execute immediate statement;
 set variable statement = replace(
     'create or replace view `{catalog}`.gold.cohorts_metrics with metrics language yaml as $$
 version: 1.1
-source: ''`{catalog}`.gold.member_cohorts''
+source: \'`{catalog}`.gold.member_cohorts\'
 comment: Members by the month they began in and months since, one a row of member_cohorts without the small ones.
 dimensions:
 - name: cohort_month
@@ -210,7 +210,7 @@ measures:
   expr: SUM(case when not is_suppressed then active end)
   comment: Members with a visit or workout in the month.
 - name: retention
-  expr: MEASURE(active_cohort_members) / MEASURE(cohort_members)
+  expr: MEASURE(active_cohort_members) / nullif(MEASURE(cohort_members), 0)
   comment: Share of a cohort with a visit or workout in a month since it began.
 $$',
     '{catalog}', :catalog
@@ -220,18 +220,18 @@ execute immediate statement;
 set variable statement = replace(
     'create or replace view `{catalog}`.gold.gym_hours_metrics with metrics language yaml as $$
 version: 1.1
-source: ''`{catalog}`.gold.gym_hours''
+source: \'`{catalog}`.gold.gym_hours\'
 comment: Gyms by hour, one a row of gym_hours; small numbers are null.
 dimensions:
 - name: local_date
   expr: local_date
-  comment: The gym''s local date.
+  comment: The gym\'s local date.
 - name: gym_id
   expr: gym_id
   comment: Id of the gym.
 - name: local_hour
   expr: local_hour
-  comment: Hour on the gym''s clock.
+  comment: Hour on the gym\'s clock.
 measures:
 - name: peak_members
   expr: SUM(case when capacity is not null then peak_members end)
@@ -240,8 +240,8 @@ measures:
   expr: SUM(case when peak_members is not null then capacity end)
   comment: Capacity, summed over the same hours.
 - name: occupancy
-  expr: MEASURE(peak_members) / MEASURE(hours_capacity)
-  comment: Members at once in an hour against the gym''s capacity, mean over hours by capacity.
+  expr: MEASURE(peak_members) / nullif(MEASURE(hours_capacity), 0)
+  comment: Members at once in an hour against the gym\'s capacity, mean over hours by capacity.
 $$',
     '{catalog}', :catalog
 );
@@ -250,7 +250,7 @@ execute immediate statement;
 set variable statement = replace(
     'create or replace view `{catalog}`.gold.feeds_metrics with metrics language yaml as $$
 version: 1.1
-source: ''`{catalog}`.gold.pipeline_health''
+source: \'`{catalog}`.gold.pipeline_health\'
 comment: Records of each feed by date of arrival, one a row of pipeline_health.
 dimensions:
 - name: arrival_date
@@ -267,7 +267,7 @@ measures:
   expr: SUM(rejected)
   comment: Records that were rejected, of all feeds.
 - name: reject_rate
-  expr: MEASURE(records_rejected) / MEASURE(records_received)
+  expr: MEASURE(records_rejected) / nullif(MEASURE(records_received), 0)
   comment: Share of the records that were rejected.
 - name: records_late
   expr: SUM(late)

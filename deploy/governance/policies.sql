@@ -13,9 +13,9 @@ declare or replace variable statement string;
 -- Which members a person may look at, one row each; `*` are all.
 set variable statement = concat(
     'create table if not exists `', :catalog, '`.silver.member_access (',
-    'principal string not null comment ''user name of the reader'', ',
-    'user_id string not null comment ''member whose rows the reader may see; * for all'') ',
-    'comment ''Read by the row filter; kept by the stewards'''
+    'principal string not null comment \'user name of the reader\', ',
+    'user_id string not null comment \'member whose rows the reader may see; * for all\') ',
+    'comment \'Read by the row filter; kept by the stewards\''
 );
 execute immediate statement;
 
@@ -32,58 +32,58 @@ execute immediate statement;
 
 set variable statement = concat(
     'create or replace function `', :catalog, '`.silver.hidden_text(value string) returns string ',
-    'comment ''Null, whatever the value'' return cast(null as string)'
+    'comment \'Null, whatever the value\' return cast(null as string)'
 );
 execute immediate statement;
 
 set variable statement = concat(
     'create or replace function `', :catalog, '`.silver.hidden_date(value date) returns date ',
-    'comment ''Null, whatever the value'' return cast(null as date)'
+    'comment \'Null, whatever the value\' return cast(null as date)'
 );
 execute immediate statement;
 
 set variable statement = concat(
     'create or replace function `', :catalog, '`.silver.hidden_number(value double) returns double ',
-    'comment ''Null, whatever the value'' return cast(null as double)'
+    'comment \'Null, whatever the value\' return cast(null as double)'
 );
 execute immediate statement;
 
 set variable statement = concat(
     'create or replace function `', :catalog, '`.silver.visible_member(member string) returns boolean ',
-    'comment ''Whether the reader was given this member'' ',
+    'comment \'Whether the reader was given this member\' ',
     'return exists (select 1 from `', :catalog, '`.silver.member_access as granted ',
-    'where granted.principal = session_user() and granted.user_id in (member, ''*''))'
+    'where granted.principal = session_user() and granted.user_id in (member, \'*\'))'
 );
 execute immediate statement;
 
 set variable statement = concat(
     'create or replace policy personal_text on catalog `', :catalog, '` ',
-    'comment ''Names, addresses and MACs are null to all but stewards'' ',
+    'comment \'Names, addresses and MACs are null to all but stewards\' ',
     'column mask `', :catalog, '`.silver.hidden_text ',
     'to `account users` except `', :stewards, '`, `', :ingest, '`, `', :transform, '` ',
-    'for tables match columns hasTagValue(''personal_data'', ''name'') ',
-    'or hasTagValue(''personal_data'', ''address'') ',
-    'or hasTagValue(''personal_data'', ''mac_address'') as personal ',
+    'for tables match columns hasTagValue(\'personal_data\', \'name\') ',
+    'or hasTagValue(\'personal_data\', \'address\') ',
+    'or hasTagValue(\'personal_data\', \'mac_address\') as personal ',
     'on column personal'
 );
 execute immediate statement;
 
 set variable statement = concat(
     'create or replace policy personal_date on catalog `', :catalog, '` ',
-    'comment ''Birth dates are null to all but stewards'' ',
+    'comment \'Birth dates are null to all but stewards\' ',
     'column mask `', :catalog, '`.silver.hidden_date ',
     'to `account users` except `', :stewards, '`, `', :ingest, '`, `', :transform, '` ',
-    'for tables match columns hasTagValue(''personal_data'', ''birth_date'') as personal ',
+    'for tables match columns hasTagValue(\'personal_data\', \'birth_date\') as personal ',
     'on column personal'
 );
 execute immediate statement;
 
 set variable statement = concat(
     'create or replace policy personal_number on catalog `', :catalog, '` ',
-    'comment ''Ages by day, and what tells them, are null to all but stewards'' ',
+    'comment \'Ages by day, and what tells them, are null to all but stewards\' ',
     'column mask `', :catalog, '`.silver.hidden_number ',
     'to `account users` except `', :stewards, '`, `', :ingest, '`, `', :transform, '` ',
-    'for tables match columns hasTagValue(''personal_data'', ''age'') as personal ',
+    'for tables match columns hasTagValue(\'personal_data\', \'age\') as personal ',
     'on column personal'
 );
 execute immediate statement;
@@ -91,10 +91,10 @@ execute immediate statement;
 -- Rows of single members. A view over such a table is filtered as well, for who asks it.
 set variable statement = concat(
     'create or replace policy members_by_reader on catalog `', :catalog, '` ',
-    'comment ''Analysts see the members they were given'' ',
+    'comment \'Analysts see the members they were given\' ',
     'row filter `', :catalog, '`.silver.visible_member ',
     'to `', :analysts, '` except `', :stewards, '`, `', :ingest, '`, `', :transform, '` ',
-    'for tables match columns hasTagValue(''row_filter'', ''member'') as member ',
+    'for tables match columns hasTagValue(\'row_filter\', \'member\') as member ',
     'using columns (member)'
 );
 execute immediate statement;

@@ -66,7 +66,7 @@ def _literal(parameter: Any) -> str:
         return literal(text)
     try:
         return _typed(text, kind)
-    except (ValueError, decimal.InvalidOperation):
+    except (ValueError, OverflowError, decimal.InvalidOperation):
         # Without the value: it may be personal.
         raise SparkError(
             f"[INVALID_PARAMETER_VALUE] The value of a parameter is not of the type {kind}. "
@@ -114,4 +114,4 @@ def _fitting(number: decimal.Decimal) -> str:
     if not isinstance(exponent, int):
         raise ValueError("DECIMAL")
     scale = max(0, -exponent)
-    return f"DECIMAL({max(len(digits), scale, 1)},{scale})"
+    return f"DECIMAL({max(len(digits) + max(0, exponent), scale, 1)},{scale})"

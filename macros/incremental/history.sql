@@ -61,7 +61,7 @@
         'has_updates': rows | rejectattr('is_append') | list | length > 0,
         'has_deletes': rows | selectattr('may_delete') | list | length > 0,
     }) %}
-    {% if since.is_other or unread | length != count or unread | rejectattr('is_known') | list or vacuumed(unread) %}
+    {% if since.is_other or unread | length != count or unread | rejectattr('is_known') | list or vacuumed(unread) or expired(unread) %}
         {% do since.update({'kind': 'lost'}) %}
     {% elif rows %}
         {% do since.update({'kind': 'rows', 'first': after + 1, 'last': newest.version}) %}
@@ -70,6 +70,14 @@
         {% do since.update({'newest': mark}) %}
     {% endif %}
     {{ return(since) }}
+{% endmacro %}
+
+
+{#  Whether Delta refuses to read unread commits: of tables as they are by default, those of over a week ago,
+    whose files it no longer vouches for. An hour before, since this build takes its time. #}
+{% macro expired(unread, days=7) %}
+    {% set read_until = run_started_at - modules.datetime.timedelta(days=days, hours=-1) %}
+    {{ return(unread | length > 0 and unread[-1].at < read_until) }}
 {% endmacro %}
 
 

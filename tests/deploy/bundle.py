@@ -178,7 +178,7 @@ def _jobs(bundle: Bundle) -> Iterator[str]:
         for cluster in job.get("job_clusters", []):
             yield from _cluster(where, cluster["new_cluster"])
     for where, path, given in bundle.scripts():
-        code = re.sub(r"--.*|'(?:[^']|'')*'|`[^`]*`", "", path.read_text())
+        code = re.sub(r"--.*|'(?:[^'\\]|\\.)*'|`[^`]*`", "", path.read_text())
         used = set(re.findall(r"(?<![:\w]):(\w+)", code))
         if used != set(given):
             yield f"{where}: {path.name} takes {sorted(used)}, given {sorted(given)}"

@@ -95,11 +95,11 @@ def statements(path: Path, values: dict[str, str]) -> list[str]:
     )
     found = []
     for body in made:
-        parts = re.findall(r"'((?:[^']|'')*)'|:(\w+)", body)
-        left = re.sub(r"'(?:[^']|'')*'|:\w+|[\s,]", "", body)
+        parts = re.findall(r"'((?:[^'\\]|\\.)*)'|:(\w+)", body)
+        left = re.sub(r"'(?:[^'\\]|\\.)*'|:\w+|[\s,]", "", body)
         assert not left, f"{path.name}: {left}"
         found.append(
-            "".join(values[name] if name else text.replace("''", "'") for text, name in parts)
+            "".join(values[name] if name else text.replace("\\'", "'") for text, name in parts)
         )
     assert len(found) == text.count("execute immediate"), path.name
     return found

@@ -29,7 +29,7 @@ MUTANTS = [
     (POLICIES, "'grant modify on", "'grant all privileges on", "grants more than the change of a table"),
     (POLICIES, "create table if not exists `', :catalog, '`.silver.member_access", "create table if not exists `', :catalog, '`.silver.members", "policies.sql makes ['silver.members']"),
     ("deploy/governance/access.yml", "silver.member_access: [stewards, ingest]", "silver.member_access: [stewards, operators]", "operators may change what it cannot read"),
-    (POLICIES, "or hasTagValue(''personal_data'', ''mac_address'')", "", "policies mask"),
+    (POLICIES, r"or hasTagValue(\'personal_data\', \'mac_address\')", "", "policies mask"),
     (POLICIES, "except `', :stewards, '`, `', :ingest, '`, `', :transform, '` ", "except `', :stewards, '`, `', :analysts, '` ", "excepts"),
     (POLICIES, "to `account users` except", "to `', :analysts, '` except", "spares everyone but"),
     (POLICIES, ".silver.hidden_date ", ".silver.hide_date ", "no function hide_date"),

@@ -199,10 +199,23 @@ def test_a_change_feed_that_is_gone(toy: Shop) -> None:
         "('delta.deletedFileRetentionDuration' = 'interval 0 hours')"
     )
     toy.workspace.sql("vacuum shop.stg_orders")
+    toy.workspace.sql(
+        "alter table shop.stg_orders unset tblproperties ('delta.deletedFileRetentionDuration')"
+    )
     assert toy.build()["daily_amounts"] == "WHOLE: shop.stg_orders anew"
     toy.assert_right()
     toy.workspace.sql("vacuum shop.stg_orders")
     _nothing_new(toy)
+
+
+def test_a_change_feed_that_delta_no_longer_serves(toy: Shop) -> None:
+    toy.edit("macros/incremental/history.sql", "days=7", "days=0")
+    toy.build()
+    toy.order("d", "X", 30, 7)
+    said = toy.build()
+    assert said["stg_orders"] == "WHOLE: raw.orders anew"
+    assert said["daily_amounts"] == "WHOLE: shop.stg_orders anew"
+    toy.assert_right()
 
 
 def test_a_build_that_dies_between_rows_and_mark(toy: Shop) -> None:
