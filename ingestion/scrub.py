@@ -61,11 +61,11 @@ def scrub(spark: SparkSession, landing: str, catalog: str = "") -> int:
                 schema = spark.table(notes).schema
                 spark.createDataFrame([row], schema).write.insertInto(notes)
 
-            scrubbed += _scrub_file(file, source, by_file[file.name][version], note)
+            scrubbed += scrub_file(file, source, by_file[file.name][version], note)
     return scrubbed
 
 
-def _scrub_file(
+def scrub_file(
     file: LandedFile, source: Source, erased: Collection[str], note: Callable[[LandedFile], None]
 ) -> bool:
     """Whether the file held one of these records. `note` is told what it will be before it is."""

@@ -6,9 +6,13 @@ import gzip
 import hashlib
 import hmac
 import io
+import stat
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ingestion import landing, scrub
 from ingestion.feeds import IngestionError
 from ingestion.files import Source, lines_of, record_id
 from ingestion.hashes import Hasher, user_ids
@@ -99,3 +103,34 @@ def test_gzip_stays_gzip_and_loses_what_is_damaged() -> None:
     assert gzip.decompress(without_records(zipped, DROP, erased(2))).splitlines()[1] == b""
     damaged = without_records(zipped[:-6], DROP, erased(2))
     assert b"aa:01" not in gzip.decompress(damaged)
+
+
+def test_a_file_written_anew_meanwhile_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / DROP.name
+    path.write_bytes(CSV)
+    listed = landing.file_at(path, path.name)
+
+    def slowly(*given: Any) -> bytes:
+        path.write_bytes(CSV + b"\r\naa:04,g1")
+        return without_records(*given)
+
+    notes: list[landing.LandedFile] = []
+    monkeypatch.setattr(scrub, "without_records", slowly)
+    assert not scrub.scrub_file(listed, DROP, erased(3), notes.append)
+    assert (path.read_bytes(), notes) == (CSV + b"\r\naa:04,g1", [])
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_a_link_leads_to_is_scrubbed(tmp_path: Path) -> None:
+    kept, link = tmp_path / "kept.csv", tmp_path / f"{'long' * 62}.csv"
+    kept.write_bytes(CSV)
+    kept.chmod(0o600)
+    link.symlink_to(kept)
+    notes: list[landing.LandedFile] = []
+    assert scrub.scrub_file(landing.file_at(link, link.name), DROP, erased(3), notes.append)
+    assert link.is_symlink()
+    assert kept.read_bytes() == without_records(CSV, DROP, erased(3))
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert [note.version for note in notes] == [landing.file_at(link, link.name).version]

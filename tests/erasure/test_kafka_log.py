@@ -49,3 +49,18 @@ def test_a_batch_that_was_not_written_whole_is_no_record(folder: Path) -> None:
     last.write_bytes(last.read_bytes() + batch(10, 3)[:-4])
     drop_before(folder, 6)
     assert (folder / f"{6:020d}.log").read_bytes() == batch(6, 4)
+
+
+@pytest.mark.parametrize("step", ["replace", "unlink"])
+def test_a_kill_loses_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Before what is kept has its place, or after: run again, it is all there, once."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, step, killed)
+        drop_before(folder, 6)
+    drop_before(folder, 6)
+    assert {path.name for path in folder.iterdir()} == {f"{6:020d}.log", "partition.metadata"}
+    assert (folder / f"{6:020d}.log").read_bytes() == batch(6, 4)
