@@ -31,12 +31,7 @@ def session(remote: str, session_id: str = "") -> Iterator[SparkSession]:
     try:
         yield spark
     finally:
-        try:
-            spark.stop()
-        finally:
-            # Collected as garbage, it would close once more and with that wait for the threads that
-            # all sessions of this process share: in any thread, also in one of those, for ever.
-            spark.client.close = lambda: None
+        spark.stop()
 
 
 def stop_queries(remote: str, session_id: str, seconds: float = 60) -> int:

@@ -157,7 +157,7 @@ class SparkSession:
     def close(self) -> None:
         """Free what the server holds for this session. Never raises: the server may be gone.
 
-        Not `SparkConnectClient.close`, which stops a thread pool that all sessions share.
+        Not `SparkConnectClient.close`, which closes the connection that all sessions share.
         """
         try:
             self._client.release_session()
