@@ -96,7 +96,7 @@
     and without; what lies between blanks, commas and brackets; columns of CSV; strings of JSON. #}
 {% macro parts_of(text) -%}
     {%- set unescaped -%}
-    try_variant_get(try_parse_json(concat('["', {{ whole_characters('part') }}, '"]')), '$[0]', 'string')
+    try_variant_get(try_parse_json(concat('["', part, '"]')), '$[0]', 'string')
     {%- endset -%}
     flatten(array(
         transform(

@@ -61,7 +61,8 @@
         'has_updates': rows | rejectattr('is_append') | list | length > 0,
         'has_deletes': rows | selectattr('may_delete') | list | length > 0,
     }) %}
-    {% if since.is_other or unread | length != count or unread | rejectattr('is_known') | list or vacuumed(unread) or expired(unread) %}
+    {% set is_gone = vacuumed(unread) or expired(unread) %}
+    {% if since.is_other or is_gone or unread | length != count or unread | rejectattr('is_known') | list %}
         {% do since.update({'kind': 'lost'}) %}
     {% elif rows %}
         {% do since.update({'kind': 'rows', 'first': after + 1, 'last': newest.version}) %}
