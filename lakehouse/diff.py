@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ingestion.literals import literal
 from lakehouse.content import LINEAGE
 from lakehouse.endpoint.governance import Governance
 from lakehouse.home import Home, WorkspaceError
@@ -68,7 +69,7 @@ def of_schema(cursor: Any, name: str) -> Side:
     within = f"`{catalog}`." if catalog else ""
     cursor.execute(
         f"select table_name from {within}information_schema.tables "
-        f"where table_schema = '{_text(schema)}' and table_type <> 'VIEW'"
+        f"where table_schema = {literal(schema)} and table_type <> 'VIEW'"
     )
     found = sorted(row[0] for row in cursor.fetchall())
     if not found:
@@ -78,16 +79,12 @@ def of_schema(cursor: Any, name: str) -> Side:
         f"from {within}information_schema.key_column_usage as used "
         f"inner join {within}information_schema.table_constraints as stated "
         "using (constraint_schema, constraint_name) where stated.constraint_type = 'PRIMARY KEY' "
-        f"and used.table_schema = '{_text(schema)}' order by used.ordinal_position"
+        f"and used.table_schema = {literal(schema)} order by used.ordinal_position"
     )
     keys: dict[str, list[str]] = {}
     for table, column in cursor.fetchall():
         keys.setdefault(table, []).append(column)
     return Side(name, {table: f"{within}`{schema}`.`{table}`" for table in found}, keys)
-
-
-def _text(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("'", "\\'")
 
 
 def differences(cursor: Any, a: Side, b: Side) -> list[Difference]:

@@ -33,19 +33,19 @@ def run(args: argparse.Namespace) -> int:
     home = Home.from_environment()
     with connection(home) as opened, opened.cursor() as cursor:
         refuse_if_trimmed(cursor)
+        nodes = {
+            file.stem
+            for pattern in ("models/**/*.sql", "snapshots/*.yml", "seeds/**/*.csv")
+            for file in CHECKOUT.glob(pattern)
+        }
         for schema in ("gold", "silver"):
-            _drop_nodes(cursor, schema)
+            _drop(cursor, schema, nodes)
     command = dbt.command("build", *args.dbt_arguments)
     return subprocess.run(command, env=dbt.environment(home), check=False).returncode
 
 
-def _drop_nodes(cursor: Any, schema: str) -> None:
-    """Drop what the project makes in a schema, whatever state it is in."""
-    nodes = {
-        file.stem
-        for pattern in ("models/**/*.sql", "snapshots/*.yml", "seeds/**/*.csv")
-        for file in CHECKOUT.glob(pattern)
-    }
+def _drop(cursor: Any, schema: str, nodes: set[str]) -> None:
+    """Drop the tables and views of these nodes from a schema, whatever state they are in."""
     cursor.execute(f"create schema if not exists {schema}")
     cursor.execute(f"show views in {schema}")
     views = {row[1] for row in cursor.fetchall()}
