@@ -1,6 +1,6 @@
 -- Removes files that no version of the last 30 days needs, from every Delta table of the layers.
--- dbt reads the change feed since its last build: a build may be down so long, and time travel
--- reaches so far. Erasure vacuums what it touched by itself.
+-- Time travel reaches less far where the runtime refuses versions older than a table's
+-- delta.deletedFileRetentionDuration (a week). Erasure vacuums what it touched by itself.
 -- Parameter: catalog.
 begin
     declare statement string;
