@@ -125,11 +125,13 @@ def blank(spark: SparkSession, catalog: str = "") -> dict[str, int]:
             f"{key} = new.record_key",
             f"when matched then update set {empty}, old.erased_at = new.erased_at",
         )
-        if place.from_kafka:
+        # Of others' records. An empty key tells `scrub` which landed envelopes lose theirs.
+        for column, found in persons.beside(place, "erased_identifiers").items():
+            nothing = "X''" if column == "key" else "array()"
             merge(
-                *(persons.bronze(place.feed), spark.sql(_keyed(persons, place))),
+                *(persons.bronze(place.feed), spark.sql(_beside(persons, place, column, found))),
                 f"{key} = new.record_key",
-                "when matched then update set old.key = null",
+                f"when matched then update set old.{column} = {nothing}",
             )
     merge(
         persons.bronze("source_deletes"),
@@ -173,13 +175,13 @@ def _erased(persons: Persons, place: Place) -> str:
     """
 
 
-def _keyed(persons: Persons, place: Place) -> str:
-    """SQL: record_key of others' records under an erased person's key: the payload stays."""
+def _beside(persons: Persons, place: Place, column: str, found: str) -> str:
+    """SQL: record_key of others' records whose key or headers are to be emptied."""
     return f"""
-        select distinct keyed.record_key
-        from ({persons.loose_records(place, "erased_identifiers", in_key=True)}) as keyed
+        select distinct found.record_key from ({found}) as found
         left semi join {persons.bronze(place.feed)} as old
-            on keyed.record_key = {place.record_key("old")} and old.key is not null
+            on found.record_key = {place.record_key("old")} and old.erased_at is null
+                and {"old.key <> X''" if column == "key" else "size(old.headers) > 0"}
     """
 
 

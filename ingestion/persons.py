@@ -154,11 +154,50 @@ class Persons:
         )
 
     def _loose(self) -> str:
-        """SQL: all ids that no column of a staging row has, and those of source_deletes."""
+        """SQL: all ids that no column of a staging row has: of rejected records, of keys and
+        headers, and of source_deletes."""
         ids = "explode(concat(coalesce(loose_ids.ids, array()), loose_ids.key_ids)) as id"
         staging = [self.silver(place.staging) for place in PLACES]
         loose = [f"select {ids} from {table} where loose_ids is not null" for table in staging]
-        return " union all ".join([*loose, f"select id from ({self._deleted()})"])
+        headers = [f"select id from ({self._headers(p)})" for p in PLACES if p.from_kafka]
+        return " union all ".join([*loose, *headers, f"select id from ({self._deleted()})"])
+
+    def _headers(self, place: Place) -> str:
+        """SQL: record_key, at and id of all in the headers of a feed that may be an id. They are
+        read when somebody asks, and not by staging: hardly any holds one."""
+        texts = "transform(headers, header -> cast(header.value as string))"
+        words = (
+            "flatten(transform(texts, text -> split(text, '[^\\\\p{L}\\\\p{M}\\\\p{N}_.:@-]+')))"
+        )
+        return f"""
+            select
+                record_key, at,
+                explode(array_distinct(flatten(transform(
+                    array_compact(concat(texts, {words})),
+                    word -> array({_trimmed("word")}, {_mac("word")})
+                )))) as id
+            from (
+                select
+                    {place.record_key("old")} as record_key, {texts} as texts,
+                    coalesce(old.timestamp, old.ingested_at) as at
+                from {self.bronze(place.feed)} as old where size(headers) > 0
+            )
+        """
+
+    def beside(self, place: Place, identifiers: str) -> dict[str, str]:
+        """SQL by column of bronze: record_key and the matching row of the view `identifiers` for
+        records that name somebody else, with such an id in their key or headers."""
+        if not place.from_kafka:
+            return {}
+        headers = f"""
+            select headers.record_key, persons.* from ({self._headers(place)}) as headers
+            join {identifiers} as persons
+                on persons.identifier = headers.id and {_owned("headers.at")}
+        """
+        return {
+            "key": self.loose_records(place, identifiers, in_key=True),
+            "headers": headers,
+        }
 
     def loose_records(self, place: Place, identifiers: str, in_key: bool = False) -> str:
         """SQL: record_key and the matching row of the view `identifiers` for rejected records.
@@ -201,7 +240,7 @@ class Persons:
         """All rows that are held of these users (number by hash): person, table and row.
 
         Records of bronze and staging; of silver and gold each table with a column `user_id`. Of
-        somebody else's record under the person's key, the key alone.
+        somebody else's record with the person's id in its key or headers, these alone.
         """
         self.of_asked(asked).localCheckpoint().createOrReplaceTempView("identifiers")
         for place in PLACES:
@@ -209,12 +248,11 @@ class Persons:
             theirs.createOrReplaceTempView("theirs")
             name, same = place.feed, f"{place.record_key('old')} = theirs.record_key"
             yield from self._rows(f"bronze.{name}", self._readable(place), "theirs", same)
-            if place.from_kafka:
-                keys = self.loose_records(place, "identifiers", in_key=True)
-                keys = f"(select distinct record_key, person from ({keys}))"
-                columns = "topic, topic_epoch, `partition`, `offset`, record_id, key"
+            for column, found in self.beside(place, "identifiers").items():
+                found = f"(select distinct record_key, person from ({found}))"
+                columns = f"topic, topic_epoch, `partition`, `offset`, record_id, {column}"
                 old = f"(select {columns} from {self._readable(place)})"
-                yield from self._rows(f"bronze.{name}", old, keys, same)
+                yield from self._rows(f"bronze.{name}", old, found, same)
             same, staging = "old.record_key = theirs.record_key", self.silver(place.staging)
             yield from self._rows(f"silver.{place.staging}", staging, "theirs", same)
         yield from self._rows(
@@ -244,17 +282,11 @@ class Persons:
         the device where there is none; the MAC. Times are seconds, as JDBC rows have them."""
 
         def field(name: str) -> str:
-            # As staging trims its fields.
-            text = f"get_json_object(record_key, '$.{name}')"
-            return (
-                "trim(both ' \\t\\n\\u000B\\u000C\\r' from regexp_replace("
-                f"{text}, '^[ \\\\t\\\\n\\\\x0B\\\\f\\\\r]*\\\\uFEFF', ''))"
-            )
+            return _trimmed(f"get_json_object(record_key, '$.{name}')")
 
         def whole(name: str) -> str:
             return f"regexp_replace({field(name)}, '^([0-9]+)[.]0+$', '$1')"
 
-        digits = f"translate(lower({field('mac_address')}), ':.-', '')"
         return f"""
             select
                 feed, source_file, record_key,
@@ -264,7 +296,7 @@ class Persons:
                     else 'device'
                 end as kind,
                 case
-                    when feed = 'gym_logins' then left(regexp_replace({digits}, '(..)', '$1:'), 17)
+                    when feed = 'gym_logins' then {_mac(field("mac_address"))}
                     when {field("user_id")} <> '' then {whole("user_id")}
                     else {whole("device_id")}
                 end as id,
@@ -314,6 +346,19 @@ class Persons:
 
     def _view(self, name: str, rows: list[Any], schema: str) -> None:
         self._spark.createDataFrame(rows, schema).createOrReplaceTempView(name)
+
+
+def _trimmed(text: str) -> str:
+    """SQL: a text as staging trims its fields."""
+    return (
+        "trim(both ' \\t\\n\\u000B\\u000C\\r' from regexp_replace("
+        f"{text}, '^[ \\\\t\\\\n\\\\x0B\\\\f\\\\r]*\\\\uFEFF', ''))"
+    )
+
+
+def _mac(text: str) -> str:
+    """SQL: a MAC address in the spelling of staging."""
+    return f"left(regexp_replace(translate(lower({text}), ':.-', ''), '(..)', '$1:'), 17)"
 
 
 def _owned(at: str) -> str:

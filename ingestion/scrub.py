@@ -1,7 +1,8 @@
 """Lines of erased records in landed files: they become empty ones.
 
 No reader takes an empty line for a record, so the other lines keep their numbers and with them
-their `record_id`. A file keeps its name, and is noted as known in what it is now: it is not read
+their `record_id`. Envelopes of others whose keys bronze has emptied lose key and headers here too.
+A file keeps its name, and is noted as known in what it is now: it is not read
 again.
 """
 
@@ -16,7 +17,7 @@ import re
 import shutil
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from pyspark.sql import SparkSession
 from ingestion import bronze
 from ingestion.feeds import ENVELOPE_FEEDS, FILE_FEEDS, EnvelopeFeed, FileFeed
 from ingestion.files import AS_SURROGATES, Source, record_id, trimmed
+from ingestion.jsontext import parse_object, text_of
 from ingestion.landing import Folder, LandedFile, file_at
 
 _BYTES = re.compile("([\udc00-\udcff]+)")
@@ -32,7 +34,8 @@ _MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 def scrub(spark: SparkSession, landing: str, catalog: str = "") -> int:
-    """Empty the lines of landed files whose records bronze has erased; returns how many files."""
+    """Empty the lines of landed files that bronze has erased, or their keys; returns how many files
+    were changed."""
     scrubbed = 0
     feeds: tuple[FileFeed | EnvelopeFeed, ...] = (*FILE_FEEDS, *ENVELOPE_FEEDS)
     notes = bronze.table_name("scrubbed_files", catalog)
@@ -40,14 +43,18 @@ def scrub(spark: SparkSession, landing: str, catalog: str = "") -> int:
         held = bronze.known_files(spark, catalog, feed)
         known = spark.table(notes).where(f"feed = '{feed.name}'").collect()
         before = {(row.source_file, row.scrubbed_version): row.source_version for row in known}
-        erased = (
+        erased = "erased_at is not null"
+        emptied = f"{erased} or key = X''" if isinstance(feed, EnvelopeFeed) else erased
+        rows = (
             spark.table(bronze.table_name(feed.table, catalog))
-            .where("erased_at is not null and source_file is not null")
-            .select("source_file", "source_version", "record_id")
+            .where(f"source_file is not null and ({emptied})")
+            .selectExpr("source_file", "source_version", "record_id", f"{erased} as is_erased")
         )
-        by_file: dict[str, dict[str | None, set[str]]] = defaultdict(lambda: defaultdict(set))
-        for row in erased.collect():
-            by_file[row.source_file][row.source_version].add(row.record_id)
+        by_file: dict[str, dict[str | None, dict[str, bool]]] = defaultdict(
+            lambda: defaultdict(dict)
+        )
+        for row in rows.collect():
+            by_file[row.source_file][row.source_version][row.record_id] = row.is_erased
         for file in Folder(Path(landing) / feed.folder).files():
             if file.name not in by_file or not held.has(file):  # not read yet as it is now
                 continue
@@ -66,9 +73,10 @@ def scrub(spark: SparkSession, landing: str, catalog: str = "") -> int:
 
 
 def scrub_file(
-    file: LandedFile, source: Source, erased: Collection[str], note: Callable[[LandedFile], None]
+    file: LandedFile, source: Source, erased: Mapping[str, bool], note: Callable[[LandedFile], None]
 ) -> bool:
-    """Whether the file held one of these records. `note` is told what it will be before it is."""
+    """Whether the file held one of these records (see `without_records`). `note` is told what it
+    will be before it is."""
     path = Path(file.path).resolve()  # of a link, what it leads to
     before = path.read_bytes()
     after = without_records(before, source, erased)
@@ -91,8 +99,10 @@ def scrub_file(
     return True
 
 
-def without_records(content: bytes, source: Source, erased: Collection[str]) -> bytes:
-    """A file's content with empty lines for these records; the same object if it has none.
+def without_records(content: bytes, source: Source, erased: Mapping[str, bool]) -> bytes:
+    """A file's content without these records; the same object if it has none.
+
+    erased: by record_id, whether the line becomes empty, or is an envelope that loses its key.
 
     All other bytes stay, also those that are no text. What lies behind the damage in a damaged gzip
     stream, which no reader sees, goes; with the record of a damaged file, all of it.
@@ -108,18 +118,33 @@ def without_records(content: bytes, source: Source, erased: Collection[str]) -> 
     found = [
         number
         for number, line in enumerate(lines, 1)
-        if trimmed(line) and record_id(source, number) in erased
+        if trimmed(line)
+        and (is_erased := erased.get(record_id(source, number))) is not None
+        and (is_erased or _without_key(line) != line)
     ]
     if not found:
         return content
     for number in found:
         line = lines[number - 1]
-        lines[number - 1] = line[len(line.rstrip("\r\n")) :]
+        kept = line.rstrip("\r\n")
+        is_erased = erased[record_id(source, number)]
+        lines[number - 1] = ("" if is_erased else _without_key(kept)) + line[len(kept) :]
     scrubbed = mark + b"".join(
         bytes(ord(char) - 0xDC00 for char in part) if at % 2 else part.encode(encoding)
         for at, part in enumerate(_BYTES.split("".join(lines)))
     )
     return gzip.compress(scrubbed) if zipped else scrubbed
+
+
+def _without_key(line: str) -> str:
+    """An envelope with all but its key and headers; the same text if it has none of them."""
+    envelope = parse_object(line) or {}
+    place = envelope.get("metadata")  # as Stream Reactor's sink writes it
+    parts = [envelope, *([place] if isinstance(place, dict) else [])]
+    gone = [part.pop(name, None) for part in parts for name in ("key", "headers")]
+    if not any(gone):
+        return line
+    return text_of(envelope) or line
 
 
 def _unzipped(content: bytes) -> bytes:

@@ -85,6 +85,7 @@ def publish(home: Home, cases: tuple[Case, ...]) -> None:
                 key=(message.key,),
                 value=(message.value,),
                 timestamp_ms=message.timestamp,
+                headers=list(message.headers),
             )
             for case in cases
             for message in case.messages

@@ -42,6 +42,7 @@ class Message:
     key: bytes | None = None
     timestamp: int = MIDNIGHT * 1000
     outcome: Outcome = ACCEPTED
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True)

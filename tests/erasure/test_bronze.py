@@ -179,7 +179,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             str(row["key"])
             for feed in ("workout", "bpm")
             for row in space.sql(f"select cast(key as string) as key from bronze.{feed}")
-            if row["key"] is not None
+            if row["key"]
         ]
         gone = space.sql("select record_key from bronze.source_deletes")
         told["deletes"] = [row["record_key"] for row in gone]

@@ -45,8 +45,19 @@ def test_what_only_begins_like_one_is_told_by_its_line() -> None:
     assert "secret" not in str(fault.value)
 
 
-def erased(*numbers: int) -> set[str]:
-    return {record_id(DROP, number) for number in numbers}
+def erased(*numbers: int) -> dict[str, bool]:
+    return {record_id(DROP, number): True for number in numbers}
+
+
+def test_others_envelopes_lose_their_keys() -> None:
+    place = b'"metadata":{"topic":"bpm","key":"p"}'
+    lines = b'{"key":"p","value":{"bpm":98.50}}\r\n{"value":"1"}\n{%b,"value":"2","headers":["p"]}'
+    given = {record_id(DROP, number): False for number in (1, 2, 3)}
+    after = without_records(lines % place, DROP, given)
+    assert after == (
+        b'{"value":{"bpm":98.50}}\r\n{"value":"1"}\n{"metadata":{"topic":"bpm"},"value":"2"}'
+    )
+    assert without_records(after, DROP, {record_id(DROP, 3): False}) is after
 
 
 def test_lines_of_erased_records_are_emptied() -> None:

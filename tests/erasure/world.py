@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from tests.cases.case import (
@@ -77,6 +78,7 @@ def _readings(device: str, start: float, count: int = 6) -> list[Message]:
 
 # Of others' records.
 KEYS = (PERSON, json.dumps(PERSON), json.dumps({"user": ODD}))
+HEADERS = (PERSON, ODD, f"sent by {PERSON}.", json.dumps({"tag": _dotted(ODD_CARD)}))
 
 
 def _events() -> tuple[Message, ...]:
@@ -118,6 +120,7 @@ def _events() -> tuple[Message, ...]:
         # Somebody else's record under the person's key: its payload counts.
         *(_keyed(workout(OTHER, 9, 2 * HOUR, "start"), key) for key in KEYS),
         *(_keyed(bpm(OTHERS, 2 * HOUR, 99), key) for key in (*KEYS, WATCH)),
+        *(replace(bpm(OTHERS, 2 * HOUR, 99), headers=(("by", by.encode()),)) for by in HEADERS),
         *_readings(BAND, 0),
         *_readings(BAND, 3 * HOUR),
         *_readings(OTHERS, HOUR),
@@ -157,7 +160,13 @@ def _files() -> tuple[Landed, ...]:
         "topic": "user_info",
     }
     sunk = Landed("user_info", "sunk.json", (json.dumps(envelope) + "\n").encode(), ())
-    return owners, broken, visits, own, sunk, *_odd_files()
+    keyed = {
+        "metadata": {"topic": "bpm", "key": PERSON},
+        "value": {"device_id": OTHERS, "time": MIDNIGHT + 3 * HOUR, "heartrate": 98.50},
+        "headers": [{"key": "by", "value": PERSON}],
+    }
+    under = Landed("bpm", "keyed.json", json.dumps(keyed).encode(), ())
+    return owners, broken, visits, own, sunk, under, *_odd_files()
 
 
 def _odd_files() -> Iterator[Landed]:
