@@ -69,7 +69,8 @@ test-setup: install
 
 # pytest comes last, so that its summary closes the run.
 test: test-setup lint ## all checks and tests
-	@$(BIN)/python -m pytest -m "not drill" --durations 25 --durations-min 15
+	@$(BIN)/python -m pytest -m "not drill" --numprocesses 2 --dist loadgroup \
+	    --no-loadscope-reorder --durations 25 --durations-min 15
 
 test-drills: test-setup ## kills, whole builds and months, the jobs' commands, erasure
 	@$(BIN)/python -m pytest -m drill

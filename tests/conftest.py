@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lakehouse.home import Home
@@ -22,6 +23,22 @@ from tests.support import Workspace, free_base_port, running
 def pytest_configure() -> None:
     """Asked to end, by a CI's time limit say, the fixtures still take down what they started."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_keyboard_interrupt() -> None:
+    """Likewise of the workers of pytest-xdist, which otherwise have 15 seconds to end."""
+    workers = psutil.Process().children()
+    for worker in workers:
+        worker.terminate()
+    psutil.wait_procs(workers, timeout=120)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A module is run by one worker, and one worker has the workspace that modules share."""
+    for item in items:
+        is_shared = "example_workspace" in getattr(item, "fixturenames", ())
+        group = "example" if is_shared else item.path.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

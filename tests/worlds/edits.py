@@ -211,4 +211,18 @@ def vacuum(space: Workspace) -> None:
     space.sql(f"alter table {table} unset tblproperties ('{retention}')")
 
 
-ACCIDENTS: tuple[Callable[[Workspace], None], ...] = (full_refresh, drop, restore, clone, vacuum)
+def clock(space: Workspace) -> None:
+    """Arrivals told by a clock ten years behind, when every event lay ahead; then put right."""
+    readings = "select count(*) as n from silver.heart_rates"
+    [before] = space.sql(readings)
+    ahead, behind = ("--from", "2025-01-01", "--to", "2035-01-01"), ("--from", "2014-01-01")
+    space.run("clock", *ahead, "--shift=-3653d")
+    space.dbt("build", *dbt.WITHOUT_TESTS)
+    [wrong] = space.sql(readings)
+    assert wrong["n"] < before["n"]
+    space.run("clock", *behind, "--to", "2025-01-01", "--shift", "3653d")
+
+
+ACCIDENTS: tuple[Callable[[Workspace], None], ...] = (
+    *(full_refresh, drop, restore, clone, vacuum, clock),
+)
