@@ -83,7 +83,10 @@
     spelling of each kind. #}
 {% macro words_of(texts) -%}
     {%- set parts -%}
-    concat(array({{ texts | join(', ') }}), {{ parts_of("concat_ws('\n', " ~ texts | join(', ') ~ ')') }})
+    concat(
+        array({{ texts | join(', ') }}),
+        flatten(transform(array({{ whole_characters("concat_ws('\n', " ~ texts | join(', ') ~ ')') }}), text -> {{ parts_of('text') }}))
+    )
     {%- endset -%}
     array_compact(array_distinct(flatten(transform(
         transform({{ parts }}, part -> {{ trimmed('part') }}),

@@ -29,7 +29,7 @@ from tests.oracle.load import bronze_query, from_bronze_rows
 from tests.oracle.records import FEEDS, Record
 from tests.support import Workspace, running
 
-IDS = f"\n  {world.PERSON} \n{world.ODD}\n{json.dumps(world.UNTYPED)}\n"
+IDS = f"\n  {world.PERSON} \n{world.ODD}\n{json.dumps(world.UNTYPED)}\n{world.HALF_WRITTEN}\n"
 _STAGING = ("build", "-s", "+device_registrations", "path:models/staging", *WITHOUT_TESTS)
 _DELETED = """
     insert into bronze.source_deletes

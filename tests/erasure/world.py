@@ -33,11 +33,13 @@ PERSON = "person-7f3a91"
 BEFORE, AFTER, OTHER = "before-u", "after-u", "other-u"
 # With blanks, signs and letters that words of a text are not made of; and one that no keyboard has.
 ODD, UNTYPED = "Zoë B+c/9d41e7", "un\0typed-77aa12"
+# Known by a record that was cut off alone; half a surrogate pair is a question mark.
+HALF, HALF_WRITTEN = "half ?-5be1c0", '"half \\ud800-5be1c0"'
 # The band goes from BEFORE to the person (hour 1) to AFTER (hour 3); the watch is the person's own.
 BAND, WATCH, OTHERS, ODD_BAND = "band-51c2e8", "watch-90d4b7", "others-band", "dëv 7/x+5c33a1"
 # Names of MAC addresses.
 TAG, CARD, ODD_CARD, OTHERS_TAG = "before-tag", "person-card", "odd-card", "others-tag"
-ERASED = (PERSON, ODD, UNTYPED)
+ERASED = (PERSON, ODD, UNTYPED, HALF)
 # The persons' alone: what may be nowhere after `forget --vacuum`.
 TRACES = (
     PERSON,
@@ -54,6 +56,7 @@ TRACES = (
     mac(ODD_CARD),
     _dotted(ODD_CARD),
     "typed-77aa12",
+    "5be1c0",
 )
 HOUR = 3600
 LEFTOVER = f"mac_address\n{mac(CARD)}\n"
@@ -112,6 +115,7 @@ def _events() -> tuple[Message, ...]:
         message("bpm", f'{{"device_id": {json.dumps(ODD_BAND)}, cut off'),
         profile(UNTYPED, 0, "new", **_ME),  # rejected: no id
         _keyed(message("workout", "cut off"), UNTYPED),
+        message("workout", f'{{"user_id": {HALF_WRITTEN}, cut off'),
     ]
     others = [
         profile(BEFORE, -HOUR, "new", **_named("Bea", "Fore", "1990-01-02", "1 Old St")),
@@ -197,7 +201,7 @@ def _odd_files() -> Iterator[Landed]:
 ERASED_RECORDS = {
     "user_info": 8 + 4 + 1,  # hers, those of the odd ids, the landed envelope
     "bpm": 15 + 7,
-    "workout": 6 + 4,
+    "workout": 6 + 4 + 1,
     "registered_users": 2 + 1 + 4 + 1,  # owners, broken, odd, halves
     "gym_logins": 1 + 1 + 1,  # visits, own, odd
 }
