@@ -166,15 +166,14 @@ class Persons:
         """SQL: record_key, at and id of all in the headers of a feed that may be an id. They are
         read when somebody asks, and not by staging: hardly any holds one."""
         texts = "transform(headers, header -> cast(header.value as string))"
-        words = (
-            "flatten(transform(texts, text -> split(text, '[^\\\\p{L}\\\\p{M}\\\\p{N}_.:@-]+')))"
-        )
+        parts = "split(text, '[^\\\\p{L}\\\\p{M}\\\\p{N}_.:@-]+')"
+        words = f"flatten(transform(texts, text -> {parts}))"
         return f"""
             select
                 record_key, at,
                 explode(array_distinct(flatten(transform(
                     array_compact(concat(texts, {words})),
-                    word -> array({_trimmed("word")}, {_mac("word")})
+                    word -> array({_trimmed("word")}, trim(both '.:' from word), {_mac("word")})
                 )))) as id
             from (
                 select

@@ -103,7 +103,7 @@
     {%- endset -%}
     flatten(array(
         transform(
-            split({{ text }}, '[^\\p{L}\\p{M}\\p{N}_.:@-]+'), part -> trim(both ':' from part)
+            split({{ text }}, '[^\\p{L}\\p{M}\\p{N}_.:@-]+'), part -> trim(both '.:' from part)
         ),
         split({{ text }}, '[^\\p{L}\\p{M}\\p{N}_.@-]+'),
         split({{ text }}, '[\\s",;\\[\\]{}]+'),
