@@ -14,7 +14,7 @@ from typing import Any
 
 _ASSETS = Path(__file__).with_name("assets")
 VEGA_LITE = "6.4"
-_IMPORT = re.compile(r"^import .* from \"\./[\w.]+\";\n", re.M)
+_IMPORT = re.compile(r"^import [^;]+;\n", re.M)
 _EXPORT = re.compile(r"^export ", re.M)
 
 
