@@ -1,4 +1,5 @@
 // A widget's encodings → a Vega-Lite specification in the colours of the theme.
+import { isNull } from "./elements.js";
 
 const KINDS = { quantitative: "quantitative", temporal: "temporal", categorical: "nominal" };
 // Axis labels: 2,500 and 26.5M, not 2.5k.
@@ -14,7 +15,7 @@ export function byLabel(a, b) {
 }
 
 export function format(value, how = {}) {
-  if (value === null || value === undefined) return "–";
+  if (isNull(value)) return "–";
   if (typeof value !== "number") return String(value);
   const places = how.decimalPlaces?.places ?? 1;
   const percent = how.type === "number-percent";
@@ -25,11 +26,14 @@ export function format(value, how = {}) {
   return percent ? `${text} %` : text;
 }
 
+/** The theme's colours; `paint` gives a colour as it is on this ground. */
 export function theme() {
   const style = getComputedStyle(document.documentElement);
   const get = (name) => style.getPropertyValue(name).trim();
+  const dark = document.documentElement.dataset.theme === "dark";
   return {
-    dark: document.documentElement.dataset.theme === "dark",
+    dark,
+    paint: (hex) => dark ? lighter(hex) : hex,
     ink: get("--ink"),
     quiet: get("--quiet"),
     line: get("--line"),
@@ -42,8 +46,7 @@ export function theme() {
 }
 
 /** On a dark ground colours become lighter, so that all keep their contrast. */
-export function onGround(hex, dark) {
-  if (!dark) return hex;
+function lighter(hex) {
   const parts = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
   return `#${
     parts.map((part) => Math.round(part + (255 - part) * 0.34).toString(16).padStart(2, "0")).join(
@@ -52,7 +55,7 @@ export function onGround(hex, dark) {
   }`;
 }
 
-export function config(colors) {
+function config(colors) {
   return {
     font: 'system-ui, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif',
     view: { stroke: null },
@@ -99,12 +102,14 @@ function dateAxis(dates, width) {
       labelOverlap: true,
       ticks: false,
       grid: false,
-      values: thinned(dates, Math.max(2, Math.floor(width / (months ? 74 : 62)))),
+      values: thinned(dates, width, months ? 74 : 62),
     },
   };
 }
 
-function thinned(values, most) {
+/** So many of the values, evenly, that each has its pixels of the width. */
+export function thinned(values, width, each) {
+  const most = Math.max(2, Math.floor(width / each));
   if (values.length <= most) return values;
   const step = Math.ceil(values.length / most);
   return values.filter((_, i) => i % step === 0);
@@ -113,7 +118,7 @@ function thinned(values, most) {
 /** The specification, or null if there is nothing to draw. `width`: pixels of the chart. */
 export function specification(spec, rows, palette, width) {
   const colors = theme(), kind = spec.widgetType, given = spec.encodings;
-  const paint = (hex) => onGround(hex, colors.dark);
+  const { paint } = colors;
   let data = rows;
   const encoding = {};
   const folded = ["x", "y"].find((axis) => given[axis]?.fields);
@@ -154,9 +159,7 @@ export function specification(spec, rows, palette, width) {
   }
   const measured = ["x", "y", "color"].filter((axis) => axes[axis]?.kind === "quantitative");
   if (
-    !data.some((row) =>
-      measured.some((axis) => row[axes[axis].field] !== null && row[axes[axis].field] !== undefined)
-    )
+    !data.some((row) => measured.some((axis) => !isNull(row[axes[axis].field])))
   ) return null;
   if (kind !== "line") {
     data = data.filter((row) => measured.every((axis) => row[axes[axis].field] !== null));
@@ -296,9 +299,7 @@ export function specification(spec, rows, palette, width) {
   if (encoding.tooltip.some((tip) => tip.field.startsWith("__text"))) {
     data = data.map((row) => ({ ...row, ...texts(row, axes, folded) }));
   }
-  const notes = (spec.annotations ?? []).flatMap((note) =>
-    annotation(note, colors, paint, palette)
-  );
+  const notes = (spec.annotations ?? []).flatMap((note) => annotation(note, colors, palette));
   if (given.label?.show) {
     notes.push({
       mark: { type: "text", align: "left", dx: 5, fontSize: 11, color: colors.ink },
@@ -312,7 +313,8 @@ export function specification(spec, rows, palette, width) {
   };
 }
 
-const base = (colors) => ({
+/** What every specification has. */
+export const base = (colors) => ({
   $schema: "https://vega.github.io/schema/vega-lite/v6.json",
   width: "container",
   height: "container",
@@ -322,9 +324,9 @@ const base = (colors) => ({
 });
 
 /** A vertical line with its label above the chart. */
-function annotation({ encodings }, colors, paint, palette) {
+function annotation({ encodings }, colors, palette) {
   const at = { x: { datum: Number(encodings.x.dataValue), type: "quantitative" } };
-  const color = paint(palette[encodings.color.value.position]);
+  const color = colors.paint(palette[encodings.color.value.position]);
   return [
     {
       data: { values: [{}] },
@@ -362,7 +364,7 @@ function painted(value, paint) {
 const LEAST_PANEL = 165;
 /** A custom visualization: its own Vega-Lite, with the names that AI/BI gives it; small multiples fill the box. */
 export function custom(vegaLite, rows, palette, { width, height }) {
-  const colors = theme(), paint = (hex) => onGround(hex, colors.dark);
+  const colors = theme(), { paint } = colors;
   const spec = painted(vegaLite, paint);
   const text = (name) => ({ default: colors[name] });
   const params = [
@@ -433,22 +435,6 @@ export function ramp({ colorRamp, domain }, value) {
     background: `rgb(${mixed})`,
     ink: 0.299 * mixed[0] + 0.587 * mixed[1] + 0.114 * mixed[2] > 140 ? "#14202a" : "#fff",
   };
-}
-
-const MEETS = {
-  ">=": (a, b) => a >= b,
-  ">": (a, b) => a > b,
-  "<=": (a, b) => a <= b,
-  "<": (a, b) => a < b,
-  "=": (a, b) => a === b,
-};
-/** The colour of the first rule of a column that a value meets. */
-export function ruleColor(style, value) {
-  if (typeof value !== "number") return null;
-  const met = (style?.rules ?? []).find(({ condition }) =>
-    MEETS[condition.operator](value, Number(condition.operand.value))
-  );
-  return met ? met.backgroundColor.hex : null;
 }
 
 /** A line of numbers, as an SVG of its own: the text beside it says the number. */

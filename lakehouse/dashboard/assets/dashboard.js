@@ -1,15 +1,23 @@
 // The dashboard page: tabs, filters and widgets of the definition.
-import { draw, element, empty, payload, table, tabs, themes } from "./elements.js";
+import {
+  draw,
+  element,
+  empty,
+  isNull,
+  onResize,
+  payload,
+  table,
+  tabs,
+  themes,
+} from "./elements.js";
 import { Filters } from "./filters.js";
-import { evaluate, summarize, toRows } from "./query.js";
+import { evaluate, OPERATORS, summarize, toRows } from "./query.js";
 import {
   byLabel,
   custom,
   format,
-  onGround,
   panelsHeight,
   ramp,
-  ruleColor,
   sparkline,
   specification,
   theme,
@@ -52,7 +60,7 @@ function textWidget(widget) {
 
 /** "▲ 12 %" and the number it is compared with; percentages differ by points. */
 function change(value, before, encoding) {
-  if (before === null || before === undefined) {
+  if (isNull(before)) {
     return element("p", { class: "change" }, `Nothing to compare with (${encoding.displayName})`);
   }
   if (value === null) return null;
@@ -62,9 +70,7 @@ function change(value, before, encoding) {
     : before
     ? (value - before) / Math.abs(before) * 100
     : null;
-  const places = encoding.format.type === "number-percent"
-    ? encoding.format.decimalPlaces.places
-    : 0;
+  const places = percent ? encoding.format.decimalPlaces.places : 0;
   const size = difference === null
     ? ""
     : `${format(Math.abs(difference), { decimalPlaces: { type: "exact", places } })} ${
@@ -77,6 +83,15 @@ function change(value, before, encoding) {
     element("strong", {}, same ? "= the same" : `${value > before ? "▲" : "▼"} ${size}`),
     ` against ${format(before, encoding.format)}, ${encoding.displayName}`,
   );
+}
+
+/** The colour of the first rule of a column that a value meets. */
+function ruleColor(style, value) {
+  if (typeof value !== "number") return null;
+  const met = (style?.rules ?? []).find(({ condition }) =>
+    OPERATORS[condition.operator](value, Number(condition.operand.value))
+  );
+  return met ? met.backgroundColor.hex : null;
 }
 
 /** A widget as {box, draw()}; `rows` is what it shows, for its table and for tests. */
@@ -128,13 +143,11 @@ function visual(widget) {
         ? rows.filter((row) => row[value.fieldName] !== null && row[period.fieldName] !== null)
           .sort((a, b) => (a[period.fieldName] < b[period.fieldName] ? -1 : 1))
         : [];
-      const colors = theme();
-      spark.replaceChildren(
-        ...[sparkline(
-          series.map((row) => row[value.fieldName]),
-          onGround(definition.palette[0], colors.dark),
-        )].filter(Boolean),
+      const line = sparkline(
+        series.map((row) => row[value.fieldName]),
+        theme().paint(definition.palette[0]),
       );
+      spark.replaceChildren(...(line ? [line] : []));
     };
   } else if (kind === "table") {
     const place = element("div", { class: "place" });
@@ -149,7 +162,7 @@ function visual(widget) {
         : shorter(format(row[column.fieldName], column.format))),
       tint: (row) => {
         const color = ruleColor(column.style, row[column.fieldName]);
-        return color && onGround(color, theme().dark);
+        return color && theme().paint(color);
       },
     }));
     made.draw = () => {
@@ -227,7 +240,6 @@ function visual(widget) {
       if (!drawing) {
         chart.className = "chart";
         chart.replaceChildren(empty(why()));
-        chart.style.display = "flex";
         return;
       }
       made.busy = draw(chart, drawing, `${spec.frame.title}. The button “Table” shows the numbers.`)
@@ -270,7 +282,7 @@ function pivot({ rows: sides, columns: [across], cell }, rows) {
       ),
       ...heads.map((head) => {
         const value = cells.get(head);
-        if (value === undefined || value === null) {
+        if (isNull(value)) {
           return element("td", { class: "cell" }, value === null ? "–" : "");
         }
         const color = ramp(scale, value);
@@ -502,14 +514,7 @@ function build() {
   };
   open();
   addEventListener("hashchange", open);
-  let width = innerWidth, waiting = null;
-  addEventListener("resize", () => {
-    if (innerWidth !== width) {
-      width = innerWidth;
-      clearTimeout(waiting);
-      waiting = setTimeout(() => refresh(true), 120);
-    }
-  });
+  onResize(() => refresh(true));
 }
 
 /** The page one sees and what is chosen stand in the address. */

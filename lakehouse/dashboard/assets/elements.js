@@ -3,11 +3,11 @@
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value === undefined || value === null || value === false) continue;
+    if (isNull(value) || value === false) continue;
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
+  made.append(...children.filter((child) => !isNull(child)));
   return made;
 }
 
@@ -45,6 +45,17 @@ export function themes(button, redraw) {
     if (chosen === null) redraw();
   });
   apply();
+}
+
+/** Calls after the window's width has changed, once it rests. */
+export function onResize(redraw) {
+  let width = innerWidth, waiting = null;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return;
+    width = innerWidth;
+    clearTimeout(waiting);
+    waiting = setTimeout(redraw, 120);
+  });
 }
 
 /** Tabs with the keys of a tab list: arrows, Home and End. */

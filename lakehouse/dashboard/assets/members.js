@@ -1,6 +1,16 @@
 // A member's day: the heart-rate curve with its zones, workouts and visits, and what gold says of the day.
-import { draw, element, empty, table, tabs, themes, unpacked } from "./elements.js";
-import { byLabel, config, format, NUMBER, onGround, theme } from "./charts.js";
+import {
+  draw,
+  element,
+  empty,
+  isNull,
+  onResize,
+  table,
+  tabs,
+  themes,
+  unpacked,
+} from "./elements.js";
+import { base, byLabel, format, NUMBER, theme, thinned } from "./charts.js";
 
 const ZONES = [
   { zone: "out_of_range", title: "Out of range", color: "#7F8EA0" },
@@ -9,8 +19,9 @@ const ZONES = [
   { zone: "peak", title: "Peak", color: "#A3195B" },
 ];
 const BLUE = "#0072B2", ORANGE = "#D55E00", GREEN = "#009E73";
-const one = { decimalPlaces: { type: "exact", places: 1 } },
-  none = { decimalPlaces: { places: 0 } };
+const DAY = 1440;
+const one = { decimalPlaces: { type: "exact", places: 1 } };
+const none = { decimalPlaces: { places: 0 } };
 
 /** Steps of all days from their planes: see `pack` of the page's maker. */
 function unpack(layout, buffer) {
@@ -25,7 +36,7 @@ function unpack(layout, buffer) {
   }
   const minutes = new Uint16Array(layout.steps);
   for (let i = 0, minute = 0; i < layout.steps; i++) {
-    minute = (minute + planes.minute.raw[i]) % 1440;
+    minute = (minute + planes.minute.raw[i]) % DAY;
     minutes[i] = minute;
   }
   return (start, count) =>
@@ -59,8 +70,9 @@ function panel(title, height, width, content) {
   );
 }
 
-function chart(box, specification, label) {
-  const task = draw(box, specification, label).finally(() => {
+/** Draws and keeps the page from being ready until then; `drawn` gets what Vega made. */
+function chart(box, specification, label, drawn = () => {}) {
+  const task = draw(box, { ...base(theme()), ...specification }, label).then(drawn).finally(() => {
     busy.delete(task);
     settle();
   });
@@ -71,7 +83,6 @@ function settle() {
   if (!busy.size) document.documentElement.dataset.ready = state.page;
 }
 
-const DAY = 1440;
 /** Minutes that a step of a day's curve spans. */
 const stepOf = (day) => (about.fineFrom && day.date >= about.fineFrom ? 1 : 15);
 
@@ -79,17 +90,24 @@ const stepOf = (day) => (about.fineFrom && day.date >= about.fineFrom ? 1 : 15);
 function bounds(day) {
   if (!day.peak_from_bpm) return [];
   const edges = [0, day.fat_burn_from_bpm, day.cardio_from_bpm, day.peak_from_bpm, Infinity];
-  return ["out_of_range", "fat_burn", "cardio", "peak"].map((zone, place) => (
-    { ...ZONES.find((each) => each.zone === zone), from: edges[place], to: edges[place + 1] }
-  ));
+  return ZONES.map((zone, i) => ({ ...zone, from: edges[i], to: edges[i + 1] }));
 }
 
+const chartBox = () => element("div", { class: "chart" });
+const bare = (tickCount, more = {}) => ({ domain: false, ticks: false, tickCount, ...more });
+const bpmText = (value) => `${format(value, one)} bpm`;
+const minutesText = (value) => `${format(value, one)} min`;
+
+/** A layer of rows, or none without rows. */
+const layer = (values, mark, encoding) =>
+  values.length ? [{ data: { values }, mark, encoding }] : [];
+
 function curve(box, day, workouts, visits) {
-  const colors = theme(), paint = (hex) => onGround(hex, colors.dark);
+  const colors = theme();
   const midnight = Date.parse(`${day.date}T00:00:00Z`), step = stepOf(day);
   const steps = stepsOf(day.start, day.count);
-  const low = Math.min(40, ...steps.map(({ lowest }) => Math.floor(lowest / 10) * 10)),
-    high = Math.max(180, ...steps.map(({ highest }) => Math.ceil(highest / 10) * 10 + 10));
+  const low = Math.min(40, ...steps.map(({ lowest }) => Math.floor(lowest / 10) * 10));
+  const high = Math.max(180, ...steps.map(({ highest }) => Math.ceil(highest / 10) * 10 + 10));
   // A gap in the readings is a gap in the curve.
   const rows = [];
   let part = 0;
@@ -102,7 +120,7 @@ function curve(box, day, workouts, visits) {
       at: `${String(Math.floor(row.minute / 60)).padStart(2, "0")}:${
         String(row.minute % 60).padStart(2, "0")
       }`,
-      tip: format(row.mean, one),
+      mid: format(row.mean, one),
       low: format(row.lowest, one),
       high: format(row.highest, one),
     });
@@ -155,115 +173,75 @@ function curve(box, day, workouts, visits) {
     type: "quantitative",
     title: "Beats a minute",
     scale: { domain: [low, high], nice: false, zero: false },
-    axis: { domain: false, ticks: false, tickCount: 7, grid: !bands.length },
+    axis: bare(7, { grid: !bands.length }),
   };
-  const spanTip = [{ field: "what", title: "What" }, { field: "span", title: "Time" }];
-  const layers = [];
-  if (bands.length) {
-    layers.push({
-      data: { values: bands },
-      mark: { type: "rect", opacity: colors.dark ? 0.24 : 0.13 },
-      encoding: {
-        x: { ...x, field: "start" },
-        x2: { field: "end" },
-        y: { ...y, field: "from" },
-        y2: { field: "to" },
-        color: { field: "color", type: "nominal", scale: null },
-      },
-    });
-  }
-  if (marks.length) {
-    layers.push({
-      data: { values: marks },
-      mark: { type: "rect", opacity: colors.dark ? 0.2 : 0.13, color: colors.ink },
-      encoding: {
-        x: { ...x, field: "start" },
-        x2: { field: "end" },
-        y: { ...y, field: "bottom" },
-        y2: { field: "top" },
-        tooltip: spanTip,
-      },
-    });
-  }
-  if (marks.length) {
-    layers.push({
-      data: { values: marks },
-      mark: {
-        type: "text",
-        align: "left",
-        baseline: "top",
-        dx: 2,
-        dy: 3,
-        fontSize: 11,
-        fontWeight: 600,
-        color: colors.ink,
-      },
-      encoding: {
-        x: { ...x, field: "start" },
-        y: { ...y, field: "top" },
-        text: { field: "number" },
-      },
-    });
-  }
-  if (stays.length) {
-    layers.push({
-      data: { values: stays },
-      mark: { type: "rect", color: paint(GREEN), cornerRadius: 2 },
-      encoding: {
-        x: { ...x, field: "start" },
-        x2: { field: "end" },
-        y: { ...y, field: "bottom" },
-        y2: { field: "top" },
-        tooltip: spanTip,
-      },
-    });
-  }
-  const tip = [
-    { field: "at", title: step === 1 ? "Minute" : "15 minutes from" },
-    { field: "low", title: "Lowest, bpm" },
-    { field: "tip", title: "Mean, bpm" },
-    { field: "high", title: "Highest, bpm" },
-  ];
-  layers.push({
-    data: { values: rows },
-    mark: { type: "area", opacity: colors.dark ? 0.5 : 0.32, color: paint(BLUE) },
-    encoding: {
-      x,
-      y: { ...y, field: "lowest" },
-      y2: { field: "highest" },
-      detail: { field: "part" },
-    },
+  const tooltip = [{ field: "what", title: "What" }, { field: "span", title: "Time" }];
+  const spans = (bottom, top) => ({
+    x: { ...x, field: "start" },
+    x2: { field: "end" },
+    y: { ...y, field: bottom },
+    y2: { field: top },
   });
-  layers.push({
-    data: { values: rows },
-    mark: { type: "line", strokeWidth: 1.5, color: paint(BLUE) },
-    encoding: { x, y: { ...y, field: "mean" }, detail: { field: "part" } },
-  });
-  // Wide invisible points, so that the pointer need not hit the line.
-  layers.push({
-    data: { values: rows },
-    mark: { type: "bar", opacity: 0, width: { expr: `max(2, width * ${step} / 1440)` } },
-    encoding: {
-      x,
-      y: { ...y, field: "lowest", stack: null },
-      y2: { field: "highest" },
-      tooltip: tip,
-    },
-  });
-  if (day.resting_bpm_estimate !== null && day.resting_bpm_estimate !== undefined) {
-    layers.push({
-      data: { values: [{ value: day.resting_bpm_estimate }] },
-      mark: { type: "rule", strokeDash: [6, 4], strokeWidth: 1.5, color: paint(ORANGE) },
-      encoding: { y: { ...y, field: "value" } },
-    });
-  }
+  const range = { x, y: { ...y, field: "lowest", stack: null }, y2: { field: "highest" } };
+  const detail = { field: "part" };
+  const small = { type: "text", fontSize: 11, color: colors.ink };
   // At the foot of its band, where the curve seldom is; a rim keeps the name readable where it is.
-  for (const rim of [{ stroke: colors.card, strokeWidth: 3, strokeOpacity: 0.7 }, {}]) {
-    if (bands.length) {
-      layers.push({
-        data: { values: bands },
-        mark: {
-          type: "text",
+  const rims = [{ stroke: colors.card, strokeWidth: 3, strokeOpacity: 0.7 }, {}];
+  const resting = isNull(day.resting_bpm_estimate) ? [] : [{ value: day.resting_bpm_estimate }];
+  const layers = [
+    ...layer(bands, { type: "rect", opacity: colors.dark ? 0.24 : 0.13 }, {
+      ...spans("from", "to"),
+      color: { field: "color", type: "nominal", scale: null },
+    }),
+    ...layer(
+      marks,
+      { type: "rect", opacity: colors.dark ? 0.2 : 0.13, color: colors.ink },
+      { ...spans("bottom", "top"), tooltip },
+    ),
+    ...layer(
+      marks,
+      { ...small, align: "left", baseline: "top", dx: 2, dy: 3, fontWeight: 600 },
+      { x: { ...x, field: "start" }, y: { ...y, field: "top" }, text: { field: "number" } },
+    ),
+    ...layer(
+      stays,
+      { type: "rect", color: colors.paint(GREEN), cornerRadius: 2 },
+      { ...spans("bottom", "top"), tooltip },
+    ),
+    ...layer(
+      rows,
+      { type: "area", opacity: colors.dark ? 0.5 : 0.32, color: colors.paint(BLUE) },
+      { ...range, y: { ...y, field: "lowest" }, detail },
+    ),
+    ...layer(
+      rows,
+      { type: "line", strokeWidth: 1.5, color: colors.paint(BLUE) },
+      { x, y: { ...y, field: "mean" }, detail },
+    ),
+    // Wide invisible bars, so that the pointer need not hit the line.
+    ...layer(
+      rows,
+      { type: "bar", opacity: 0, width: { expr: `max(2, width * ${step} / ${DAY})` } },
+      {
+        ...range,
+        tooltip: [
+          { field: "at", title: step === 1 ? "Minute" : "15 minutes from" },
+          { field: "low", title: "Lowest, bpm" },
+          { field: "mid", title: "Mean, bpm" },
+          { field: "high", title: "Highest, bpm" },
+        ],
+      },
+    ),
+    ...layer(
+      resting,
+      { type: "rule", strokeDash: [6, 4], strokeWidth: 1.5, color: colors.paint(ORANGE) },
+      { y: { ...y, field: "value" } },
+    ),
+    ...rims.flatMap((rim) =>
+      layer(
+        bands,
+        {
+          ...small,
           align: "right",
           baseline: "bottom",
           dx: -4,
@@ -272,71 +250,48 @@ function curve(box, day, workouts, visits) {
           color: colors.quiet,
           ...rim,
         },
-        encoding: {
-          x: { ...x, field: "end" },
-          y: { ...y, field: "from" },
-          text: { field: "title" },
-        },
-      });
-    }
-  }
-  const count = bands.length
+        { x: { ...x, field: "end" }, y: { ...y, field: "from" }, text: { field: "title" } },
+      )
+    ),
+  ];
+  const zones = bands.length
     ? "with heart-rate zones"
     : "without zones, since the age is not known";
+  const marked = `${workouts.length} workouts and ${visits.length} visits are marked`;
   chart(
     box,
-    {
-      $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-      layer: layers,
-      width: "container",
-      height: "container",
-      background: null,
-      autosize: { type: "fit", contains: "padding" },
-      config: config(colors),
-      resolve: { axis: { x: "shared", y: "shared" } },
-    },
-    `Heart rate on ${day.date}, ${day.count} steps, ${count}; ${workouts.length} workouts and ${visits.length} visits are marked.`,
+    { layer: layers },
+    `Heart rate on ${day.date}, ${day.count} steps, ${zones}; ${marked}.`,
   );
 }
 
 function legend(day, step) {
-  const colors = theme(), paint = (hex) => onGround(hex, colors.dark);
+  const { ink, paint } = theme();
   const swatch = (style, text, kind = "") =>
     element("li", {}, element("span", { class: `swatch ${kind}`, style }), text);
+  const mean = `Mean of ${step === 1 ? "a minute" : "15 minutes"}`;
+  const resting = `Resting, estimate (${bpmText(day.resting_bpm_estimate)})`;
   return element(
     "ul",
     { class: "legend" },
-    swatch(
-      `border-color:${paint(BLUE)}`,
-      `Mean of ${step === 1 ? "a minute" : "15 minutes"}`,
-      "line",
-    ),
+    swatch(`border-color:${paint(BLUE)}`, mean, "line"),
     swatch(`background:${paint(BLUE)}66`, "Lowest to highest"),
     day.resting_bpm_estimate
-      ? swatch(
-        `border-color:${paint(ORANGE)}`,
-        `Resting, estimate (${format(day.resting_bpm_estimate, one)} bpm)`,
-        "line dashed",
-      )
+      ? swatch(`border-color:${paint(ORANGE)}`, resting, "line dashed")
       : null,
     swatch(`background:${paint(GREEN)}`, "In the gym"),
-    swatch(`background:${colors.ink}33`, "Workout, numbered as below"),
+    swatch(`background:${ink}33`, "Workout, numbered as below"),
   );
 }
 
 function zoneMinutes(box, day) {
-  const colors = theme();
-  const rows = ZONES.map(({ zone, title, color }) => ({
-    title,
-    minutes: day[`${zone}_minutes`],
-    color: onGround(color, colors.dark),
-    text: `${format(day[`${zone}_minutes`], one)} min`,
-  }));
-  if (rows.every(({ minutes }) => minutes === null || minutes === undefined)) {
-    box.replaceChildren(
-      empty("No zones: the age is not known that day, or there are no readings."),
-    );
-    box.style.display = "flex";
+  const { ink, paint } = theme();
+  const rows = ZONES.map(({ zone, title, color }) => {
+    const minutes = day[`${zone}_minutes`];
+    return { title, minutes, color: paint(color), text: minutesText(minutes) };
+  });
+  if (rows.every(({ minutes }) => isNull(minutes))) {
+    box.append(empty("No zones: the age is not known that day, or there are no readings."));
     return;
   }
   const y = {
@@ -346,117 +301,83 @@ function zoneMinutes(box, day) {
     title: null,
     axis: { domain: false, ticks: false },
   };
-  const x = {
-    field: "minutes",
-    type: "quantitative",
-    title: "Minutes",
-    axis: { domain: false, ticks: false, tickCount: 4 },
-  };
+  const x = { field: "minutes", type: "quantitative", title: "Minutes", axis: bare(4) };
+  // Room for the text beside the longest bar.
+  const domain = [0, Math.max(...rows.map(({ minutes }) => minutes)) * 1.25 || 1];
   chart(box, {
-    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     data: { values: rows },
-    width: "container",
-    height: "container",
-    background: null,
-    autosize: { type: "fit", contains: "padding" },
-    config: config(colors),
     layer: [
       {
         mark: { type: "bar", cornerRadiusEnd: 2, height: { band: 0.7 } },
         encoding: {
           y,
-          x: {
-            ...x,
-            scale: {
-              domain: [
-                0,
-                Math.max(...rows.map(({ minutes }) => minutes)) * 1.25 || 1,
-              ],
-            },
-          },
+          x: { ...x, scale: { domain } },
           color: { field: "color", type: "nominal", scale: null },
           tooltip: [{ field: "title", title: "Zone" }, { field: "text", title: "Time" }],
         },
       },
       {
-        mark: { type: "text", align: "left", dx: 5, color: colors.ink, fontSize: 12 },
+        mark: { type: "text", align: "left", dx: 5, color: ink, fontSize: 12 },
         encoding: { y, x, text: { field: "text" } },
       },
     ],
   }, `Minutes per zone: ${rows.map(({ title, text }) => `${title} ${text}`).join(", ")}`);
 }
 
-function overview(box, member, choose) {
-  const colors = theme(), days = member.days.filter((day) => day.count || day.min_bpm);
-  const rows = days.map((day) => ({
+/** Active-zone minutes from day to day; a click on one chooses it. */
+function activeDays(box, member, choose) {
+  const { paint } = theme();
+  const rows = member.days.filter((day) => day.count || day.min_bpm).map((day) => ({
     date: day.date,
     active: day.active_zone_minutes ?? null,
-    resting: day.resting_bpm_estimate ?? null,
     chosen: day === state.day,
-    text: `${format(day.active_zone_minutes, one)} min`,
-    rest: `${format(day.resting_bpm_estimate, one)} bpm`,
+    text: minutesText(day.active_zone_minutes),
+    rest: bpmText(day.resting_bpm_estimate),
   }));
   if (!rows.length) {
-    box.replaceChildren(empty("No readings"));
-    box.style.display = "flex";
+    box.append(empty("No readings"));
     return;
   }
-  const wide = Math.max(2, Math.floor(box.clientWidth / 90)), every = Math.ceil(rows.length / wide);
-  const x = {
-    field: "date",
-    type: "ordinal",
-    title: null,
-    axis: {
-      labelExpr: "utcFormat(toDate(datum.value), '%b %d')",
-      labelAngle: 0,
-      ticks: false,
-      values: rows.map(({ date }) => date).filter((_, i) => i % every === 0),
-    },
-  };
-  const task = draw(box, {
-    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-    data: { values: rows },
-    width: "container",
-    height: "container",
-    background: null,
-    autosize: { type: "fit", contains: "padding" },
-    config: config(colors),
-    layer: [
-      {
-        mark: {
-          type: "bar",
-          cursor: "pointer",
-          cornerRadiusEnd: 2,
-          width: { expr: "min(40, bandwidth('x') * 0.8)" },
-        },
-        encoding: {
-          x,
-          y: {
-            field: "active",
-            type: "quantitative",
-            title: "Active-zone minutes",
-            axis: { domain: false, ticks: false, tickCount: 4 },
-          },
-          color: {
-            condition: { test: "datum.chosen", value: onGround(ORANGE, colors.dark) },
-            value: onGround("#7F8EA0", colors.dark),
-          },
-          tooltip: [{ field: "date", title: "Day" }, {
-            field: "text",
-            title: "Active-zone minutes",
-          }, { field: "rest", title: "Resting, estimate" }],
-        },
+  chart(
+    box,
+    {
+      data: { values: rows },
+      mark: {
+        type: "bar",
+        cursor: "pointer",
+        cornerRadiusEnd: 2,
+        width: { expr: "min(40, bandwidth('x') * 0.8)" },
       },
-    ],
-  }, `Active-zone minutes of ${rows.length} days`).then((result) => {
-    result.view.addEventListener("click", (_, item) => {
-      if (item?.datum?.date) choose(item.datum.date);
-    });
-  }).finally(() => {
-    busy.delete(task);
-    settle();
-  });
-  busy.add(task);
+      encoding: {
+        x: {
+          field: "date",
+          type: "ordinal",
+          title: null,
+          axis: {
+            labelExpr: "utcFormat(toDate(datum.value), '%b %d')",
+            labelAngle: 0,
+            ticks: false,
+            values: thinned(rows.map(({ date }) => date), box.clientWidth, 90),
+          },
+        },
+        y: { field: "active", type: "quantitative", title: "Active-zone minutes", axis: bare(4) },
+        color: {
+          condition: { test: "datum.chosen", value: paint(ORANGE) },
+          value: paint("#7F8EA0"),
+        },
+        tooltip: [
+          { field: "date", title: "Day" },
+          { field: "text", title: "Active-zone minutes" },
+          { field: "rest", title: "Resting, estimate" },
+        ],
+      },
+    },
+    `Active-zone minutes of ${rows.length} days`,
+    ({ view }) =>
+      view.addEventListener("click", (_, item) => {
+        if (item?.datum?.date) choose(item.datum.date);
+      }),
+  );
 }
 
 const columns = (...named) =>
@@ -478,17 +399,16 @@ function week(member, day, before = 0) {
 }
 
 /** The resting heart rate from day to day, the chosen one marked. */
-function resting(box, member) {
-  const colors = theme(),
-    rows = member.days.filter((day) => day.resting_bpm_estimate).map((day) => ({
-      date: day.date,
-      bpm: day.resting_bpm_estimate,
-      chosen: day === state.day,
-      text: `${format(day.resting_bpm_estimate, one)} bpm`,
-    }));
+function restingDays(box, member) {
+  const { paint } = theme();
+  const rows = member.days.filter((day) => day.resting_bpm_estimate).map((day) => ({
+    date: day.date,
+    bpm: day.resting_bpm_estimate,
+    chosen: day === state.day,
+    text: bpmText(day.resting_bpm_estimate),
+  }));
   if (!rows.length) {
-    box.replaceChildren(empty("No resting heart rate yet"));
-    box.style.display = "flex";
+    box.append(empty("No resting heart rate yet"));
     return;
   }
   const x = {
@@ -508,20 +428,14 @@ function resting(box, member) {
     type: "quantitative",
     title: "Beats a minute",
     scale: { zero: false },
-    axis: { domain: false, ticks: false, tickCount: 4 },
+    axis: bare(4),
   };
   const tooltip = [{ field: "date", title: "Day" }, { field: "text", title: "Resting, estimate" }];
   chart(box, {
-    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     data: { values: rows },
-    width: "container",
-    height: "container",
-    background: null,
-    autosize: { type: "fit", contains: "padding" },
-    config: config(colors),
     layer: [
       {
-        mark: { type: "line", strokeWidth: 2, color: onGround(BLUE, colors.dark) },
+        mark: { type: "line", strokeWidth: 2, color: paint(BLUE) },
         encoding: { x, y },
       },
       {
@@ -531,8 +445,8 @@ function resting(box, member) {
           y,
           tooltip,
           color: {
-            condition: { test: "datum.chosen", value: onGround(ORANGE, colors.dark) },
-            value: onGround(BLUE, colors.dark),
+            condition: { test: "datum.chosen", value: paint(ORANGE) },
+            value: paint(BLUE),
           },
           size: { condition: { test: "datum.chosen", value: 130 }, value: 30 },
         },
@@ -550,8 +464,8 @@ function dayPage(box, choose) {
   }
   // Workouts and visits are the day's if they touch it: one over midnight is marked on both days.
   const touches = (row) => row.date <= day.date && day.date <= row.until;
-  const workouts = member.workouts.filter(touches).map((row, i) => ({ ...row, number: i + 1 })),
-    visits = member.visits.filter(touches);
+  const workouts = member.workouts.filter(touches).map((row, i) => ({ ...row, number: i + 1 }));
+  const visits = member.visits.filter(touches);
   const time = (value) => (!value || value.startsWith(day.date) ? clock(value) : moment(value));
   const step = stepOf(day);
   const fact = (title, value, more = "") =>
@@ -562,10 +476,7 @@ function dayPage(box, choose) {
       element("div", { class: "value" }, value),
       element("div", { class: "more" }, more),
     );
-  const curveBox = element("div", { class: "chart" }),
-    zoneBox = element("div", { class: "chart" }),
-    daysBox = element("div", { class: "chart" }),
-    restBox = element("div", { class: "chart" });
+  const [curveBox, zonesBox, activeBox, restingBox] = Array.from({ length: 4 }, chartBox);
   const place = [day.city, day.state].filter(Boolean).join(", ");
   box.replaceChildren(
     element(
@@ -586,7 +497,7 @@ function dayPage(box, choose) {
       fact(
         "Age band that day",
         !day.age_band || day.age_band === "invalid age" ? "not known" : day.age_band,
-        day.age === null || day.age === undefined ? "" : `${day.age} years`,
+        isNull(day.age) ? "" : `${day.age} years`,
       ),
       fact("City that day", day.city ?? "not known", day.state ?? ""),
       fact(
@@ -611,9 +522,9 @@ function dayPage(box, choose) {
         "w12",
         [legend(day, step), curveBox],
       ),
-      panel("Minutes per heart-rate zone (min)", "h-low", "w4", [zoneBox]),
-      panel("Active-zone minutes per day (min; choose a day)", "h-low", "w4", [daysBox]),
-      panel("Resting heart rate per day (bpm, estimate)", "h-low", "w4", [restBox]),
+      panel("Minutes per heart-rate zone (min)", "h-low", "w4", [zonesBox]),
+      panel("Active-zone minutes per day (min; choose a day)", "h-low", "w4", [activeBox]),
+      panel("Resting heart rate per day (bpm, estimate)", "h-low", "w4", [restingBox]),
       panel("Workouts (bpm)", "", "w6", [
         workouts.length
           ? table(
@@ -652,18 +563,15 @@ function dayPage(box, choose) {
     place ? `, ${place}` : ""
   }`;
   if (day.count) curve(curveBox, day, workouts, visits);
-  else {
-    curveBox.style.display = "flex";
-    curveBox.replaceChildren(empty("No readings that day"));
-  }
-  zoneMinutes(zoneBox, day);
-  overview(daysBox, member, choose);
-  resting(restBox, member);
+  else curveBox.append(empty("No readings that day"));
+  zoneMinutes(zonesBox, day);
+  activeDays(activeBox, member, choose);
+  restingDays(restingBox, member);
   settle();
 }
 
 function comparedPage(box) {
-  const colors = theme(), paint = (hex) => onGround(hex, colors.dark);
+  const { paint } = theme();
   const rows = about.members.map((member) => {
     const sum = (list, name) => list.reduce((all, row) => all + (row[name] ?? 0), 0);
     const gym = sum(member.visits, "minutes_in_gym"), workout = sum(member.workouts, "minutes");
@@ -673,46 +581,37 @@ function comparedPage(box) {
       gym,
       workout,
       hours: workout / 60,
-      gymText: `${format(gym, one)} min`,
-      workoutText: `${format(workout, one)} min`,
+      gymText: minutesText(gym),
+      workoutText: minutesText(workout),
       hoursText: `${format(workout / 60, one)} h`,
     };
   }).sort((a, b) => byLabel(a.id, b.id));
-  const boxes = Array.from({ length: 4 }, () => element("div", { class: "chart" }));
+  const [gymBox, workoutBox, scatterBox, bpmBox] = Array.from({ length: 4 }, chartBox);
   box.replaceChildren(
     element(
       "div",
       { class: "grid" },
-      panel("Gym minutes per member (min)", "h-mid", "w6", [boxes[0]]),
-      panel("Total duration of workouts with readings per member (min)", "h-mid", "w6", [boxes[1]]),
+      panel("Gym minutes per member (min)", "h-mid", "w6", [gymBox]),
+      panel("Total duration of workouts with readings per member (min)", "h-mid", "w6", [
+        workoutBox,
+      ]),
       panel("Gym logins against hours of workouts with readings per member", "h-mid", "w6", [
-        boxes[2],
+        scatterBox,
       ]),
       panel(
         `Lowest, mean and highest heart rate per workout (bpm), member ${state.member.id}`,
         "h-mid",
         "w6",
-        [boxes[3]],
+        [bpmBox],
       ),
     ),
   );
-  const base = {
-    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-    width: "container",
-    height: "container",
-    background: null,
-    autosize: { type: "fit", contains: "padding" },
-    config: config(colors),
-  };
   const length = {
     type: "quantitative",
-    axis: { domain: false, ticks: false, tickCount: 5, labelExpr: NUMBER },
+    axis: bare(5, { labelExpr: NUMBER }),
   };
   const bars = (target, name, text, title, color) => {
-    const wide = Math.max(2, Math.floor(target.clientWidth / 80)),
-      every = Math.ceil(rows.length / wide);
     chart(target, {
-      ...base,
       data: { values: rows },
       mark: {
         type: "bar",
@@ -730,7 +629,7 @@ function comparedPage(box) {
             labelAngle: 0,
             labelLimit: 76,
             ticks: false,
-            values: rows.map(({ id }) => id).filter((_, i) => i % every === 0),
+            values: thinned(rows.map(({ id }) => id), target.clientWidth, 80),
           },
         },
         y: { ...length, field: name, title: "Minutes" },
@@ -738,10 +637,9 @@ function comparedPage(box) {
       },
     }, title);
   };
-  bars(boxes[0], "gym", "gymText", "Gym minutes", BLUE);
-  bars(boxes[1], "workout", "workoutText", "Workout minutes", ORANGE);
-  chart(boxes[2], {
-    ...base,
+  bars(gymBox, "gym", "gymText", "Gym minutes", BLUE);
+  bars(workoutBox, "workout", "workoutText", "Workout minutes", ORANGE);
+  chart(scatterBox, {
     data: { values: rows },
     mark: { type: "point", filled: true, size: 80, color: paint(BLUE), opacity: 0.85 },
     encoding: {
@@ -768,13 +666,10 @@ function comparedPage(box) {
     at: moment(row.started_at),
   }));
   if (!workouts.length) {
-    boxes[3].style.display = "flex";
-    boxes[3].replaceChildren(empty("This member has no workouts with readings."));
+    bpmBox.append(empty("This member has no workouts with readings."));
     settle();
     return;
   }
-  const wide = Math.max(2, Math.floor(boxes[3].clientWidth / 90)),
-    every = Math.ceil(workouts.length / wide);
   const x = {
     field: "key",
     type: "ordinal",
@@ -784,21 +679,20 @@ function comparedPage(box) {
       labelExpr: "utcFormat(toDate(slice(datum.value, 0, 10)), '%b %d')",
       labelAngle: 0,
       ticks: false,
-      values: workouts.map(({ key }) => key).filter((_, i) => i % every === 0),
+      values: thinned(workouts.map(({ key }) => key), bpmBox.clientWidth, 90),
     },
   };
   const y = {
     type: "quantitative",
     title: "Beats a minute",
     scale: { zero: false },
-    axis: { domain: false, ticks: false, tickCount: 5 },
+    axis: bare(5),
   };
   const tooltip = [{ field: "at", title: "Start" }, { field: "low", title: "Lowest, bpm" }, {
     field: "mid",
     title: "Mean, bpm",
   }, { field: "top", title: "Highest, bpm" }];
-  chart(boxes[3], {
-    ...base,
+  chart(bpmBox, {
     data: { values: workouts },
     layer: [
       {
@@ -846,12 +740,12 @@ function build() {
     { type: "button", class: "quiet-button", onclick: () => move(1) },
     "Later →",
   );
-  const day = element("div", { id: "page-day", role: "tabpanel", "aria-labelledby": "tab-day" }),
-    compared = element("div", {
-      id: "page-compared",
-      role: "tabpanel",
-      "aria-labelledby": "tab-compared",
-    });
+  const day = element("div", { id: "page-day", role: "tabpanel", "aria-labelledby": "tab-day" });
+  const compared = element("div", {
+    id: "page-compared",
+    role: "tabpanel",
+    "aria-labelledby": "tab-compared",
+  });
   const dayControls = [element("label", {}, "Day", daySelect), earlier, later];
   main.append(
     element(
@@ -916,14 +810,7 @@ function build() {
     show();
   });
   select(0);
-  let width = innerWidth, waiting = null;
-  addEventListener("resize", () => {
-    if (innerWidth !== width) {
-      width = innerWidth;
-      clearTimeout(waiting);
-      waiting = setTimeout(show, 120);
-    }
-  });
+  onResize(show);
 }
 
 build();

@@ -16,7 +16,7 @@ export function toRows(table) {
 }
 
 const either = (a, b, f) => (isNull(a) || isNull(b) ? null : f(a, b));
-const OPERATORS = {
+export const OPERATORS = {
   "+": (a, b) => a + b,
   "-": (a, b) => a - b,
   "*": (a, b) => a * b,
