@@ -23,6 +23,14 @@ def asset(name: str) -> str:
     return (_ASSETS / name).read_text(encoding="utf-8")
 
 
+def filled(name: str, **texts: str) -> str:
+    """A file of the page with texts in place of its %NAMES%."""
+    text = asset(name)
+    for place, value in texts.items():
+        text = text.replace(f"%{place}%", html.escape(value))
+    return text
+
+
 def script(*names: str) -> str:
     """Modules as one: the page is one file, so what they import stands above them."""
     return "\n".join(_EXPORT.sub("", _IMPORT.sub("", asset(name))) for name in names)
