@@ -57,6 +57,9 @@ pictures: test-setup ## those of README and docs, from a demo in a home of its o
 lint: install ## all checks that need no workspace
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/deno fmt --quiet --check
+	@$(BIN)/deno lint --quiet
+	@$(BIN)/deno check --quiet lakehouse/dashboard/assets
 	@$(BIN)/mypy
 	@$(BIN)/dbt --quiet --warn-error parse
 	@$(BIN)/dbt-bouncer run > target/dbt-bouncer.log 2>&1 || { cat target/dbt-bouncer.log; exit 1; }
@@ -78,6 +81,8 @@ test-drills: test-setup ## kills, whole builds and months, the jobs' commands, e
 format: install ## write code as the checks want it
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIN)/deno lint --quiet --fix
+	@$(BIN)/deno fmt --quiet
 	@$(BIN)/sqlfluff fix --nocolor $(SQL_PATHS)
 
 docs: up ## models, columns, lineage and freshness as pages

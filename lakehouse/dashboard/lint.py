@@ -21,6 +21,7 @@ from lakehouse.dashboard.definition import (
     MANAGERS_PAGES,
     MANAGERS_TABLES,
     PERSONAL_PREFIX,
+    Definition,
     Json,
     dataset_names,
     is_personal,
@@ -87,17 +88,11 @@ def check(
         *_pages(raw),
         *(
             finding
-            for page, widget in _widgets(raw)
+            for page, widget in Definition(raw).widgets()
             for finding in _widget(raw, page, widget, columns)
         ),
         *_reach_of_filters(raw, columns),
     ]
-
-
-def _widgets(raw: Json) -> Iterator[tuple[Json, Json]]:
-    for page in raw["pages"]:
-        for item in page["layout"]:
-            yield page, item["widget"]
 
 
 def _datasets(
@@ -106,7 +101,7 @@ def _datasets(
     names = [each["name"] for each in raw["datasets"]]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"dataset {name}: the name occurs twice"
-    used = {q["query"]["datasetName"] for _, w in _widgets(raw) for q in w.get("queries", [])}
+    used = set[str]().union(*map(dataset_names, raw["pages"]))
     for each in raw["datasets"]:
         at = f"dataset {each['name']}"
         lines = each.get("queryLines")
@@ -183,7 +178,7 @@ def _measures(dataset: Json, at: str, columns: Mapping[str, Sequence[str]] | Non
 
 
 def _pages(raw: Json) -> Iterator[str]:
-    names = [w["name"] for _, w in _widgets(raw)]
+    names = [w["name"] for _, w in Definition(raw).widgets()]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"widget {name}: the name occurs twice"
     for name in names:
@@ -242,14 +237,18 @@ def _widget(
     is_filter = kind.startswith("filter-")
     if is_filter != (page["pageType"] == GLOBAL_FILTERS) and page["pageType"] == GLOBAL_FILTERS:
         yield f"{at}: a page of filters holds filters only"
-    axes = [a for a in _axes(spec["encodings"]) if "quantitative" in a.get("scale", {}).values()]
-    if not is_filter and not _UNITS.search(" ".join([title, *map(_axis_title, axes)])):
+    named = [title] + [
+        str(encoding.get("displayName", ""))
+        for encoding in spec["encodings"].values()
+        if isinstance(encoding, dict) and "quantitative" in encoding.get("scale", {}).values()
+    ]
+    if not is_filter and not _UNITS.search(" ".join(named)):
         yield f"{at}: no unit in the title {title!r}"
     if not missing:
         yield from _parts(spec, kind, at)
     if not is_filter:
         for name, encoding in spec["encodings"].items():
-            if name in ("x", "y") and _scale(encoding) not in _SCALES:
+            if name in ("x", "y") and encoding.get("scale", {}).get("type") not in _SCALES:
                 yield f"{at}: {name} has no scale.type"
     yield from _queries(raw, page, widget, at, columns)
 
@@ -314,19 +313,6 @@ def _nodes(value: object) -> Iterator[object]:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for each in inner:
         yield from _nodes(each)
-
-
-def _axes(encodings: Json) -> list[Json]:
-    return [value for value in encodings.values() if isinstance(value, dict)]
-
-
-def _axis_title(encoding: Json) -> str:
-    return str(encoding.get("displayName", ""))
-
-
-def _scale(encoding: Json) -> str | None:
-    kind: str | None = encoding.get("scale", {}).get("type")
-    return kind
 
 
 def _queries(
@@ -397,7 +383,7 @@ def _reach_of_filters(raw: Json, columns: Mapping[str, Sequence[str]] | None) ->
     if columns is None:
         return
     reached: dict[str, set[str]] = {}
-    for _, widget in _widgets(raw):
+    for _, widget in Definition(raw).widgets():
         if widget.get("spec", {}).get("widgetType", "").startswith("filter-"):
             for query in widget["queries"]:
                 for field in query["query"]["fields"]:

@@ -9,13 +9,13 @@ stands there. Days and times are of the member's own clock, those of visits too.
 from __future__ import annotations
 
 import datetime
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lakehouse.dashboard import page
+from lakehouse.dashboard.definition import Json
 from lakehouse.dashboard.sources import Source, plain
 from lakehouse.home import CHECKOUT, WorkspaceError
 
@@ -28,10 +28,8 @@ if TYPE_CHECKING:
 
 TITLE = "Members' days – personal data"
 FINE_DAYS = 7
-FINE_MINUTES, COARSE_MINUTES = 1, 15
 
 PROFILE = ("age_band", "gender", "city", "state")
-Json = dict[str, Any]
 
 _DAYS = """
 SELECT user_id, `date`, min_bpm, avg_bpm, max_bpm, num_readings, resting_bpm_estimate,
@@ -290,21 +288,20 @@ def render(members: Members, *, cache: Path, written_at: datetime.datetime | Non
         "fineFrom": members.fine_from,
         "steps": layout,
     }
-    body = page.asset("members.html")
     written = f", written {written_at:%Y-%m-%d %H:%M} UTC" if written_at else ""
     number = len(members.members)
-    texts = {"ABOUT": f"{number} member{'' if number == 1 else 's'}{written}"}
-    for name, text in texts.items():
-        body = body.replace(f"%{name}%", html.escape(text))
-    packed = ("application/octet-stream", "")
+    body = page.filled(
+        "members.html", ABOUT=f"{number} member{'' if number == 1 else 's'}{written}"
+    )
+    kind = "application/octet-stream"
     return page.assemble(
         title=TITLE,
         body=body,
         styles=["common.css", "members.css"],
         scripts=["elements.js", "charts.js", "members.js"],
         payloads={
-            "about": (packed[0], page.packed(page.as_json(about).encode())),
-            "curves": (packed[0], page.packed(content)),
+            "about": (kind, page.packed(page.as_json(about).encode())),
+            "curves": (kind, page.packed(content)),
         },
         cache=cache,
     )

@@ -14,13 +14,21 @@ from typing import Any
 
 _ASSETS = Path(__file__).with_name("assets")
 VEGA_LITE = "6.4"
-_IMPORT = re.compile(r"^import .* from \"\./[\w.]+\";\n", re.M)
+_IMPORT = re.compile(r"^import [^;]+;\n", re.M)
 _EXPORT = re.compile(r"^export ", re.M)
 
 
 def asset(name: str) -> str:
     """Text of a file of the page."""
     return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+def filled(name: str, **texts: str) -> str:
+    """A file of the page with texts in place of its %NAMES%."""
+    text = asset(name)
+    for place, value in texts.items():
+        text = text.replace(f"%{place}%", html.escape(value))
+    return text
 
 
 def script(*names: str) -> str:

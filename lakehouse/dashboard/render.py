@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import html
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,12 +53,9 @@ def render(
         f"visits up to {datetime.date.fromisoformat(newest):%-d %B %Y}" if newest else "",
         f"written {written_at:%Y-%m-%d %H:%M} UTC" if written_at else "",
     ]
-    body = page.asset("dashboard.html")
-    for name, text in {
-        "TITLE": TITLE,
-        "ABOUT": ", ".join(part for part in about if part),
-    }.items():
-        body = body.replace(f"%{name}%", html.escape(text))
+    body = page.filled(
+        "dashboard.html", TITLE=TITLE, ABOUT=", ".join(part for part in about if part)
+    )
     compiled = compile_definition(definition)
     return page.assemble(
         title=TITLE,

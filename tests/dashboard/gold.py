@@ -451,6 +451,8 @@ def _health(feed: str, offset: int, chance: random.Random) -> Row:
     scale = {"bpm": 400_000, "workout": 120, "gym_logins": 130}.get(feed, 6)
     accepted = chance.randrange(scale // 2 + 1, scale + 2)
     rejected = chance.randrange(0, scale // 300) if scale > 600 else int(chance.random() < 0.06)
+    if feed == "workout" and day.day == 20:
+        rejected = accepted // 10
     reasons = ["heart_rate_out_of_range", "malformed", "missing_field", "wrong_type"]
     split = [rejected // 4] * 3
     counts = zip(reasons, [*split, rejected - sum(split)], strict=True)

@@ -99,7 +99,7 @@ def _of_members() -> dict[str, list[str]]:
     text = page.asset("members.js")
     named = dict(re.findall(r'\b(BLUE|ORANGE|GREEN) = "(#\w{6})"', text))
     zones = re.findall(r'zone: "\w+", title: "[^"]+", color: "(#\w{6})"', text)
-    others = re.findall(r'value: onGround\("(#\w{6})", colors.dark\)', text)
+    others = re.findall(r'value: paint\("(#\w{6})"\)', text)
     assert (len(named), len(zones), len(others)) == (3, 4, 1)
     # Every colour of the program is in one of them.
     assert set(re.findall(r"#[0-9A-Fa-f]{6}", text)) == {*named.values(), *zones, *others}
@@ -111,7 +111,7 @@ def _of_members() -> dict[str, list[str]]:
 
 
 def _shown(color: str, theme: str) -> str:
-    """The colour as `onGround` of charts.js paints it."""
+    """The colour as `paint` of charts.js gives it."""
     lighter = re.search(r"part \+ \(255 - part\) \* ([\d.]+)\)", page.asset("charts.js"))
     assert lighter
     if theme == "light":

@@ -315,11 +315,32 @@ def test_cohorts_are_a_pivot_with_a_colour_scale(browser: Any, many: Written) ->
     assert len(set(colors)) >= len(set(shares))
 
 
+def test_few_rejected_records_are_no_alarm(browser: Any, many: Written) -> None:
+    """One of ten is chance: it has its bar and its number, but neither colour nor share."""
+    few = "up to 1 % or 4 records"
+    with opened(browser, many.path, tab="pipeline") as page:
+        days = page.evaluate("dashboard.rows('reject-rate')")
+        feeds = page.evaluate("dashboard.rows('feeds')")
+        cells = page.locator("#w-feeds tbody tr", has_text="registered_users").locator("td")
+        share = cells.nth(list(feeds[0]).index("measure(rejected_share_shown)"))
+        assert share.inner_text() == "–"
+        assert share.locator(".status").count() == 0
+    rejected = [(day["rate"] * day["received"], day["rate"], day["status"]) for day in days]
+    assert {status for records, _, status in rejected if records < 4.5} == {few}
+    assert max(rate for _, rate, status in rejected if status == few) > 0.05
+    assert {s for records, rate, s in rejected if records > 4.5 and rate > 0.05} == {"over 5 %"}
+    shown = {row["feed"]: row["measure(rejected_share_shown)"] for row in feeds}
+    assert [feed for feed in shown if shown[feed] is None] == ["registered_users"]
+    assert all(row["measure(rejected_now)"] is not None for row in feeds)
+
+
 def test_statuses_have_a_mark_beside_the_number(browser: Any, many: Written) -> None:
     with opened(browser, many.path, tab="pipeline") as page:
         rows = page.evaluate("dashboard.rows('feeds')")
         statuses = page.locator("#w-feeds tbody .status")
-        assert statuses.count() == 3 * len(rows)
+        # One of few is no rate, and has no mark.
+        shown = [row for row in rows if row["measure(rejected_share_shown)"] is not None]
+        assert statuses.count() == 2 * len(rows) + len(shown)
         tints = statuses.evaluate_all("all => all.map(each => each.style.cssText)")
     assert len(set(tints)) > 1
 
