@@ -87,7 +87,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
                 space.home.logs, world.TRACES
             )
             # Again, and down to the last byte.
-            space.run("forget", "--vacuum", stdin=IDS)
+            space.run("forget", "--vacuum", stdin=IDS, timeout=1800)
             searched = [*world.TRACES, world.LATE_BAND, mac(world.LATE_CARD)]
             traces = (
                 found_in(space.home.root, searched),
