@@ -24,9 +24,10 @@ from pyspark.sql.types import (
 )
 
 from lakehouse.endpoint.catalog import Catalog, type_text
+from lakehouse.endpoint.catalog_names import CATALOGS
 from lakehouse.endpoint.operation import Result
+from lakehouse.endpoint.scope import Scope
 from lakehouse.endpoint.thrift_api import t
-from lakehouse.endpoint.translate import CATALOGS, Scope
 
 _INT = IntegerType()
 _TEXT = StringType()
@@ -241,8 +242,8 @@ def cross_reference(catalog: Catalog, request: Any) -> Result:
         if key.parent is None:
             continue
         parent = catalog.notes(*key.parent).primary_key()
-        to = key.parent_columns or (parent.columns if parent else [])
-        for place, (column, referred) in enumerate(zip(key.columns, to, strict=False), 1):
+        pairs = zip(key.columns, catalog.referenced_columns(key), strict=False)
+        for place, (column, referred) in enumerate(pairs, 1):
             rows.append(
                 (
                     *(catalog.name, *key.parent, referred, catalog.name, schema, child, column),

@@ -14,6 +14,7 @@ import pyspark
 from lakehouse.endpoint import metadata, parameters
 from lakehouse.endpoint import schema as types
 from lakehouse.endpoint.catalog import Catalog
+from lakehouse.endpoint.catalog_names import shown_text
 from lakehouse.endpoint.connect import SparkError, SparkServer
 from lakehouse.endpoint.descriptions import Descriptions
 from lakehouse.endpoint.governance import Governance
@@ -21,7 +22,6 @@ from lakehouse.endpoint.operation import Operation, Result, State
 from lakehouse.endpoint.session import Session
 from lakehouse.endpoint.statement_log import StatementLog
 from lakehouse.endpoint.thrift_api import t
-from lakehouse.endpoint.translate import shown_text
 
 logger = logging.getLogger(__name__)
 
