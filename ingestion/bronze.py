@@ -76,7 +76,7 @@ BATCH_COLUMNS: Columns = {
     "started_at": ("timestamp", "Start of the micro-batch."),
     "seconds": ("double", "Its duration."),
     "rows": ("bigint", "Rows written."),
-    "offsets": ("string", "From-to by partition, or positions in the file source's log."),
+    "offsets": ("string", "From-to by partition, or the number of files."),
     "lag_records": ("bigint", "Records that the broker had and the query had not read."),
     "newest_record_at": ("timestamp", "Newest time of a record, by Kafka or its file."),
 }
