@@ -1,4 +1,7 @@
-"""The protocol's own calls about the catalog: GetTables and the like, in JDBC's columns."""
+"""The protocol's own calls about the catalog: GetTables and the like, in JDBC's columns.
+
+Each function takes the session's catalog and the request.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,7 @@ def _catalog_name(catalog: Catalog, asked: str | None) -> str | None:
     return catalog.name if matches(catalog.name, asked) else None
 
 
-def catalogs(catalog: Catalog) -> Result:
+def catalogs(catalog: Catalog, _: Any) -> Result:
     return table([("TABLE_CAT", _TEXT)], [(catalog.name,)])
 
 
@@ -184,11 +187,11 @@ def columns(catalog: Catalog, request: Any) -> Result:
     return table(_COLUMNS, rows)
 
 
-def table_types() -> Result:
+def table_types(_: Catalog, __: Any) -> Result:
     return table([("TABLE_TYPE", _TEXT)], [("TABLE",), ("VIEW",)])
 
 
-def type_info() -> Result:
+def type_info(_: Catalog, __: Any) -> Result:
     """The types there are; of JDBC's columns those that say something here."""
     listed = [
         *(("VOID", "void"), ("BOOLEAN", "boolean"), ("TINYINT", "byte"), ("SMALLINT", "short")),
