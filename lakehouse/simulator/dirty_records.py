@@ -15,6 +15,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, Literal
 
+from ingestion.feeds import ENVELOPE_FEEDS
 from lakehouse.envelopes import Envelope, Nested
 from lakehouse.simulator.records import Payload, Record, encode, plain
 
@@ -23,11 +24,8 @@ Outcome = Literal["accepted", "rejected", "repeat", "conflict", "superseded"]
 _MINUTE_MS = 60_000
 _IDS = ("user_id", "device_id", "workout_id", "session_id")
 _TIMES = ("timestamp", "time")
-_REQUIRED = {
-    "user_info": ("user_id", "update_type", "timestamp"),
-    "bpm": ("device_id", "time", "heartrate"),
-    "workout": ("user_id", "workout_id", "timestamp", "action", "session_id"),
-}
+# Their order is part of what a seed means.
+_REQUIRED = {feed.table: feed.required for feed in ENVELOPE_FEEDS}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ingestion.feeds import FILE_FEEDS, JDBC_FEEDS
 from lakehouse.simulator.dirty_records import Outcome, exponent, iso
 from lakehouse.simulator.records import Row, encode
 
@@ -21,10 +22,10 @@ class Quoted(dict[str, object]):
 
 
 Form = Literal["csv", "ndjson"]
-TIME_COLUMNS = {"registered_users": "registration_timestamp", "gym_logins": "login"}
+_TIME_COLUMNS = {feed.table: feed.time for feed in JDBC_FEEDS}
 _ID_COLUMNS = {
-    "registered_users": ("user_id", "device_id", "mac_address"),
-    "gym_logins": ("mac_address", "gym"),
+    feed.name: tuple(c for c in feed.columns if c not in ("logout", _TIME_COLUMNS[feed.name]))
+    for feed in FILE_FEEDS
 }
 
 
@@ -66,7 +67,7 @@ def _in(columns: Sequence[str], change: Callable[[Any], object]) -> Callable[[An
 
 
 def _odd_rows(feed: str) -> Iterator[RowKind]:
-    time, ids = TIME_COLUMNS[feed], _ID_COLUMNS[feed]
+    time, ids = _TIME_COLUMNS[feed], _ID_COLUMNS[feed]
     digits = tuple(c for c in ids if c != "mac_address")
     times = (time, "logout")
     yield _odd_row("mac_upper_case", _in(("mac_address",), str.upper))
@@ -116,7 +117,7 @@ def _text(text: str) -> Callable[[Row], Line]:
 
 
 def _bad_rows(feed: str) -> Iterator[RowKind]:
-    time, ids = TIME_COLUMNS[feed], _ID_COLUMNS[feed]
+    time, ids = _TIME_COLUMNS[feed], _ID_COLUMNS[feed]
     yield _bad_row("quote_without_end", "malformed", lambda row: '"' + _csv(row), "csv")
     yield _bad_row("text_after_quote", "malformed", lambda row: '"a"b,' + _csv(row), "csv")
     yield _bad_row("a_field_more", "malformed", lambda row: _csv(row) + ",5,5,5", "csv")
