@@ -1,4 +1,4 @@
-"""What clients ask about the catalog, answered from Spark and the recorded governance.
+"""Tables, columns and their details as Spark knows them, beside the recorded governance.
 
 Nothing is remembered but what Descriptions can tell to be true still: tables come and go through
 other Spark sessions too.
@@ -43,6 +43,7 @@ class Table:
 
     @property
     def sql(self) -> str:
+        """Its name, quoted for a statement."""
         return identifier(self.schema, self.name)
 
 
@@ -87,9 +88,11 @@ class Catalog:
     # Listing
 
     def schemas(self) -> list[str]:
+        """Names of all schemas."""
         return [str(next(iter(row.values()))) for row in self._spark.rows("SHOW SCHEMAS")]
 
     def functions(self) -> list[str]:
+        """Names of all functions."""
         return [str(next(iter(row.values()))) for row in self._spark.rows("SHOW FUNCTIONS")]
 
     def notes(self, schema: str, table: str) -> Notes:
@@ -102,6 +105,7 @@ class Catalog:
         return key.parent_columns or (primary.columns if primary else [])
 
     def current_schema(self) -> str:
+        """The one of the session's newest USE."""
         if self._current is None:
             self._current = str(self._spark.rows("SELECT current_schema() AS s")[0]["s"])
         return self._current

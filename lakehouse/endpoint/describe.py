@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from pyspark.sql.types import ArrayType, DataType, DecimalType, MapType, StructField, StructType
@@ -121,9 +122,9 @@ def _function(name: str, catalog: str, schema: str) -> Row:
     return {"catalog_name": parts[0], "schema_name": parts[1], "function_name": parts[2]}
 
 
-def show_table_extended(catalog: Catalog, schema: str, pattern: str) -> list[Row]:
-    """Rows of SHOW TABLE EXTENDED; the text carries every column with its full type."""
-    rows = []
+def show_table_extended(catalog: Catalog, schema: str, pattern: str) -> Iterator[tuple[str, ...]]:
+    """Rows of SHOW TABLE EXTENDED: schema, table, false (none is temporary), and a text that
+    carries every column with its full type."""
     for table in catalog.tables_like(schema, pattern):
         comment = catalog.details_of(table).get("Comment") or table.comment
         lines = [
@@ -146,12 +147,4 @@ def show_table_extended(catalog: Catalog, schema: str, pattern: str) -> list[Row
                 for field in catalog.columns(table)
             ),
         ]
-        rows.append(
-            {
-                "database": schema,
-                "tableName": table.name,
-                "isTemporary": False,
-                "information": "\n".join(line for line in lines if line) + "\n",
-            }
-        )
-    return rows
+        yield schema, table.name, "false", "\n".join(line for line in lines if line) + "\n"

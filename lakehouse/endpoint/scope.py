@@ -42,6 +42,7 @@ class Scope:
     columns: frozenset[str] | None = None
 
     def wants(self, column: str) -> bool:
+        """Whether a column of the view may be seen."""
         return self.columns is None or column in self.columns
 
 

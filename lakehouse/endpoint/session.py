@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import StructType
 
 from lakehouse.endpoint import schema as types
 from lakehouse.endpoint.catalog import Catalog
@@ -21,7 +21,7 @@ from lakehouse.endpoint.descriptions import Descriptions, question
 from lakehouse.endpoint.effects import DropKey, Effect
 from lakehouse.endpoint.governance import Governance
 from lakehouse.endpoint.information_schema import subquery
-from lakehouse.endpoint.operation import Operation, Result, State
+from lakehouse.endpoint.operation import TEXT, Operation, Result, State, table
 from lakehouse.endpoint.sqltext import identifier
 from lakehouse.endpoint.statement_log import StatementLog
 from lakehouse.endpoint.translate import translate
@@ -198,17 +198,14 @@ class Session:
         """A result made here, or the translation that Spark must run after all."""
         answer = translation.answer
         if isinstance(answer, DescribeJson):
-            return texts(["json_metadata"], [[describe_json(self.catalog, answer.table)]])
+            return table([("json_metadata", TEXT)], [[describe_json(self.catalog, answer.table)]])
         if isinstance(answer, ShowTableExtended):
             schema = answer.schema[0] if answer.schema else self.catalog.current_schema()
             rows = show_table_extended(self.catalog, schema, answer.pattern)
-            names = ["database", "tableName", "isTemporary", "information"]
-            found = [
-                [row["database"], row["tableName"], "false", row["information"]] for row in rows
-            ]
-            return texts(names, found)
+            names = ("database", "tableName", "isTemporary", "information")
+            return table([(name, TEXT) for name in names], rows)
         if isinstance(answer, ShowCatalogs):
-            return texts(["catalog"], [[self.catalog.name]])
+            return table([("catalog", TEXT)], [[self.catalog.name]])
         for effect in translation.effects:
             if (
                 isinstance(effect, DropKey)
@@ -249,13 +246,6 @@ class Session:
         for operation in self.operations():
             operation.close()
         self._spark.close()
-
-
-def texts(names: list[str], rows: list[list[str | None]]) -> Result:
-    """A result of text columns."""
-    columns = StructType([StructField(name, StringType()) for name in names])
-    arrays = [pa.array([row[i] for row in rows], pa.string()) for i in range(len(names))]
-    return Result(columns, iter([pa.record_batch(arrays, names=names)]))
 
 
 def _only_batches(stream: Iterator[Any]) -> Iterator[pa.RecordBatch]:

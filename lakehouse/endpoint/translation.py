@@ -14,18 +14,22 @@ from lakehouse.endpoint.sqltext import Cursor
 
 @dataclass(frozen=True)
 class DescribeJson:
+    """DESCRIBE TABLE EXTENDED ... AS JSON."""
+
     table: Name
 
 
 @dataclass(frozen=True)
 class ShowTableExtended:
+    """SHOW TABLE EXTENDED; without a schema of the current one."""
+
     schema: Name
     pattern: str
 
 
 @dataclass(frozen=True)
 class ShowCatalogs:
-    pass
+    """SHOW CATALOGS: the one, by its client's name."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,11 @@ class Translation:
 
     @property
     def views(self) -> list[View]:
+        """The views of information_schema that the text needs."""
         return [part for part in self.parts if isinstance(part, View)]
 
     def text(self, render: Callable[[View], str] = repr) -> str:
+        """The text for Spark with what stands for each view."""
         return "".join(part if isinstance(part, str) else render(part) for part in self.parts)
 
 
