@@ -7,66 +7,50 @@ name of the old metastore.
 from __future__ import annotations
 
 from lakehouse.endpoint.effects import Name
-from lakehouse.endpoint.sqltext import Cursor, Token, identifier, split_name, tokenize
+from lakehouse.endpoint.sqltext import Cursor, Token, identifier, split_name
 
 SPARK_CATALOG = "spark_catalog"
 CATALOGS = ("lakehouse", "hive_metastore")
 
 
-def with_spark_catalog(tokens: list[Token]) -> tuple[list[Token], bool]:
-    """Put `spark_catalog` for a catalog's name; also whether there was one.
-
-    A name of three or more parts that starts with a catalog is a table's (an alias called
-    `lakehouse` with a nested field would be taken for one). With two or one part it is a schema
-    or a catalog only where the grammar wants one: after SCHEMA, USE, CATALOG, SHOW ... IN.
-    """
-    result = list(tokens)
-    changed = False
-    significant = [(i, token) for i, token in enumerate(tokens) if token.significant]
-    head = [token.upper for _, token in significant[:5]]
-    about_schema = bool({"SCHEMA", "DATABASE", "NAMESPACE"} & set(head))
-    at = 0
-    while at < len(significant):
-        index, token = significant[at]
-        before = significant[at - 1][1].upper if at else ""
-        if token.kind == "string":
-            opened = [t.upper for _, t in significant[max(0, at - 2) : at]]
-            if opened in (["TABLE_CHANGES", "("], ["IDENTIFIER", "("]):
-                name = Cursor(tokenize(token.text[1:-1])).name() or []
-                if len(name) > 1 and name[0].lower() in CATALOGS:
-                    text = token.text[0] + identifier(SPARK_CATALOG, *name[1:]) + token.text[0]
-                    result[index] = Token("string", text)
-                    changed = True
-            at += 1
-            continue
-        if not token.is_name:
-            at += 1
-            continue
-        length = 1
-        while (
-            at + 2 * length < len(significant)
-            and significant[at + 2 * length - 1][1].text == "."
-            and significant[at + 2 * length][1].is_name
-        ):
-            length += 1
-        if _is_catalog(token):
-            shows = head[:1] == ["SHOW"] and before in ("IN", "FROM")
-            schema = about_schema and before in (
-                *("SCHEMA", "DATABASE", "NAMESPACE", "EXISTS", "EXTENDED"),
-            )
-            if (
-                (length >= 3 and before != ":")
-                or (length == 2 and (schema or shows or before == "USE"))
-                or (length == 1 and (shows or before == "CATALOG"))
-            ):
+def with_spark_catalog(tokens: list[Token]) -> list[Token]:
+    """The statement with `spark_catalog` for the names of the catalog, also in the table's name in
+    `table_changes('...')` and `IDENTIFIER('...')`."""
+    result, cursor = list(tokens), Cursor(tokens)
+    head = [token.upper for ahead in range(5) if (token := cursor.peek(ahead)) is not None]
+    before = ("", "")
+    while (token := cursor.peek()) is not None:
+        index, name = cursor.index, cursor.name()
+        if name is not None:
+            if name[0].lower() in CATALOGS and _is_catalog(len(name), head, before[1]):
                 result[index] = Token("quoted", identifier(SPARK_CATALOG))
-                changed = True
-        at += 2 * length - 1
-    return result, changed
+        else:
+            cursor.take()
+            if token.kind == "string" and before in (("TABLE_CHANGES", "("), ("IDENTIFIER", "(")):
+                quote, named = token.text[0], split_name(token.text[1:-1])
+                if len(named) > 1 and named[0].lower() in CATALOGS:
+                    text = identifier(SPARK_CATALOG, *named[1:])
+                    result[index] = Token("string", f"{quote}{text}{quote}")
+        before = (before[1], tokens[cursor.previous_end - 1].upper)
+    return result
 
 
-def _is_catalog(token: Token) -> bool:
-    return token.is_name and token.name.lower() in CATALOGS
+def _is_catalog(length: int, head: list[str], before: str) -> bool:
+    """Whether a name of so many parts begins with a catalog, by the word before it.
+
+    With three or more parts it is a table's (an alias called `lakehouse` with a nested field would
+    be taken for one). With two or one it is a schema or a catalog only where the grammar wants one:
+    after SCHEMA, USE, CATALOG, SHOW ... IN.
+    """
+    if length >= 3:
+        return before != ":"
+    if head[0] == "SHOW" and before in ("IN", "FROM"):
+        return True
+    if length == 1:
+        return before == "CATALOG"
+    schemas = {"SCHEMA", "DATABASE", "NAMESPACE"}
+    is_schema = bool(schemas & set(head)) and before in {*schemas, "EXISTS", "EXTENDED"}
+    return is_schema or before == "USE"
 
 
 def shown_text(text: str) -> str:

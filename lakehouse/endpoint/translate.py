@@ -22,8 +22,9 @@ RULES: tuple[Rule, ...] = (*dialect_rules.RULES, *governance_rules.RULES)
 
 def translate(sql: str) -> Translation:
     """The statement as open-source Spark understands it."""
-    tokens, renamed = with_spark_catalog(tokenize(sql))
-    before = ("catalog-name",) if renamed else ()
+    given = tokenize(sql)
+    tokens = with_spark_catalog(given)
+    before = () if tokens == given else ("catalog-name",)
     for rule in RULES:
         translation = rule.apply(Cursor(tokens))
         if translation is not None:
