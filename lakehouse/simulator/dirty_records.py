@@ -42,8 +42,8 @@ class Kind:
 
     name: str
     outcome: Outcome
-    reason: str | None
     make: Callable[[Record], list[Sent]]
+    reason: str | None = None
     applies: Callable[[Record], bool] = lambda _: True
     # Too big for more than one.
     once: bool = False
@@ -67,13 +67,11 @@ def topic_kinds(topic: str) -> list[Kind]:
 
 def _odd(name: str, change: Callable[[Payload], object], **more: Any) -> Kind:
     """The record with another payload that means the same."""
-    return Kind(
-        name, "accepted", None, lambda r: [Sent(_with(r, encode(change(dict(r.payload)))))], **more
-    )
+    return _spelled(name, lambda r: _with(r, encode(change(dict(r.payload)))), **more)
 
 
 def _spelled(name: str, spell: Callable[[Record], Envelope], **more: Any) -> Kind:
-    return Kind(name, "accepted", None, lambda r: [Sent(spell(r))], **more)
+    return Kind(name, "accepted", lambda r: [Sent(spell(r))], **more)
 
 
 def _with(record: Record, value: str | None) -> Envelope:
@@ -122,39 +120,25 @@ def _odd_forms() -> Iterator[Kind]:
     yield _spelled("null_key", lambda r: plain(r)._replace(key=None))
     yield _spelled("other_key", lambda r: plain(r)._replace(key="another"))
     yield _spelled("header", lambda r: plain(r)._replace(headers=(("trace", b"7f-1"),)))
-    yield Kind(
-        "ten_thousand_keys",
-        "accepted",
-        None,
-        lambda r: [Sent(_with(r, encode({f"k{n:05d}": n for n in range(10_000)} | r.payload)))],
-        once=True,
-    )
+    many = {f"k{n:05d}": n for n in range(10_000)}
+    yield _odd("ten_thousand_keys", lambda p: many | p, once=True)
+
+
+def _repeat(name: str, spell: Callable[[Record], Envelope], minutes: int) -> Kind:
+    return Kind(name, "repeat", lambda r: [Sent(plain(r)), Sent(spell(r), minutes * _MINUTE_MS)])
 
 
 def _orders(topic: str) -> Iterator[Kind]:
-    yield Kind("repeated", "repeat", None, lambda r: [Sent(plain(r)), Sent(plain(r))])
-    yield Kind(
-        "repeated_later",
-        "repeat",
-        None,
-        lambda r: [Sent(plain(r)), Sent(plain(r), 90 * _MINUTE_MS)],
-    )
-    yield Kind(
-        "repeated_in_another_form",
-        "repeat",
-        None,
-        lambda r: [
-            Sent(plain(r)),
-            Sent(_with(r, encode(_changed((*_IDS, *_TIMES), str)(r.payload))), _MINUTE_MS),
-        ],
-    )
-    yield Kind("out_of_order", "accepted", None, lambda r: [Sent(plain(r), 25 * _MINUTE_MS)])
+    yield _repeat("repeated", plain, 0)
+    yield _repeat("repeated_later", plain, 90)
+    as_text = _changed((*_IDS, *_TIMES), str)
+    yield _repeat("repeated_in_another_form", lambda r: _with(r, encode(as_text(r.payload))), 1)
+    yield Kind("out_of_order", "accepted", lambda r: [Sent(plain(r), 25 * _MINUTE_MS)])
     if topic == "bpm":
         # Of several values at one time the lowest stands.
         yield Kind(
             "another_heart_rate",
             "conflict",
-            None,
             lambda r: [Sent(_with(r, encode(r.payload | {"heartrate": 220}))), Sent(plain(r))],
             applies=lambda r: r.payload["heartrate"] != 220,
         )
@@ -163,7 +147,6 @@ def _orders(topic: str) -> Iterator[Kind]:
         yield Kind(
             "another_profile",
             "conflict",
-            None,
             lambda r: [
                 Sent(
                     _with(r, encode(r.payload | {"last_name": "Overtaken"}))._replace(
@@ -174,11 +157,9 @@ def _orders(topic: str) -> Iterator[Kind]:
             ],
             applies=_has_profile,
         )
-        yield Kind(
+        yield _spelled(
             "tombstone",
-            "accepted",
-            None,
-            lambda r: [Sent(Envelope(r.topic, str(r.payload["user_id"]), None, _event_ms(r)))],
+            lambda r: Envelope(r.topic, str(r.payload["user_id"]), None, _event_ms(r)),
             applies=lambda r: r.payload["update_type"] == "delete",
         )
 
@@ -257,7 +238,7 @@ def _adding(name: str, value: object) -> Callable[[Payload], Payload]:
 
 
 def _bad(name: str, reason: str, spell: Callable[[Record], Envelope]) -> Kind:
-    return Kind(name, "rejected", reason, lambda r: [Sent(plain(r)), Sent(spell(r))])
+    return Kind(name, "rejected", lambda r: [Sent(plain(r)), Sent(spell(r))], reason)
 
 
 def _bad_fields(name: str, reason: str, **fields: object) -> Kind:

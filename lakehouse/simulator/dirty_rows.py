@@ -38,8 +38,8 @@ class RowKind:
 
     name: str
     outcome: Outcome
-    reason: str | None
     make: Callable[[Row], list[Line]]
+    reason: str | None = None
     form: Form | None = None
     applies: Callable[[Row], bool] = lambda _: True
 
@@ -59,7 +59,7 @@ def _typed(row: Row) -> dict[str, object]:
 def _odd_row(
     name: str, change: Callable[[dict[str, object]], Line], form: Form | None = None
 ) -> RowKind:
-    return RowKind(name, "accepted", None, lambda row: [change(_typed(row))], form)
+    return RowKind(name, "accepted", lambda row: [change(_typed(row))], form=form)
 
 
 def _in(columns: Sequence[str], change: Callable[[Any], object]) -> Callable[[Any], Line]:
@@ -85,11 +85,10 @@ def _odd_rows(feed: str) -> Iterator[RowKind]:
     yield _odd_row("extra_keys", lambda row: {"id": 5, **row, "by": {"x": [1]}}, "ndjson")
     yield _odd_row("keys_in_capitals", lambda row: {k.upper(): v for k, v in row.items()}, "ndjson")
     yield _odd_row("quoted_fields", Quoted, "csv")
-    yield RowKind("repeated", "repeat", None, lambda row: [_typed(row), _typed(row)])
+    yield RowKind("repeated", "repeat", lambda row: [_typed(row), _typed(row)])
     yield RowKind(
         "repeated_in_another_form",
         "repeat",
-        None,
         lambda row: [_typed(row), _in(("mac_address",), str.upper)(row)],
     )
     if feed == "registered_users":
@@ -97,7 +96,6 @@ def _odd_rows(feed: str) -> Iterator[RowKind]:
         yield RowKind(
             "lesser_user_at_the_same_time",
             "conflict",
-            None,
             lambda row: [_typed(row), {**row, "user_id": "1"}],
         )
 
@@ -105,7 +103,7 @@ def _odd_rows(feed: str) -> Iterator[RowKind]:
 def _bad_row(
     name: str, reason: str, spell: Callable[[Row], Line], form: Form | None = None
 ) -> RowKind:
-    return RowKind(name, "rejected", reason, lambda row: [_typed(row), spell(row)], form)
+    return RowKind(name, "rejected", lambda row: [_typed(row), spell(row)], reason, form)
 
 
 def _set(column: str, value: object) -> Callable[[Row], Line]:
@@ -180,20 +178,18 @@ def _logout_rows() -> Iterator[RowKind]:
         ("zero", lambda _: "0"),
     ]
     for label, logout in bad:
-        yield RowKind(
-            f"logout_{label}", "accepted", "logout_ignored", _with_logout(logout), applies=_is_open
-        )
+        make = _with_logout(logout)
+        yield RowKind(f"logout_{label}", "accepted", make, "logout_ignored", applies=_is_open)
     forms: list[tuple[str, str | None, Callable[[Row], list[Line]]]] = [
         ("null", None, _with_logout(lambda _: None)),
         ("absent", None, lambda row: [{k: v for k, v in row.items() if k != "logout"}]),
         ("object", "logout_ignored", _with_logout(lambda _: {"at": [1]})),
     ]
     for label, reason, make in forms:
-        yield RowKind(f"logout_{label}", "accepted", reason, make, "ndjson", _is_open)
+        yield RowKind(f"logout_{label}", "accepted", make, reason, "ndjson", _is_open)
     yield RowKind(
         "earlier_logout",
         "superseded",
-        None,
         lambda row: [_typed(row), {**row, "logout": str(int(row["logout"]) - 30)}],
         applies=lambda row: not _is_open(row) and int(row["logout"]) - int(row["login"]) > 60,
     )
