@@ -27,7 +27,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from bench import compare, data, workspaces
 from bench.memory import peak_memory
 from bench.results import Seconds, Unequal, medians, note, ratio, report
-from ingestion import broker, bronze, sources
+from ingestion import broker, bronze, sources, streaming
 from lakehouse import kafka
 from lakehouse.client import Workspace
 from lakehouse.commands.ingest import config_of
@@ -111,7 +111,7 @@ def _project(space: Workspace, records: int) -> float:
 def _to_delta(rows: DataFrame, folder: Path) -> StreamingQuery:
     table = bronze.table_name("bpm", schema=_SCHEMA)
     names = {"table": table, "name": "bpm", "writer_id": "bpm/0"}
-    return bronze.start_writing(
+    return streaming.start_writing(
         rows, **names, checkpoint=folder, continuous=False, trigger_seconds=1
     )
 

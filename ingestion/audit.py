@@ -8,7 +8,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from ingestion import broker, bronze
+from ingestion import broker, bronze, progress
 from ingestion.config import Config
 from ingestion.feeds import KAFKA_FEEDS
 
@@ -81,7 +81,7 @@ def offsets_sql(table: str, catalog: str = "") -> str:
 
 def audit(spark: SparkSession, config: Config) -> list[Line]:
     """All partitions of all topics. Raises IngestionError if the broker does not answer."""
-    known = bronze.known_topics(spark, config.catalog)
+    known = progress.known_topics(spark, config.catalog)
     gaps = spark.table(bronze.table_name("ingestion_gaps", config.catalog)).collect()
     lines = []
     for feed in KAFKA_FEEDS:
@@ -100,7 +100,7 @@ def lines_of(
     rows: Sequence[Any],
     accepted: Collection[tuple[int, int, int]],
     topic: broker.Topic,
-    known: bronze.KnownTopic | None,
+    known: progress.KnownTopic | None,
     sparse: bool,
 ) -> list[Line]:
     """Lines of a feed from the rows of `offsets_sql` and what the broker says.

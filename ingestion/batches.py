@@ -18,7 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Batch:
     """A finished micro-batch; its text is the log line.
 
-    `offsets` are from-to by partition, `to` not included; for files, numbers in the source's log.
+    `offsets` are from-to by partition, `to` not included; of files, how many there were.
     `lag`: records not read yet, by partition.
     """
 
@@ -54,7 +54,6 @@ def batch_of(
         feed=feed,
         query_id=progress["id"],
         number=progress["batchId"],
-        # What Spark counts are files, where files are the source.
         rows=source["numInputRows"] if rows is None else rows,
         offsets=_offsets(source["startOffset"], source["endOffset"], first or {}),
         seconds=progress["batchDuration"] / 1000,
@@ -65,15 +64,14 @@ def batch_of(
 
 
 def lag_of(progress: Mapping[str, Any]) -> dict[str, int]:
-    """Records that the broker has and the query has not read, by partition; nothing for files."""
+    """Records that the broker has and the query has not read, by partition."""
     source = progress["sources"][0]
     read, there = _decoded(source["endOffset"]), _decoded(source.get("latestOffset"))
-    lag = {}
-    for topic, latest in there.items():
-        if isinstance(latest, dict):
-            ends = read.get(topic, {})
-            lag.update({p: max(0, int(end) - int(ends.get(p, 0))) for p, end in latest.items()})
-    return lag
+    return {
+        p: max(0, int(end) - int(read.get(topic, {}).get(p, 0)))
+        for topic, latest in there.items()
+        for p, end in latest.items()
+    }
 
 
 def _observed(progress: Mapping[str, Any]) -> tuple[int | None, int | None]:
@@ -94,15 +92,10 @@ def _decoded(offset: Any) -> dict[str, Any]:
 
 
 def _offsets(start: Any, end: Any, first: Mapping[int, int]) -> str:
-    """`0:12-30,1:7-9` for Kafka, `3-4` for files."""
+    """Such as `0:12-30,1:7-9`."""
     before, after = _decoded(start), _decoded(end)
-    parts = []
-    for name, ends in after.items():
-        starts = before.get(name)
-        if isinstance(ends, dict):
-            known = starts if isinstance(starts, dict) else {}
-            for p in sorted(ends, key=int):
-                parts.append(f"{p}:{known.get(p, first.get(int(p), 0))}-{ends[p]}")
-        elif name == "logOffset":
-            parts.append(f"{-1 if starts is None else starts}-{ends}")
-    return ",".join(parts)
+    return ",".join(
+        f"{p}:{before.get(topic, {}).get(p, first.get(int(p), 0))}-{ends[p]}"
+        for topic, ends in after.items()
+        for p in sorted(ends, key=int)
+    )

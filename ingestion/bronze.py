@@ -1,27 +1,14 @@
-"""The bronze tables: their columns, the writers, and what they say of their own past.
+"""The bronze tables: names, columns and comments, and how they are made."""
 
-A micro-batch's rows and its number go into one Delta transaction.
-"""
-
-# ruff: noqa: S608  (the names in the statements are this module's own)
 from __future__ import annotations
 
-import json
-import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession, functions
-from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql import SparkSession
 
-from ingestion.batches import WRITTEN
-from ingestion.checkpoints import Commit
-from ingestion.feeds import FILE_FEEDS, KAFKA_FEEDS, EnvelopeFeed, FileFeed
-from ingestion.landing import Known
+from ingestion.feeds import FILE_FEEDS, KAFKA_FEEDS
 from ingestion.literals import literal
 
 SCHEMA = "bronze"
@@ -52,13 +39,11 @@ _KAFKA_COLUMNS = {
 # Delta keeps minimum and maximum of columns in its log, where erasure does not reach: none of
 # columns that may hold personal data.
 _KAFKA_STATISTICS = "topic,partition,offset,timestamp,topic_epoch,source_file,ingested_at"
-# How many commits back a writer that outlived its process may have written.
-_LATELY = (50, 1000)
 _FILE_STATISTICS = "source_file,source_modified_at,ingested_at,record_id,erased_at"
 
 Columns = Mapping[str, tuple[str, str]]
-Gaps = Mapping[int, tuple[int, int]]
-"""Lost offsets by partition: the first, and the first after them."""
+"""Type and comment by name."""
+_COMMIT_TIMES = "'delta.enableInCommitTimestamps' = 'true'"
 
 
 def _file_columns(source: Iterable[str]) -> Columns:
@@ -76,12 +61,12 @@ def _file_columns(source: Iterable[str]) -> Columns:
 
 @dataclass(frozen=True)
 class Table:
-    """A Delta table of the bronze schema."""
+    """A Delta table of the bronze schema. `statistics`: of which columns, None: of all."""
 
     name: str
     comment: str
     columns: Columns
-    statistics: str
+    statistics: str | None = None
 
 
 BATCH_COLUMNS: Columns = {
@@ -91,7 +76,7 @@ BATCH_COLUMNS: Columns = {
     "started_at": ("timestamp", "Start of the micro-batch."),
     "seconds": ("double", "Its duration."),
     "rows": ("bigint", "Rows written."),
-    "offsets": ("string", "From-to by partition, or positions in the file source's log."),
+    "offsets": ("string", "From-to by partition, or the number of files."),
     "lag_records": ("bigint", "Records that the broker had and the query had not read."),
     "newest_record_at": ("timestamp", "Newest time of a record, by Kafka or its file."),
 }
@@ -125,7 +110,6 @@ TABLES = (
             "topic_epoch": ("int", "Epoch of the rows read from it."),
             "first_seen_at": ("timestamp", "When ingestion first met it."),
         },
-        "feed,topic,topic_id,topic_epoch,first_seen_at",
     ),
     Table(
         "source_deletes",
@@ -147,7 +131,6 @@ TABLES = (
             "source_version": ("string", "The content that its rows in bronze came from."),
             "scrubbed_version": ("string", "What lies there now."),
         },
-        "feed,source_file,source_version,scrubbed_version",
     ),
     Table(
         "erasure_key",
@@ -184,7 +167,6 @@ TABLES = (
         "ingestion_batches",
         "What ingestion did: one row a micro-batch.",
         BATCH_COLUMNS,
-        ",".join(BATCH_COLUMNS),
     ),
     Table(
         "ingestion_gaps",
@@ -199,7 +181,6 @@ TABLES = (
             "to_offset": ("bigint", "First offset after the gap."),
             "accepted_at": ("timestamp", "When the loss was accepted, or the topic first met."),
         },
-        "feed,topic,topic_epoch,partition,from_offset,to_offset,accepted_at",
     ),
 )
 
@@ -225,16 +206,19 @@ def create_tables(spark: SparkSession, catalog: str | None = None) -> None:
         if table.name in present:
             add_columns(spark, table, table_name(table.name, catalog))
             continue
-        columns = ", ".join(
-            f"`{name}` {kind} comment {literal(comment)}"
-            for name, (kind, comment) in table.columns.items()
-        )
+        statistics = ",".join(table.columns) if table.statistics is None else table.statistics
         spark.sql(
-            f"create table if not exists {table_name(table.name, catalog)} ({columns}) using delta "
-            f"comment '{table.comment}' tblproperties ('delta.enableChangeDataFeed' = 'true', "
-            "'delta.enableInCommitTimestamps' = 'true', "
-            f"'delta.dataSkippingStatsColumns' = '{table.statistics}')"
+            f"create table if not exists {table_name(table.name, catalog)} "
+            f"({_ddl(table.columns)}) using delta comment {literal(table.comment)} "
+            f"tblproperties ('delta.enableChangeDataFeed' = 'true', {_COMMIT_TIMES}, "
+            f"'delta.dataSkippingStatsColumns' = '{statistics}')"
         )
+
+
+def _ddl(columns: Columns) -> str:
+    return ", ".join(
+        f"`{name}` {kind} comment {literal(comment)}" for name, (kind, comment) in columns.items()
+    )
 
 
 def add_columns(spark: SparkSession, table: Table, name: str) -> None:
@@ -243,202 +227,6 @@ def add_columns(spark: SparkSession, table: Table, name: str) -> None:
         return
     lacking = table.columns.keys() - set(spark.table(name).columns)
     if lacking:
-        times = "'delta.enableInCommitTimestamps' = 'true'"
-        spark.sql(f"alter table {name} set tblproperties ({times})")
+        spark.sql(f"alter table {name} set tblproperties ({_COMMIT_TIMES})")
     for column in sorted(lacking):
-        kind, comment = table.columns[column]
-        spark.sql(f"alter table {name} add columns (`{column}` {kind} comment '{comment}')")
-
-
-def start_writing(
-    rows: DataFrame,
-    *,
-    table: str,
-    name: str,
-    writer_id: str,
-    checkpoint: Path,
-    continuous: bool,
-    trigger_seconds: float,
-) -> StreamingQuery:
-    """Start the query that appends `rows` to `table` (a name from `table_name`).
-
-    `writer_id` marks the query's commits in the table's history, for `last_commit`.
-    Not continuous: it ends when it has read what was there at its start.
-    """
-    writer = (
-        rows.observe(
-            WRITTEN,
-            functions.count(functions.lit(1)).alias("rows"),
-            functions.max(functions.unix_micros("timestamp")).alias("newest"),
-        )
-        .writeStream.format("delta")
-        .outputMode("append")
-        .queryName(name)
-        .option("checkpointLocation", str(checkpoint))
-        .option("userMetadata", writer_id)
-    )
-    if continuous:
-        writer = writer.trigger(processingTime=f"{int(trigger_seconds * 1000)} milliseconds")
-    else:
-        writer = writer.trigger(availableNow=True)
-    return writer.toTable(table)
-
-
-def last_commit(spark: SparkSession, table: str, writer_id: str) -> Commit | None:
-    """The newest micro-batch that a writer committed, None if the history shows none.
-
-    None, too, if the table was restored since: then its rows may be older than that.
-    """
-    for commit in _commits(spark, table, 50, 5000, None):
-        if commit.operation == "RESTORE":
-            return None
-        if commit.operation == "STREAMING UPDATE" and commit.userMetadata == writer_id:
-            return Commit(commit.parameters["queryId"], int(commit.parameters["epochId"]))
-    return None
-
-
-def _commits(spark: SparkSession, table: str, *limits: int | None) -> Iterator[Any]:
-    """The table's history, the newest first, read up to each of these limits in turn.
-
-    What is asked for is among the newest, unless other writers have been busy; all take long.
-    """
-    version = None
-    for limit in limits:
-        newest = f" limit {limit}" if limit else ""
-        history = spark.sql(f"describe history {table}{newest}").selectExpr(
-            *("version", "operation", "userMetadata"),
-            *("operationParameters as parameters", "operationMetrics as metrics"),
-        )
-        for commit in sorted(history.collect(), key=lambda row: -row.version):
-            if version is None or commit.version < version:
-                version = commit.version
-                yield commit
-
-
-def next_number(spark: SparkSession, table: str, feed: str) -> int:
-    """The number of the next batch that `append` writes for a feed.
-
-    One more than that of its newest; if that is long past, milliseconds since 1970, which is more
-    than any before: Delta remembers them, also after a RESTORE.
-    """
-    for commit in _commits(spark, table, *_LATELY):
-        if (note := _note(commit)).get("feed") == feed and "batch" in note:
-            return int(note["batch"]) + 1
-    return time.time_ns() // 1_000_000
-
-
-def append(
-    rows: DataFrame, table: str, feed: str, number: int, check: Callable[[], None]
-) -> int | None:
-    """Append a feed's batch in one commit and return its rows; None if nothing was written, since
-    the table has a batch of this number by now.
-
-    So a writer that outlived its process, which Spark's server may carry on with, and its successor
-    cannot both write: to the later one the table is not what it took it for. `check` is called
-    before the commit; what it raises keeps the rows out.
-    """
-    token = uuid.uuid4().hex
-    note = {"feed": feed, "batch": number, "id": token}
-    check()
-    (
-        rows.write.format("delta")
-        .mode("append")
-        .option("userMetadata", json.dumps(note))
-        .option("txnAppId", f"ingestion/{feed}")
-        .option("txnVersion", str(number))
-        .saveAsTable(table)
-    )
-    for commit in _commits(rows.sparkSession, table, *_LATELY):
-        if (found := _note(commit)).get("feed") == feed:
-            return int(commit.metrics["numOutputRows"]) if found.get("id") == token else None
-    return None
-
-
-def has_note(spark: SparkSession, table: str, note: str) -> bool:
-    """Whether a commit of the table's history carries this note."""
-    return any(commit.userMetadata == note for commit in _commits(spark, table, None))
-
-
-def _note(commit: Any) -> dict[str, Any]:
-    try:
-        note = json.loads(commit.userMetadata or "")
-    except ValueError:
-        return {}
-    return note if isinstance(note, dict) else {}
-
-
-def known_files(spark: SparkSession, catalog: str, feed: FileFeed | EnvelopeFeed) -> Known:
-    """The files of which bronze holds the rows, and those that erasure has made of them."""
-    modified = "source_modified_at" if isinstance(feed, FileFeed) else "cast(null as timestamp)"
-    rows = spark.sql(
-        f"""
-        select source_file, source_version, max(unix_millis({modified})) as modified
-        from {table_name(feed.table, catalog)}
-        where source_file is not null
-        group by source_file, source_version
-        union all
-        select source_file, scrubbed_version, null
-        from {table_name("scrubbed_files", catalog)}
-        where feed = '{feed.name}'
-        """
-    ).collect()
-    return Known(
-        ((row.source_file, row.source_version) for row in rows if row.source_version),
-        {row.source_file: row.modified for row in rows if not row.source_version},
-    )
-
-
-def next_offsets(spark: SparkSession, catalog: str, table: str, epoch: int) -> dict[int, int]:
-    """First offset not read yet, by partition, as bronze and the accepted gaps know it."""
-    rows = spark.sql(
-        f"""
-        select `partition`, max(next) as next
-        from (
-            select `partition`, `offset` + 1 as next from {table_name(table, catalog)}
-            where topic_epoch = {epoch} and source_file is null
-            union all
-            select `partition`, to_offset from {table_name("ingestion_gaps", catalog)}
-            where feed = '{table}' and topic_epoch = {epoch}
-        )
-        group by `partition`
-        """
-    )
-    return {row.partition: row.next for row in rows.collect()}
-
-
-@dataclass(frozen=True)
-class KnownTopic:
-    """What was read before under a feed's name."""
-
-    topic: str
-    topic_id: str
-    epoch: int
-
-
-def known_topics(spark: SparkSession, catalog: str) -> dict[str, KnownTopic]:
-    """The newest incarnation of each feed's topic."""
-    rows = spark.table(table_name("ingestion_topics", catalog)).collect()
-    rows.sort(key=lambda row: row.topic_epoch)
-    return {row.feed: KnownTopic(row.topic, row.topic_id, row.topic_epoch) for row in rows}
-
-
-def record_topic(spark: SparkSession, catalog: str, feed: str, known: KnownTopic) -> None:
-    """Remember a topic that is read from now on."""
-    spark.sql(
-        f"insert into {table_name('ingestion_topics', catalog)} "
-        f"values ({literal(feed)}, {literal(known.topic)}, {literal(known.topic_id)}, "
-        f"{known.epoch}, current_timestamp())"
-    )
-
-
-def record_gaps(
-    spark: SparkSession, catalog: str, feed: str, topic: str, epoch: int, gaps: Gaps
-) -> None:
-    """Write accepted losses, so that they are seen and reading goes on behind them."""
-    rows = ", ".join(
-        f"({literal(feed)}, {literal(topic)}, {epoch}, {partition}, {start}, {end}, "
-        "current_timestamp())"
-        for partition, (start, end) in sorted(gaps.items())
-    )
-    target = table_name("ingestion_gaps", catalog)
-    spark.sql(f"insert into {target} values {rows}")
+        spark.sql(f"alter table {name} add columns ({_ddl({column: table.columns[column]})})")

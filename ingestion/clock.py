@@ -73,12 +73,12 @@ def correct(
     Raises IngestionError, before anything is changed, if a row would then have arrived in the
     future. Nobody may ingest meanwhile.
     """
-    from ingestion import bronze  # Spark's client takes a second to import
+    from ingestion import bronze, commits  # Spark's client takes a second to import
 
     rows = {}
     for feed in (*KAFKA_FEEDS, *FILE_FEEDS):
         table = bronze.table_name(feed.table, catalog)
-        if bronze.has_note(spark, table, correction.note):
+        if commits.has_note(spark, table, correction.note):
             log.info("%s is corrected already", feed.table)
             continue
         count, late = spark.sql(

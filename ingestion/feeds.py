@@ -91,7 +91,7 @@ FILE_FEEDS = (
 ENVELOPE_FEEDS = (
     EnvelopeFeed("user_info", ("user_id", "update_type", "timestamp")),
     EnvelopeFeed("bpm", ("device_id", "time", "heartrate")),
-    EnvelopeFeed("workout", ("user_id", "workout_id", "session_id", "timestamp", "action")),
+    EnvelopeFeed("workout", ("user_id", "workout_id", "timestamp", "action", "session_id")),
 )
 JDBC_FEEDS = (
     JdbcFeed(

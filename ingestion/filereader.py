@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from ingestion import bronze, sources
+from ingestion import bronze, commits, progress, sources
 from ingestion.config import Config
 from ingestion.feeds import ENVELOPE_FEEDS, FILE_FEEDS, EnvelopeFeed, FileFeed, IngestionError
 from ingestion.files import Parser, Source
@@ -65,8 +65,8 @@ class FileReader:
 
     def _look(self) -> None:
         # In this order: what another writer adds after the first is in the second, or refused.
-        self._number = bronze.next_number(self._spark, self._table, self._feed.name)
-        self._known = bronze.known_files(self._spark, self._config.catalog, self._feed)
+        self._number = commits.next_number(self._spark, self._table, self._feed.name)
+        self._known = progress.known_files(self._spark, self._config.catalog, self._feed)
 
     def read_some(self) -> Batch | None:
         """Append the oldest files that bronze does not hold; None if there are none now.
@@ -79,7 +79,7 @@ class FileReader:
             if not page:
                 return None
             rows = sources.landed_rows(self._spark, self._config, self._feed, page)
-            count = bronze.append(rows, self._table, self._feed.name, self._number, self._check)
+            count = commits.append(rows, self._table, self._feed.name, self._number, self._check)
             if count is None:  # somebody else was there first
                 self._pending = [*page, *(self._pending or [])]
                 self._look()
@@ -187,7 +187,7 @@ def waiting(spark: SparkSession, config: Config) -> list[Waiting]:
         folder = Folder(Path(config.landing) / feed.folder)
         if not folder.root.exists():
             continue
-        known = bronze.known_files(spark, config.catalog, feed)
+        known = progress.known_files(spark, config.catalog, feed)
         parse = sources.parser_of(feed)
         new = [file.name for file in unread(folder, known) if has_records(folder, parse, file)]
         if new or folder.unreadable:

@@ -163,6 +163,14 @@ class Lease:
         now = read(self._path)
         return now is None or now.revoked or now.sessions[0] != self.session_id
 
+    def check(self) -> None:
+        """Raise IngestionError if another process may have the feed by now."""
+        if self.is_lost():
+            raise IngestionError(
+                f"Feed {self.feed}: the lease was revoked, since its heartbeat stood still "
+                "(was the machine suspended?). Start ingestion again; it resumes where it was."
+            )
+
     def forget_orphans(self) -> None:
         """To be called when their queries have stopped."""
         with self._writing:

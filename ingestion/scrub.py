@@ -23,7 +23,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from ingestion import bronze
+from ingestion import bronze, progress
 from ingestion.feeds import ENVELOPE_FEEDS, FILE_FEEDS, EnvelopeFeed, FileFeed
 from ingestion.files import AS_SURROGATES, Source, record_id, trimmed
 from ingestion.jsontext import parse_object, text_of
@@ -40,7 +40,7 @@ def scrub(spark: SparkSession, landing: str, catalog: str = "") -> int:
     feeds: tuple[FileFeed | EnvelopeFeed, ...] = (*FILE_FEEDS, *ENVELOPE_FEEDS)
     notes = bronze.table_name("scrubbed_files", catalog)
     for feed in feeds:
-        held = bronze.known_files(spark, catalog, feed)
+        held = progress.known_files(spark, catalog, feed)
         known = spark.table(notes).where(f"feed = '{feed.name}'").collect()
         before = {(row.source_file, row.scrubbed_version): row.source_version for row in known}
         erased = "erased_at is not null"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from ingestion import broker, bronze, checkpoints, sources
+from ingestion import broker, bronze, checkpoints, commits, progress, sources
 from ingestion.config import Config
 from ingestion.feeds import IngestionError, KafkaFeed
 
@@ -42,7 +42,7 @@ class TopicReader:
     """The topic of a feed. `known`: the one read before, None if none was."""
 
     def __init__(
-        self, config: Config, feed: KafkaFeed, checkpoint: Path, known: bronze.KnownTopic | None
+        self, config: Config, feed: KafkaFeed, checkpoint: Path, known: progress.KnownTopic | None
     ) -> None:
         self._config = config
         self._feed = feed
@@ -64,12 +64,12 @@ class TopicReader:
             known = self._begin_epoch(spark, topic)
         catalog, feed, epoch = self._config.catalog, self._feed.name, known.epoch
         writer_id = f"{feed}/{epoch}"
-        last = bronze.last_commit(spark, bronze.table_name(self._feed.table, catalog), writer_id)
+        last = commits.last_commit(spark, bronze.table_name(self._feed.table, catalog), writer_id)
         state = checkpoints.trusted(self._checkpoint, last)
         # A trusted checkpoint knows where to go on: no need to read the table.
         resume = state.unread(last) if state else {}
         if not resume:
-            resume = bronze.next_offsets(spark, catalog, self._feed.table, epoch)
+            resume = progress.next_offsets(spark, catalog, self._feed.table, epoch)
         if state and state.lacks(last) and _size({**topic.earliest, **resume}, state.end) > most:
             # Spark would repeat it as it was planned, however often that does not end well.
             checkpoints.set_aside(self._checkpoint, "its unfinished micro-batch is cut in pieces")
@@ -84,8 +84,8 @@ class TopicReader:
                 raise IngestionError(_expired(feed, gaps))
             # In this order: ended in between, the next start finds the same gaps, once.
             checkpoints.set_aside(self._checkpoint, "a loss was accepted")
-            bronze.record_gaps(spark, catalog, feed, topic.name, epoch, gaps)
-            resume = bronze.next_offsets(spark, catalog, self._feed.table, epoch)
+            progress.record_gaps(spark, catalog, feed, topic.name, epoch, gaps)
+            resume = progress.next_offsets(spark, catalog, self._feed.table, epoch)
         elif state and state.has_reached(topic.latest) and not wishes.continuous:
             return None
         first = {**topic.earliest, **resume}
@@ -109,8 +109,8 @@ class TopicReader:
         catalog, feed, epoch = self._config.catalog, self._feed.name, self._known.epoch
         checkpoints.set_aside(self._checkpoint, "records with odd times are taken without Spark")
         table = bronze.table_name(self._feed.table, catalog)
-        number = bronze.next_number(spark, table, feed)
-        resume = bronze.next_offsets(spark, catalog, self._feed.table, epoch)
+        number = commits.next_number(spark, table, feed)
+        resume = progress.next_offsets(spark, catalog, self._feed.table, epoch)
         taken = 0
         for partition, end in topic.latest.items():
             at = resume.get(partition, topic.earliest[partition])
@@ -123,7 +123,7 @@ class TopicReader:
                         *(spark, self._config, topic), epoch=epoch, partition=partition, span=span
                     )
                     rows = rows.unionByName(before)
-                written = bronze.append(rows, table, feed, number, check)
+                written = commits.append(rows, table, feed, number, check)
                 if written is None:  # another writer was there first: look again
                     return taken
                 taken += written
@@ -143,16 +143,16 @@ class TopicReader:
         if found != known.topic_id:
             raise IngestionError(_created_anew(self._feed.name, known.topic, found, known))
 
-    def _begin_epoch(self, spark: SparkSession, topic: broker.Topic) -> bronze.KnownTopic:
+    def _begin_epoch(self, spark: SparkSession, topic: broker.Topic) -> progress.KnownTopic:
         catalog, feed = self._config.catalog, self._feed.name
         if self._known:
             checkpoints.set_aside(self._checkpoint, "another topic is read from now on")
         epoch = self._known.epoch + 1 if self._known else 0
         # What was gone before the first look was never there to be read; what goes later was.
         if gone := {p: (0, first) for p, first in topic.earliest.items() if first}:
-            bronze.record_gaps(spark, catalog, feed, topic.name, epoch, gone)
-        self._known = known = bronze.KnownTopic(topic.name, topic.id, epoch)
-        bronze.record_topic(spark, catalog, feed, known)
+            progress.record_gaps(spark, catalog, feed, topic.name, epoch, gone)
+        self._known = known = progress.KnownTopic(topic.name, topic.id, epoch)
+        progress.record_topic(spark, catalog, feed, known)
         return known
 
 
@@ -185,7 +185,7 @@ def _odd_pages(
         yield page[:last_odd]
 
 
-def _gaps(topic: broker.Topic, resume: Mapping[int, int]) -> bronze.Gaps:
+def _gaps(topic: broker.Topic, resume: Mapping[int, int]) -> progress.Gaps:
     """Offsets that the broker no longer has, though they were not read.
 
     Of a partition that nothing is known of, all: what the topic lacked at first is known.
@@ -195,7 +195,7 @@ def _gaps(topic: broker.Topic, resume: Mapping[int, int]) -> bronze.Gaps:
     }
 
 
-def _created_anew(feed: str, name: str, topic_id: str, known: bronze.KnownTopic) -> str:
+def _created_anew(feed: str, name: str, topic_id: str, known: progress.KnownTopic) -> str:
     return (
         f"Topic {name} of feed {feed} is not the one read before, but was created anew (its id is "
         f"{topic_id or 'unknown'}, was {known.topic_id} of {known.topic}). If that is meant, start "
@@ -215,7 +215,7 @@ def _ends_before(feed: str, topic: broker.Topic, ahead: Mapping[int, int]) -> st
     )
 
 
-def _expired(feed: str, gaps: bronze.Gaps) -> str:
+def _expired(feed: str, gaps: progress.Gaps) -> str:
     parts = ", ".join(f"partition {p}: {a} to {b - 1}" for p, (a, b) in sorted(gaps.items()))
     return (
         f"Feed {feed}: Kafka dropped records that were not read ({parts}). To go on without them, "

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakehouse import dbt
+from lakehouse import dbt, programs
 from lakehouse.home import CHECKOUT, SCHEMAS, Home, WorkspaceError
 from lakehouse.warehouse import spark_session
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 Progress = Callable[[str], None]
-_SHOWN_OF_A_FAULT = 20
 _VERSION = re.compile(r"\.?(\d{20})\.")
 
 
@@ -97,7 +95,7 @@ def remove_traces(home: Home, tell: Progress) -> None:
             leftover.unlink(missing_ok=True)
         read = kafka_log.read_offsets(home, spark)
     # What was read up to a commit that goes now is read up to the newest one.
-    _must_succeed(_dbt(home, "run-operation", "renew_marks"))
+    _dbt(home, "run-operation", "renew_marks")
     tell("restarting the workspace, to clear its scratch space, its logs and Kafka's")
     workspace.down(home)
     for table, version in versions.items():
@@ -114,29 +112,12 @@ def remove_traces(home: Home, tell: Progress) -> None:
 
 def _build(home: Home) -> None:
     # What tests find is no reason to leave a person half erased; the next build runs them.
-    _must_succeed(_dbt(home, "build", *dbt.WITHOUT_TESTS))
+    _dbt(home, "build", *dbt.WITHOUT_TESTS)
 
 
-def _dbt(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        dbt.command("--no-use-colors", *arguments),
-        env=dbt.environment(home),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-
-
-def _must_succeed(done: subprocess.CompletedProcess[str]) -> None:
-    if done.returncode != 0:
-        end = "\n".join(done.stdout.splitlines()[-_SHOWN_OF_A_FAULT:])
-        raise WorkspaceError(
-            f"dbt ended with {done.returncode}; run `lakehouse forget` again once that is mended, "
-            f"it goes on where it was:\n{end}"
-        )
+def _dbt(home: Home, *arguments: str) -> None:
+    advice = "run `lakehouse forget` again once that is mended, it goes on where it was"
+    programs.run("dbt", dbt.command("--no-use-colors", *arguments), home, advice)
 
 
 def _vacuum(spark: SparkSession) -> dict[str, int]:

@@ -19,10 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from ingestion import feeds
+
 CATALOG = "lakehouse"
 SCHEMAS = ("bronze", "silver", "gold")
-TOPICS = ("user_info", "bpm", "workout")
-FILE_FEEDS = ("registered_users", "gym_logins")
+TOPICS = tuple(feed.name for feed in feeds.KAFKA_FEEDS)
+FILE_FEEDS = tuple(feed.name for feed in feeds.FILE_FEEDS)
 
 DEFAULT_PORT = 15440
 PORTS_PER_HOME = 8

@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
-from lakehouse import class_archive
+from lakehouse import class_archive, log4j
 from lakehouse.home import TOPICS, Home, WorkspaceError
 from lakehouse.jars import Jars
 from lakehouse.java import Java
@@ -23,21 +23,6 @@ HEAP = "512m"
 LARGEST_MESSAGE_BYTES = 8 * 1024 * 1024
 USER = "lakehouse"
 _PROTOCOL, _MECHANISM = "SASL_PLAINTEXT", "PLAIN"
-
-_LOGGING = """rootLogger.level = warn
-rootLogger.appenderRef.file.ref = file
-appender.file.type = RollingFile
-appender.file.name = file
-appender.file.fileName = {folder}/kafka.log
-appender.file.filePattern = {folder}/kafka.%i.log
-appender.file.layout.type = PatternLayout
-appender.file.layout.pattern = %d{{yyyy-MM-dd'T'HH:mm:ss.SSS'Z'}}{{UTC}} %p %c{{1}}: %m%n%ex
-appender.file.policies.type = Policies
-appender.file.policies.size.type = SizeBasedTriggeringPolicy
-appender.file.policies.size.size = 10MB
-appender.file.strategy.type = DefaultRolloverStrategy
-appender.file.strategy.max = 3
-"""
 
 
 def client_settings(home: Home) -> dict[str, str]:
@@ -130,7 +115,7 @@ def prepare(home: Home, java: Java, jars: Jars) -> None:
 
     Raises WorkspaceError if the storage cannot be formatted.
     """
-    (home.run / "kafka-log4j2.properties").write_text(_LOGGING.format(folder=home.logs))
+    (home.run / "kafka-log4j2.properties").write_text(log4j.settings(home.logs / "kafka", 10))
     configuration = home.run / "kafka.properties"
     _write(configuration, settings(home))
     _write(client_file(home), client_settings(home))

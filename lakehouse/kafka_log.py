@@ -29,15 +29,15 @@ def read_offsets(home: Home, spark: SparkSession) -> dict[Path, int]:
 
     Topics that were made anew since are left out: bronze has not read them.
     """
-    from ingestion import broker, bronze
+    from ingestion import broker, progress
     from ingestion.feeds import FEEDS
     from lakehouse.commands.ingest import config_of
 
     config = config_of(home)
     found = {}
-    for feed, known in bronze.known_topics(spark, "").items():
+    for feed, known in progress.known_topics(spark, "").items():
         if broker.describe(config, known.topic).id == known.topic_id:
-            offsets = bronze.next_offsets(spark, "", FEEDS[feed].table, known.epoch)
+            offsets = progress.next_offsets(spark, "", FEEDS[feed].table, known.epoch)
             for partition, end in offsets.items():
                 found[home.kafka / f"{known.topic}-{partition}"] = end
     return found

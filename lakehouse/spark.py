@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakehouse import class_archive
+from lakehouse import class_archive, log4j
 from lakehouse.home import Home
 from lakehouse.jars import Jars, pyspark_folder
 from lakehouse.java import Java
@@ -77,33 +77,15 @@ _FAIR_POOLS = """<?xml version="1.0"?>
 </allocations>
 """
 
-_LOGGING = """rootLogger.level = warn
-rootLogger.appenderRef.file.ref = file
-appender.file.type = RollingFile
-appender.file.name = file
-appender.file.fileName = {folder}/spark.log
-appender.file.filePattern = {folder}/spark.%i.log
-appender.file.layout.type = PatternLayout
-appender.file.layout.pattern = %d{{yyyy-MM-dd'T'HH:mm:ss.SSS'Z'}}{{UTC}} %p %c{{1}}: %m%n%ex
-appender.file.policies.type = Policies
-appender.file.policies.size.type = SizeBasedTriggeringPolicy
-appender.file.policies.size.size = 20MB
-appender.file.strategy.type = DefaultRolloverStrategy
-appender.file.strategy.max = 3
-# Its table of versions is made with the metastore; the warnings say that it was not there before.
-logger.metastore.name = org.apache.hadoop.hive.metastore
-logger.metastore.level = error
-logger.datanucleus.name = DataNucleus
-logger.datanucleus.level = error
-logger.hiveconf.name = org.apache.hadoop.hive.conf.HiveConf
-logger.hiveconf.level = error
-# Where a table was made anew they print its former snapshot, with the least and greatest values of
-# its columns.
-logger.deltalog.name = org.apache.spark.sql.delta.DeltaLog
-logger.deltalog.level = error
-logger.deltatransaction.name = org.apache.spark.sql.delta.OptimisticTransaction
-logger.deltatransaction.level = error
-"""
+# They log errors only.
+_QUIET_LOGGERS = (
+    # Its table of versions is made with the metastore; the warnings say that it was not there.
+    *("org.apache.hadoop.hive.metastore", "DataNucleus", "org.apache.hadoop.hive.conf.HiveConf"),
+    # Where a table was made anew they print its former snapshot, with the least and greatest values
+    # of its columns.
+    "org.apache.spark.sql.delta.DeltaLog",
+    "org.apache.spark.sql.delta.OptimisticTransaction",
+)
 
 
 def settings(home: Home) -> dict[str, str]:
@@ -171,7 +153,8 @@ def prepare(home: Home, java: Java, jars: Jars) -> None:
     shutil.rmtree(home.temporary, ignore_errors=True)
     home.temporary.mkdir()
     (home.run / "fair-pools.xml").write_text(_FAIR_POOLS)
-    (home.run / "spark-log4j2.properties").write_text(_LOGGING.format(folder=home.logs))
+    logging = log4j.settings(home.logs / "spark", 20, _QUIET_LOGGERS)
+    (home.run / "spark-log4j2.properties").write_text(logging)
     options = _options(home) + class_archive.options(home, "spark", java, _class_path(jars))
     (home.run / "spark.args").write_text("".join(f"{_quoted(option)}\n" for option in options))
 

@@ -72,12 +72,12 @@ def lines(home: Home) -> list[str]:
 def _lag(home: Home, spark: SparkSession) -> list[str]:
     """What the broker has beyond each feed's checkpoint, or bronze where there is none, asked
     now: also while nobody ingests."""
-    from ingestion import broker, bronze, checkpoints
+    from ingestion import broker, checkpoints, progress
     from ingestion.config import load
     from lakehouse.commands.ingest import config_of
 
     found = []
-    known = bronze.known_topics(spark, "")
+    known = progress.known_topics(spark, "")
     for feed in KAFKA_FEEDS:
         try:
             config = load(os.environ, base=config_of(home))
@@ -88,7 +88,7 @@ def _lag(home: Home, spark: SparkSession) -> list[str]:
             continue
         read = state.end if state else {}
         if not read and feed.name in known:
-            read = bronze.next_offsets(spark, "", feed.table, known[feed.name].epoch)
+            read = progress.next_offsets(spark, "", feed.table, known[feed.name].epoch)
         lag = (f"{p}:{max(0, end - read.get(p, 0))}" for p, end in sorted(topic.latest.items()))
         found.append(f"{feed.name} {' '.join(lag)}")
     return found

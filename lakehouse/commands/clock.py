@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from ingestion import clock
 from ingestion.feeds import IngestionError
-
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
+from lakehouse.commands import Subparsers
 
 
-def register(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def register(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "clock",
         help="correct the arrival of records that came while this machine's clock was wrong",

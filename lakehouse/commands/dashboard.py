@@ -6,12 +6,9 @@ import argparse
 import datetime
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from lakehouse.commands import Subparsers
 from lakehouse.home import Home, WorkspaceError
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def register(subparsers: Subparsers) -> None:

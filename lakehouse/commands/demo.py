@@ -15,14 +15,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse import dbt
+from lakehouse import dbt, programs
+from lakehouse.commands import Subparsers
 from lakehouse.home import CHECKOUT, SCHEMAS, Home, WorkspaceError
 from lakehouse.progress import progress_bar
 
 if TYPE_CHECKING:
     from lakehouse.simulator.settings import Settings
-
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 SAMPLE = CHECKOUT / "samples" / "heartrate_2016-04-12_2016-05-03.csv.gz"
 MEMBERS, GYM_ONLY, SEED, DIRTY_RATE = 40, 560, 58, 0.002
@@ -37,7 +36,6 @@ UNTIL = 18.7
 FINE, COARSE = 45.0, 900.0
 # Whose days the members' file shows beside the wearer's.
 OTHERS = ("10002", "10005", "10013")
-_SHOWN_OF_A_FAULT = 40
 
 _WORKOUTS = """
 select user_id, session_id, started_at, age_band, min_bpm, round(avg_bpm, 1) as avg_bpm,
@@ -114,9 +112,7 @@ class Steps:
                 raise
             file.seek(0)
             output = file.read()
-            if code != 0:
-                end = "\n".join(output.splitlines()[-_SHOWN_OF_A_FAULT:])
-                raise WorkspaceError(f"{name} ended with {code}:\n{end}\nAll of it is in {path}.")
+            programs.require_success(name, code, output, f"its last lines (all are in {path})")
         return output
 
 

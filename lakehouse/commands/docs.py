@@ -6,20 +6,17 @@ import argparse
 import html
 import json
 import shutil
-import subprocess
 import sys
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lakehouse import dbt
+from lakehouse import dbt, programs
+from lakehouse.commands import Subparsers
 from lakehouse.home import CHECKOUT, Home, WorkspaceError
 from lakehouse.workspace import require_own
 
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-
-_SHOWN_OF_A_FAULT = 20
+_ADVICE = "the workspace must be up"
 _ENTITIES = CHECKOUT / "docs" / "images" / "entities.svg"
 _STATES = {"pass": "fresh", "warn": "late", "error": "too late"}
 
@@ -69,28 +66,23 @@ def write(home: Home, out: Path) -> list[Path]:
     artifacts, lineage = out / "artifacts", out / "artifacts" / "lineage"
     # The SQL and the lineage are those of whole models, not of what an incremental run adds to
     # them; of dbt's commands only `compile` can be asked for them. It writes the manifest anew.
-    _run(
-        home,
-        "dbt",
-        dbt.in_one_process(
-            [
-                ["source", "freshness"],
-                ["docs", "generate", "--no-compile"],
-                ["compile", "--full-refresh"],
-            ],
-            *("--target-path", str(artifacts), "--log-path", str(home.logs / "docs")),
-            "--no-use-colors",
-        ),
-    )
-    _run(
-        home,
-        "colibri",
+    documented = dbt.in_one_process(
         [
-            *(str(Path(sys.executable).with_name("colibri")), "generate", "--disable-telemetry"),
-            *("--manifest", str(artifacts / "manifest.json")),
-            *("--catalog", str(artifacts / "catalog.json"), "--output-dir", str(lineage)),
+            ["source", "freshness"],
+            ["docs", "generate", "--no-compile"],
+            ["compile", "--full-refresh"],
         ],
+        *("--target-path", str(artifacts), "--log-path", str(home.logs / "docs")),
+        "--no-use-colors",
     )
+    programs.run("dbt", documented, home, _ADVICE)
+    colibri = [
+        *(str(Path(sys.executable).with_name("colibri")), "generate", "--disable-telemetry"),
+        *("--manifest", str(artifacts / "manifest.json")),
+        *("--catalog", str(artifacts / "catalog.json"), "--output-dir", str(lineage)),
+    ]
+    silent = {"DISABLE_COLIBRI_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+    programs.run("colibri", colibri, home, _ADVICE, **silent)
     try:
         (out / "index.html").write_text(_static_page(artifacts), encoding="utf-8")
         shutil.copyfile(lineage / "index.html", out / "lineage.html")
@@ -148,25 +140,3 @@ def _source(result: dict[str, Any]) -> list[str]:
     arrived = result["max_loaded_at"][:16].replace("T", " ")
     hours = f"{result['max_loaded_at_time_ago_in_s'] / 3600:.1f}"
     return [name, arrived, hours, *limits, _STATES.get(result["status"], result["status"])]
-
-
-def _run(home: Home, name: str, command: list[str]) -> None:
-    """Run a program in the checkout; raises WorkspaceError with the end of its output."""
-    done = subprocess.run(
-        command,
-        cwd=CHECKOUT,
-        env={
-            **dbt.environment(home),
-            "DISABLE_COLIBRI_TELEMETRY": "1",
-            "DO_NOT_TRACK": "1",
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
-        end = "\n".join(done.stdout.splitlines()[-_SHOWN_OF_A_FAULT:])
-        raise WorkspaceError(f"{name} ended with {done.returncode} (is `lakehouse up`?):\n{end}")

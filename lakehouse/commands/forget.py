@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
+from lakehouse.commands import Subparsers
 from lakehouse.home import Home, WorkspaceError
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _OUTSIDE = """Not erased, since it lies outside of what this command reaches:
   - Kafka, where others run it: records stay until the topics' retention ends, or

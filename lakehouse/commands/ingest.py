@@ -5,20 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from ingestion import cli
 from ingestion.config import Config, load
 from ingestion.feeds import IngestionError
 from lakehouse import kafka
+from lakehouse.commands import Subparsers
 from lakehouse.home import Home
 from lakehouse.workspace import require_own
 
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
 
-
-def register(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def register(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "ingest", help="take what is in Kafka and the landing folders into bronze"
     )

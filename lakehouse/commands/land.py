@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from lakehouse.commands import Subparsers
 from lakehouse.home import Home, WorkspaceError
 from lakehouse.landing import FEEDS, land, landed_name
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def register(subparsers: Subparsers) -> None:
     """Add the command to the parser of `lakehouse`."""
     parser = subparsers.add_parser(
         "land",

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+from lakehouse.commands import Subparsers
 from lakehouse.home import SCHEMAS, Home
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _LEAST_DAYS, _DAYS = 7, 30
 

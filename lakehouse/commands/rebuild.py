@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lakehouse import dbt
+from lakehouse.commands import Subparsers
 from lakehouse.home import CHECKOUT, Home, WorkspaceError
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def register(subparsers: Subparsers) -> None:

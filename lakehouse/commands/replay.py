@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse import kafka
+from lakehouse.commands import Subparsers
 from lakehouse.envelopes import Envelope, read_file
 from lakehouse.home import TOPICS, Home, WorkspaceError
 from lakehouse.progress import progress_bar
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from lakehouse.heart_rate_files import Export
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def register(subparsers: Subparsers) -> None:
     """Add the command to the parser of `lakehouse`."""
     parser = subparsers.add_parser(
         "replay",

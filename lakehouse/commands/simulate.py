@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakehouse.commands import Subparsers
 from lakehouse.commands.replay import add_broker_options, report
 from lakehouse.home import FILE_FEEDS, Home, WorkspaceError
 from lakehouse.progress import progress_bar
@@ -23,7 +24,7 @@ _PROCESSES = min(2, os.cpu_count() or 1)
 _EVENTS_WORTH_A_PROCESS = 60_000
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def register(subparsers: Subparsers) -> None:
     """Add the command to the parser of `lakehouse`."""
     parser = subparsers.add_parser(
         "simulate",

@@ -13,14 +13,13 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lakehouse.commands import Subparsers
 from lakehouse.home import Home, WorkspaceError
 from lakehouse.visible import visible
 from lakehouse.warehouse import connection
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _CHUNK = 10_000
 _WIDEST = 60  # characters of a cell in a table; JSON and CSV hold all

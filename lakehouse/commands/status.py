@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from lakehouse.commands import _feeds_status
+from lakehouse.commands import Subparsers, _feeds_status
 from lakehouse.home import Home
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 # Further sections: each gives the lines to print for a workspace that is up. To add one, append
 # a function; it imports what it needs when it is called.

@@ -8,7 +8,7 @@ aggregates below and a few functions. The page gets the parsed tree as JSON and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 AGGREGATES = frozenset({"SUM", "AVG", "MIN", "MAX", "COUNT", "MEDIAN", "MAX_BY"})
@@ -122,19 +122,17 @@ class _Parser:
         return tree
 
     def _sum(self) -> Tree:
-        tree = self._product()
-        while self._peek() in ("+", "-"):
-            sign = self._peek()
-            self._place += 1
-            tree = {"op": sign, "left": tree, "right": self._product()}
-        return tree
+        return self._chain("+-", self._product)
 
     def _product(self) -> Tree:
-        tree = self._single()
-        while self._peek() in ("*", "/"):
-            sign = self._peek()
+        return self._chain("*/", self._single)
+
+    def _chain(self, signs: str, operand: Callable[[], Tree]) -> Tree:
+        """Operands between any of these signs, taken from the left."""
+        tree = operand()
+        while (sign := self._peek()) and sign in signs:
             self._place += 1
-            tree = {"op": sign, "left": tree, "right": self._single()}
+            tree = {"op": sign, "left": tree, "right": operand()}
         return tree
 
     def _single(self) -> Tree:

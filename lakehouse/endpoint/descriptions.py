@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from lakehouse.endpoint.catalog_names import SPARK_CATALOG
 from lakehouse.endpoint.sqltext import Cursor, tokenize
-from lakehouse.endpoint.translate import SPARK_CATALOG
 
 _T = TypeVar("_T")
 

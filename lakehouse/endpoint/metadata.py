@@ -1,12 +1,14 @@
-"""The protocol's own calls about the catalog: GetTables and the like, in JDBC's columns."""
+"""The protocol's own calls about the catalog: GetTables and the like, in JDBC's columns.
+
+Each function takes the session's catalog and the request.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import pyarrow as pa
 from pyspark.sql.types import (
     ByteType,
     DataType,
@@ -17,19 +19,14 @@ from pyspark.sql.types import (
     IntegerType,
     LongType,
     ShortType,
-    StringType,
-    StructField,
-    StructType,
     TimestampType,
 )
 
 from lakehouse.endpoint.catalog import Catalog, type_text
-from lakehouse.endpoint.operation import Result
+from lakehouse.endpoint.catalog_names import CATALOGS
+from lakehouse.endpoint.operation import INT, TEXT, Result, table
+from lakehouse.endpoint.scope import Scope
 from lakehouse.endpoint.thrift_api import t
-from lakehouse.endpoint.translate import CATALOGS, Scope
-
-_INT = IntegerType()
-_TEXT = StringType()
 
 # java.sql.Types by the name of Spark's type; OTHER for what JDBC does not know.
 _JDBC = {
@@ -64,18 +61,6 @@ _SIZES: dict[type[DataType], int] = {
 }
 
 
-def table(columns: Sequence[tuple[str, DataType]], rows: Iterable[Sequence[Any]]) -> Result:
-    """A result of text and INT columns."""
-    schema = StructType([StructField(name, kind) for name, kind in columns])
-    listed = list(rows)
-    arrays = [
-        pa.array([row[i] for row in listed], pa.int32() if kind == _INT else pa.string())
-        for i, (_, kind) in enumerate(columns)
-    ]
-    batch = pa.record_batch(arrays, names=[name for name, _ in columns])
-    return Result(schema, iter([batch]))
-
-
 def matches(value: str, pattern: str | None) -> bool:
     """LIKE of the protocol: `%`, `_`, `\\` escapes; no pattern, `*` or an empty one is all."""
     if pattern is None or pattern in ("", "*"):
@@ -97,14 +82,14 @@ def _catalog_name(catalog: Catalog, asked: str | None) -> str | None:
     return catalog.name if matches(catalog.name, asked) else None
 
 
-def catalogs(catalog: Catalog) -> Result:
-    return table([("TABLE_CAT", _TEXT)], [(catalog.name,)])
+def catalogs(catalog: Catalog, _: Any) -> Result:
+    return table([("TABLE_CAT", TEXT)], [(catalog.name,)])
 
 
 def schemas(catalog: Catalog, request: Any) -> Result:
     name = _catalog_name(catalog, request.catalogName)
     found = [s for s in catalog.schemas() if matches(s, request.schemaName)] if name else []
-    columns = [("TABLE_SCHEM", _TEXT), ("TABLE_CATALOG", _TEXT)]
+    columns = [("TABLE_SCHEM", TEXT), ("TABLE_CATALOG", TEXT)]
     return table(columns, [(schema, name) for schema in sorted(found)])
 
 
@@ -115,8 +100,7 @@ def _schemas_like(catalog: Catalog, pattern: str | None) -> Scope:
 
 def tables(catalog: Catalog, request: Any) -> Result:
     columns = [
-        (name, _TEXT)
-        for name in ("TABLE_CAT", "TABLE_SCHEM", "TABLE_NAME", "TABLE_TYPE", "REMARKS")
+        (name, TEXT) for name in ("TABLE_CAT", "TABLE_SCHEM", "TABLE_NAME", "TABLE_TYPE", "REMARKS")
     ]
     name = _catalog_name(catalog, request.catalogName)
     wanted = {kind.upper() for kind in request.tableTypes or ()}
@@ -130,29 +114,29 @@ def tables(catalog: Catalog, request: Any) -> Result:
 
 
 _COLUMNS = (
-    ("TABLE_CAT", _TEXT),
-    ("TABLE_SCHEM", _TEXT),
-    ("TABLE_NAME", _TEXT),
-    ("COLUMN_NAME", _TEXT),
-    ("DATA_TYPE", _INT),
-    ("TYPE_NAME", _TEXT),
-    ("COLUMN_SIZE", _INT),
-    ("BUFFER_LENGTH", _INT),
-    ("DECIMAL_DIGITS", _INT),
-    ("NUM_PREC_RADIX", _INT),
-    ("NULLABLE", _INT),
-    ("REMARKS", _TEXT),
-    ("COLUMN_DEF", _TEXT),
-    ("SQL_DATA_TYPE", _INT),
-    ("SQL_DATETIME_SUB", _INT),
-    ("CHAR_OCTET_LENGTH", _INT),
-    ("ORDINAL_POSITION", _INT),
-    ("IS_NULLABLE", _TEXT),
-    ("SCOPE_CATALOG", _TEXT),
-    ("SCOPE_SCHEMA", _TEXT),
-    ("SCOPE_TABLE", _TEXT),
-    ("SOURCE_DATA_TYPE", _INT),
-    ("IS_AUTO_INCREMENT", _TEXT),
+    ("TABLE_CAT", TEXT),
+    ("TABLE_SCHEM", TEXT),
+    ("TABLE_NAME", TEXT),
+    ("COLUMN_NAME", TEXT),
+    ("DATA_TYPE", INT),
+    ("TYPE_NAME", TEXT),
+    ("COLUMN_SIZE", INT),
+    ("BUFFER_LENGTH", INT),
+    ("DECIMAL_DIGITS", INT),
+    ("NUM_PREC_RADIX", INT),
+    ("NULLABLE", INT),
+    ("REMARKS", TEXT),
+    ("COLUMN_DEF", TEXT),
+    ("SQL_DATA_TYPE", INT),
+    ("SQL_DATETIME_SUB", INT),
+    ("CHAR_OCTET_LENGTH", INT),
+    ("ORDINAL_POSITION", INT),
+    ("IS_NULLABLE", TEXT),
+    ("SCOPE_CATALOG", TEXT),
+    ("SCOPE_SCHEMA", TEXT),
+    ("SCOPE_TABLE", TEXT),
+    ("SOURCE_DATA_TYPE", INT),
+    ("IS_AUTO_INCREMENT", TEXT),
 )
 
 
@@ -183,11 +167,11 @@ def columns(catalog: Catalog, request: Any) -> Result:
     return table(_COLUMNS, rows)
 
 
-def table_types() -> Result:
-    return table([("TABLE_TYPE", _TEXT)], [("TABLE",), ("VIEW",)])
+def table_types(_: Catalog, __: Any) -> Result:
+    return table([("TABLE_TYPE", TEXT)], [("TABLE",), ("VIEW",)])
 
 
-def type_info() -> Result:
+def type_info(_: Catalog, __: Any) -> Result:
     """The types there are; of JDBC's columns those that say something here."""
     listed = [
         *(("VOID", "void"), ("BOOLEAN", "boolean"), ("TINYINT", "byte"), ("SMALLINT", "short")),
@@ -195,14 +179,14 @@ def type_info() -> Result:
         *(("STRING", "string"), ("BINARY", "binary"), ("DATE", "date"), ("DECIMAL", "decimal")),
         *(("TIMESTAMP", "timestamp"), ("ARRAY", "array"), ("MAP", "map"), ("STRUCT", "struct")),
     ]
-    columns = [("TYPE_NAME", _TEXT), ("DATA_TYPE", _INT), ("NULLABLE", _INT)]
+    columns = [("TYPE_NAME", TEXT), ("DATA_TYPE", INT), ("NULLABLE", INT)]
     return table(columns, [(name, _JDBC[kind], 1) for name, kind in listed])
 
 
 def functions(catalog: Catalog, request: Any) -> Result:
     columns = [
-        *(("FUNCTION_CAT", _TEXT), ("FUNCTION_SCHEM", _TEXT), ("FUNCTION_NAME", _TEXT)),
-        *(("REMARKS", _TEXT), ("FUNCTION_TYPE", _INT), ("SPECIFIC_NAME", _TEXT)),
+        *(("FUNCTION_CAT", TEXT), ("FUNCTION_SCHEM", TEXT), ("FUNCTION_NAME", TEXT)),
+        *(("REMARKS", TEXT), ("FUNCTION_TYPE", INT), ("SPECIFIC_NAME", TEXT)),
     ]
     found = [name for name in catalog.functions() if matches(name, request.functionName)]
     return table(columns, [(None, None, name, "", 1, name) for name in found])
@@ -210,8 +194,8 @@ def functions(catalog: Catalog, request: Any) -> Result:
 
 def primary_keys(catalog: Catalog, request: Any) -> Result:
     columns = [
-        *(("TABLE_CAT", _TEXT), ("TABLE_SCHEM", _TEXT), ("TABLE_NAME", _TEXT)),
-        *(("COLUMN_NAME", _TEXT), ("KEQ_SEQ", _INT), ("PK_NAME", _TEXT)),
+        *(("TABLE_CAT", TEXT), ("TABLE_SCHEM", TEXT), ("TABLE_NAME", TEXT)),
+        *(("COLUMN_NAME", TEXT), ("KEQ_SEQ", INT), ("PK_NAME", TEXT)),
     ]
     schema = request.schemaName or catalog.current_schema()
     key = catalog.notes(schema, request.tableName or "").primary_key()
@@ -233,7 +217,7 @@ def cross_reference(catalog: Catalog, request: Any) -> Result:
         *("KEQ_SEQ", "UPDATE_RULE", "DELETE_RULE", "FK_NAME", "PK_NAME", "DEFERRABILITY"),
     )
     numbers = ("KEQ_SEQ", "UPDATE_RULE", "DELETE_RULE", "DEFERRABILITY")
-    columns = [(name, _INT if name in numbers else _TEXT) for name in names]
+    columns = [(name, INT if name in numbers else TEXT) for name in names]
     schema = request.foreignSchemaName or catalog.current_schema()
     child = request.foreignTableName or ""
     rows: list[Sequence[Any]] = []
@@ -241,8 +225,8 @@ def cross_reference(catalog: Catalog, request: Any) -> Result:
         if key.parent is None:
             continue
         parent = catalog.notes(*key.parent).primary_key()
-        to = key.parent_columns or (parent.columns if parent else [])
-        for place, (column, referred) in enumerate(zip(key.columns, to, strict=False), 1):
+        pairs = zip(key.columns, catalog.referenced_columns(key), strict=False)
+        for place, (column, referred) in enumerate(pairs, 1):
             rows.append(
                 (
                     *(catalog.name, *key.parent, referred, catalog.name, schema, child, column),

@@ -10,12 +10,19 @@ import enum
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql.types import LongType, StructType
+from pyspark.sql.types import (
+    DataType,
+    IntegerType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+)
 
 from lakehouse.endpoint import schema as types
 from lakehouse.endpoint.connect import SparkError
@@ -29,7 +36,12 @@ _CANCELLED = SparkError(
 )
 
 
+INT, TEXT = IntegerType(), StringType()
+
+
 class State(enum.Enum):
+    """Where a statement is, in the words of the statement log."""
+
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
     CANCELED = "CANCELED"
@@ -44,6 +56,18 @@ class Result:
     columns: StructType
     batches: Iterator[pa.RecordBatch]
     as_text: frozenset[int] = field(default_factory=frozenset)
+
+
+def table(columns: Sequence[tuple[str, DataType]], rows: Iterable[Sequence[Any]]) -> Result:
+    """A result of text and INT columns."""
+    schema = StructType([StructField(name, kind) for name, kind in columns])
+    listed = list(rows)
+    arrays = [
+        pa.array([row[i] for row in listed], pa.int32() if kind == INT else pa.string())
+        for i, (_, kind) in enumerate(columns)
+    ]
+    batch = pa.record_batch(arrays, names=[name for name, _ in columns])
+    return Result(schema, iter([batch]))
 
 
 class Operation:

@@ -14,6 +14,7 @@ import pyspark
 from lakehouse.endpoint import metadata, parameters
 from lakehouse.endpoint import schema as types
 from lakehouse.endpoint.catalog import Catalog
+from lakehouse.endpoint.catalog_names import shown_text
 from lakehouse.endpoint.connect import SparkError, SparkServer
 from lakehouse.endpoint.descriptions import Descriptions
 from lakehouse.endpoint.governance import Governance
@@ -21,7 +22,6 @@ from lakehouse.endpoint.operation import Operation, Result, State
 from lakehouse.endpoint.session import Session
 from lakehouse.endpoint.statement_log import StatementLog
 from lakehouse.endpoint.thrift_api import t
-from lakehouse.endpoint.translate import shown_text
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +62,22 @@ def _invalid(what: str) -> Any:
         sqlState="HY000",
         errorMessage=f"The {what} is closed or expired: connect again.",
     )
+
+
+def _catalog_call(
+    response: Any, kind: str, make: Callable[[Catalog, Any], Result]
+) -> Callable[[Service, Any], Any]:
+    """The protocol's call that `make` answers."""
+
+    def call(service: Service, request: Any) -> Any:
+        session = service._session(request)
+        if session is None:
+            return response(_invalid("session"))
+        name = type(request).__name__.removeprefix("T").removesuffix("Req")
+        operation = session.answer(name, lambda catalog: make(catalog, request))
+        return service._started(response, request, operation, kind)
+
+    return call
 
 
 class Service:
@@ -178,85 +194,15 @@ class Service:
             closed = t.TCloseOperationResp(_ok())
         return t.TSparkDirectResults(status, self._metadata(operation), rows, closed)
 
-    def _catalog_call(
-        self,
-        response: Any,
-        request: Any,
-        kind: str,
-        make: Callable[[Catalog], Result],
-    ) -> Any:
-        session = self._session(request)
-        if session is None:
-            return response(_invalid("session"))
-        call = type(request).__name__.removeprefix("T").removesuffix("Req")
-        return self._started(response, request, session.answer(call, make), kind)
-
-    def GetCatalogs(self, request: Any) -> Any:
-        return self._catalog_call(t.TGetCatalogsResp, request, "GET_CATALOGS", metadata.catalogs)
-
-    def GetSchemas(self, request: Any) -> Any:
-        return self._catalog_call(
-            t.TGetSchemasResp,
-            request,
-            "GET_SCHEMAS",
-            lambda catalog: metadata.schemas(catalog, request),
-        )
-
-    def GetTables(self, request: Any) -> Any:
-        return self._catalog_call(
-            t.TGetTablesResp,
-            request,
-            "GET_TABLES",
-            lambda catalog: metadata.tables(catalog, request),
-        )
-
-    def GetColumns(self, request: Any) -> Any:
-        return self._catalog_call(
-            t.TGetColumnsResp,
-            request,
-            "GET_COLUMNS",
-            lambda catalog: metadata.columns(catalog, request),
-        )
-
-    def GetTableTypes(self, request: Any) -> Any:
-        return self._catalog_call(
-            t.TGetTableTypesResp,
-            request,
-            "GET_TABLE_TYPES",
-            lambda _: metadata.table_types(),
-        )
-
-    def GetTypeInfo(self, request: Any) -> Any:
-        return self._catalog_call(
-            t.TGetTypeInfoResp,
-            request,
-            "GET_TYPE_INFO",
-            lambda _: metadata.type_info(),
-        )
-
-    def GetFunctions(self, request: Any) -> Any:
-        return self._catalog_call(
-            t.TGetFunctionsResp,
-            request,
-            "GET_FUNCTIONS",
-            lambda catalog: metadata.functions(catalog, request),
-        )
-
-    def GetPrimaryKeys(self, request: Any) -> Any:
-        return self._catalog_call(
-            t.TGetPrimaryKeysResp,
-            request,
-            "UNKNOWN",
-            lambda catalog: metadata.primary_keys(catalog, request),
-        )
-
-    def GetCrossReference(self, request: Any) -> Any:
-        return self._catalog_call(
-            t.TGetCrossReferenceResp,
-            request,
-            "UNKNOWN",
-            lambda catalog: metadata.cross_reference(catalog, request),
-        )
+    GetCatalogs = _catalog_call(t.TGetCatalogsResp, "GET_CATALOGS", metadata.catalogs)
+    GetSchemas = _catalog_call(t.TGetSchemasResp, "GET_SCHEMAS", metadata.schemas)
+    GetTables = _catalog_call(t.TGetTablesResp, "GET_TABLES", metadata.tables)
+    GetColumns = _catalog_call(t.TGetColumnsResp, "GET_COLUMNS", metadata.columns)
+    GetTableTypes = _catalog_call(t.TGetTableTypesResp, "GET_TABLE_TYPES", metadata.table_types)
+    GetTypeInfo = _catalog_call(t.TGetTypeInfoResp, "GET_TYPE_INFO", metadata.type_info)
+    GetFunctions = _catalog_call(t.TGetFunctionsResp, "GET_FUNCTIONS", metadata.functions)
+    GetPrimaryKeys = _catalog_call(t.TGetPrimaryKeysResp, "UNKNOWN", metadata.primary_keys)
+    GetCrossReference = _catalog_call(t.TGetCrossReferenceResp, "UNKNOWN", metadata.cross_reference)
 
     def GetInfo(self, request: Any) -> Any:
         value = metadata.information(request.infoType, pyspark.__version__)

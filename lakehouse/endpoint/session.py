@@ -10,24 +10,26 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import StructType
 
 from lakehouse.endpoint import schema as types
 from lakehouse.endpoint.catalog import Catalog
+from lakehouse.endpoint.catalog_names import CATALOGS
 from lakehouse.endpoint.connect import SparkError, SparkSession
+from lakehouse.endpoint.describe import describe_json, show_table_extended
 from lakehouse.endpoint.descriptions import Descriptions, question
 from lakehouse.endpoint.effects import DropKey, Effect
 from lakehouse.endpoint.governance import Governance
-from lakehouse.endpoint.operation import Operation, Result, State
+from lakehouse.endpoint.information_schema import subquery
+from lakehouse.endpoint.operation import TEXT, Operation, Result, State, table
 from lakehouse.endpoint.sqltext import identifier
 from lakehouse.endpoint.statement_log import StatementLog
-from lakehouse.endpoint.translate import (
-    CATALOGS,
+from lakehouse.endpoint.translate import translate
+from lakehouse.endpoint.translation import (
     DescribeJson,
     ShowCatalogs,
     ShowTableExtended,
     Translation,
-    translate,
 )
 
 logger = logging.getLogger(__name__)
@@ -150,7 +152,7 @@ class Session:
                 return result
             translation = result
         self._refuse(translation.effects, is_alter=False)
-        views = {view: self.catalog.information(view) for view in translation.views}
+        views = {view: subquery(self.catalog, view) for view in translation.views}
         text = translation.text(views.__getitem__)
         try:
             about = question(text)
@@ -196,17 +198,14 @@ class Session:
         """A result made here, or the translation that Spark must run after all."""
         answer = translation.answer
         if isinstance(answer, DescribeJson):
-            return texts(["json_metadata"], [[self.catalog.describe_json(answer.table)]])
+            return table([("json_metadata", TEXT)], [[describe_json(self.catalog, answer.table)]])
         if isinstance(answer, ShowTableExtended):
             schema = answer.schema[0] if answer.schema else self.catalog.current_schema()
-            rows = self.catalog.show_table_extended(schema, answer.pattern)
-            names = ["database", "tableName", "isTemporary", "information"]
-            found = [
-                [row["database"], row["tableName"], "false", row["information"]] for row in rows
-            ]
-            return texts(names, found)
+            rows = show_table_extended(self.catalog, schema, answer.pattern)
+            names = ("database", "tableName", "isTemporary", "information")
+            return table([(name, TEXT) for name in names], rows)
         if isinstance(answer, ShowCatalogs):
-            return texts(["catalog"], [[self.catalog.name]])
+            return table([("catalog", TEXT)], [[self.catalog.name]])
         for effect in translation.effects:
             if (
                 isinstance(effect, DropKey)
@@ -247,13 +246,6 @@ class Session:
         for operation in self.operations():
             operation.close()
         self._spark.close()
-
-
-def texts(names: list[str], rows: list[list[str | None]]) -> Result:
-    """A result of text columns."""
-    columns = StructType([StructField(name, StringType()) for name in names])
-    arrays = [pa.array([row[i] for row in rows], pa.string()) for i in range(len(names))]
-    return Result(columns, iter([pa.record_batch(arrays, names=names)]))
 
 
 def _only_batches(stream: Iterator[Any]) -> Iterator[pa.RecordBatch]:

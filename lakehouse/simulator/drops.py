@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from lakehouse.simulator.dirt import Form, Line, Quoted, RowKind, row_kinds
-from lakehouse.simulator.plan import LoginRow, Member
+from lakehouse.simulator.dirty_rows import Form, Line, Quoted, RowKind, row_kinds
+from lakehouse.simulator.members import LoginRow, Member
 from lakehouse.simulator.records import Row, encode, login_row, registration_row
 from lakehouse.simulator.settings import Settings
 from lakehouse.simulator.stream import Tally

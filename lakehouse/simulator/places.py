@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from lakehouse.home import CHECKOUT
 from lakehouse.simulator import names
+from lakehouse.simulator.settings import Settings, day_of
 
 _SEEDS = CHECKOUT / "seeds"
 City = tuple[str, str, int, int]
@@ -29,6 +30,11 @@ def gyms() -> tuple[Gym, ...]:
     return tuple(Gym(r["gym_id"], ZoneInfo(r["time_zone"])) for r in _rows("gym_locations"))
 
 
+def gyms_of(settings: Settings) -> tuple[Gym, ...]:
+    """The gyms of a simulation."""
+    return gyms()[: settings.gyms]
+
+
 @cache
 def zone_of(state: str) -> ZoneInfo:
     """The zone of most people of a state."""
@@ -46,6 +52,11 @@ def cities_near(gyms_: tuple[Gym, ...]) -> tuple[City, ...]:
 def midnight(day: date, zone: ZoneInfo) -> int:
     """When a day begins, in epoch seconds."""
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
+
+
+def days_of(settings: Settings, zone: ZoneInfo) -> tuple[int, int]:
+    """First second of the simulated days and first one after them, by the clock of a zone."""
+    return midnight(settings.first_day, zone), midnight(day_of(settings.end_s), zone)
 
 
 @cache

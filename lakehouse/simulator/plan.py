@@ -1,4 +1,4 @@
-"""Everything but the readings: who the members are and what they do, in whole milliseconds.
+"""Who the members are: their profiles and devices over time. What they do is in `activities`.
 
 The plan is small and made whole by every process; the readings follow from it (`readings`).
 """
@@ -6,7 +6,7 @@ The plan is small and made whole by every process; the readings follow from it (
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -14,128 +14,22 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from lakehouse.simulator import names, places
-from lakehouse.simulator.attendance import Habit, make_habit
-from lakehouse.simulator.physiology import Exercise, Heart
-from lakehouse.simulator.settings import DAY_SECONDS, Settings, day_of
+from lakehouse.simulator.activities import add_activities, add_earlier_visits
+from lakehouse.simulator.attendance import make_habit
+from lakehouse.simulator.members import Change, Member, Profile, Registration, Wear
+from lakehouse.simulator.physiology import Heart
+from lakehouse.simulator.settings import DAY_SECONDS, Settings, day_of, pick
 
 _HOUR = 3600
 FIRST_USER_ID, FIRST_DEVICE_ID = 10_001, 100_001
 
 
-@dataclass(frozen=True)
-class Profile:
-    """What a profile change carries; None where the member never said."""
-
-    first_name: str
-    last_name: str
-    born: date | None
-    sex: str | None
-    gender: str | None
-    street_address: str | None
-    city: str | None
-    state: str | None
-    zip_code: int | None
-
-
-@dataclass(frozen=True)
-class Change:
-    """A profile change at `at_ms` that reaches Kafka at `arrives_ms`; a delete has no profile."""
-
-    user_id: str
-    update_type: Literal["new", "update", "delete"]
-    at_ms: int
-    arrives_ms: int
-    profile: Profile | None
-
-
-@dataclass(frozen=True)
-class Registration:
-    """`user_id` owns device and MAC from `at_s` on; the row is there to extract at `arrives_ms`."""
-
-    user_id: str
-    device_id: str
-    mac_address: str
-    at_s: int
-    arrives_ms: int
-
-
-@dataclass(frozen=True)
-class LoginRow:
-    """One state of a gym visit, to be extracted from `arrives_ms` on."""
-
-    mac_address: str
-    gym: str
-    login_s: int
-    logout_s: int | None
-    arrives_ms: int
-
-
-@dataclass(frozen=True)
-class WorkoutEvent:
-    """A button pressed at `at_ms`."""
-
-    user_id: str
-    workout_id: int
-    session_id: int
-    action: Literal["start", "stop"]
-    at_ms: int
-    arrives_ms: int
-
-
-@dataclass(frozen=True)
-class Wear:
-    """A device on somebody's wrist in [start_s, end_s), but for the gaps drawn day by day.
-
-    A secondary device is worn during exercise only.
-    """
-
-    device_id: str
-    start_s: int
-    end_s: int
-    secondary: bool = False
-
-
-@dataclass
-class Member:
-    """One member; `index` numbers the random streams of the person, whose clock is `zone`'s."""
-
-    index: int
-    user_id: str
-    zone: ZoneInfo
-    heart: Heart
-    takes_off_at_night: bool
-    changes: list[Change] = field(default_factory=list)
-    registrations: list[Registration] = field(default_factory=list)
-    wears: list[Wear] = field(default_factory=list)
-    exercises: list[Exercise] = field(default_factory=list)
-    workouts: list[WorkoutEvent] = field(default_factory=list)
-    logins: list[LoginRow] = field(default_factory=list)
-
-
 # Rare happenings that even a small simulation shows: dealt out to the first members, one each.
 QUIRKS = (
-    "swap",
-    "delete",
-    "open_visit",
-    "corrected_logout",
-    "orphan_stop",
-    "double_start",
-    "never_stopped",
-    "too_long",
-    "bare_visit",
-    "late_registration",
-    "two_devices",
+    *("swap", "delete", "open_visit", "corrected_logout", "orphan_stop", "double_start"),
+    *("never_stopped", "too_long", "bare_visit", "late_registration", "two_devices"),
     "quick_changes",
 )
-_RATES = {
-    "open_visit": 0.01,
-    "corrected_logout": 0.03,
-    "bare_visit": 0.2,
-    "orphan_stop": 0.01,
-    "double_start": 0.01,
-    "never_stopped": 0.01,
-    "too_long": 0.01,
-}
 
 
 def make_plan(settings: Settings) -> list[Member]:
@@ -146,17 +40,12 @@ def make_plan(settings: Settings) -> list[Member]:
     return members
 
 
-def gyms_of(settings: Settings) -> tuple[places.Gym, ...]:
-    """The gyms of a simulation."""
-    return places.gyms()[: settings.gyms]
-
-
 def now_ms(settings: Settings) -> int | None:
     """When a simulation ends that does not go on to the end of its last day, by the first gym."""
     if settings.until is None:
         return None
     last = day_of(settings.end_s) - timedelta(days=1)
-    midnight = places.midnight(last, gyms_of(settings)[0].zone)
+    midnight = places.midnight(last, places.gyms_of(settings)[0].zone)
     return (midnight + int(settings.until * _HOUR)) * 1000
 
 
@@ -170,7 +59,7 @@ def _member(settings: Settings, index: int) -> Member:
     quirks = quirks_of(index, settings.users)
     user_id = str(FIRST_USER_ID + index)
     profile, zone, age = _profile(settings, index, random)
-    start, end = days_of(settings, zone)
+    start, end = places.days_of(settings, zone)
     wakes = random.normal(6.5, 0.8)
     member = Member(
         index,
@@ -194,8 +83,8 @@ def _member(settings: Settings, index: int) -> Member:
     present = _present(max(start, joined), end, absences)
     _devices(settings, member, joined, absences, quirks)
     habit = make_habit(settings, index, joined, end)
-    _visits_before(settings, member, joined, habit)
-    _activities(settings, member, present, quirks, habit)
+    add_earlier_visits(settings, member, joined, habit)
+    add_activities(settings, member, present, quirks, habit)
     return member
 
 
@@ -203,7 +92,7 @@ def _gym_only(settings: Settings, index: int) -> Member:
     """A member of whom there are a profile, a device that opens the door, and visits."""
     random = settings.random("gym-only", index)
     profile, zone, _ = _profile(settings, index, random)
-    start, end = days_of(settings, zone)
+    start, end = places.days_of(settings, zone)
     opened = start - settings.history * DAY_SECONDS
     joined = int(random.uniform(opened, end - 3 * DAY_SECONDS))
     member = Member(index, str(FIRST_USER_ID + index), zone, Heart(60, 180, 6.5, 22.5), False)
@@ -214,15 +103,10 @@ def _gym_only(settings: Settings, index: int) -> Member:
     forgotten = random.random() < 0.03
     _register(member, device, _mac(random), end if forgotten else registered, random)
     habit = make_habit(settings, index, joined, end)
-    _visits_before(settings, member, joined, habit)
-    _activities(settings, member, [(max(start, joined), end)], frozenset(), habit)
+    add_earlier_visits(settings, member, joined, habit)
+    add_activities(settings, member, [(max(start, joined), end)], frozenset(), habit)
     member.exercises, member.workouts = [], []
     return member
-
-
-def days_of(settings: Settings, zone: ZoneInfo) -> tuple[int, int]:
-    """First second of the simulated days and first one after them, by the clock of a zone."""
-    return places.midnight(settings.first_day, zone), places.midnight(day_of(settings.end_s), zone)
 
 
 def _profile(
@@ -235,19 +119,10 @@ def _profile(
     )
     sex = "F" if random.random() < 0.52 else "M"
     gender = sex if random.random() < 0.96 else "X"
-    cities = places.cities_near(gyms_of(settings))
-    city, state, least, greatest = cities[int(random.integers(len(cities)))]
-    profile = Profile(
-        first_name=_pick(names.FIRST_NAMES, random),
-        last_name=_pick(names.LAST_NAMES, random),
-        born=born,
-        sex=sex,
-        gender=gender,
-        street_address=f"{int(random.integers(1, 9900))} {_pick(names.STREETS, random)}",
-        city=city,
-        state=state,
-        zip_code=int(random.integers(least, greatest + 1)),
-    )
+    city = pick(places.cities_near(places.gyms_of(settings)), random)
+    first_name, last_name = pick(names.FIRST_NAMES, random), pick(names.LAST_NAMES, random)
+    address = _address(city, random)
+    profile = Profile(first_name, last_name, born, sex, gender, *address)
     missing = random.random()
     if index % 12 == 7 or missing < 0.03:
         profile = replace(profile, born=None)
@@ -256,7 +131,13 @@ def _profile(
         profile = replace(profile, street_address=None, city=None, state=None, zip_code=None)
     elif missing < 0.09:
         profile = replace(profile, sex=None, gender=None)
-    return profile, places.zone_of(state), age
+    return profile, places.zone_of(city[1]), age
+
+
+def _address(city: places.City, random: np.random.Generator) -> tuple[str, str, str, int]:
+    name, state, least, greatest = city
+    street = f"{int(random.integers(1, 9900))} {pick(names.STREETS, random)}"
+    return street, name, state, int(random.integers(least, greatest + 1))
 
 
 def _moved(profile: Profile, zone: ZoneInfo, random: np.random.Generator) -> Profile:
@@ -265,12 +146,10 @@ def _moved(profile: Profile, zone: ZoneInfo, random: np.random.Generator) -> Pro
     kind = int(random.integers(8))
     if kind <= 3:
         near = [city for city in names.CITIES if places.zone_of(city[1]) == zone]
-        city, state, least, greatest = near[int(random.integers(len(near)))]
-        street = f"{int(random.integers(1, 9900))} {_pick(names.STREETS, random)}"
-        zip_code = int(random.integers(least, greatest + 1))
+        street, city, state, zip_code = _address(pick(near, random), random)
         return replace(profile, street_address=street, city=city, state=state, zip_code=zip_code)
     if kind <= 5:
-        return replace(profile, last_name=_pick(names.LAST_NAMES, random))
+        return replace(profile, last_name=pick(names.LAST_NAMES, random))
     if kind == 6:
         return replace(profile, gender="X" if profile.gender != "X" else profile.sex)
     return profile
@@ -281,7 +160,7 @@ def _changes(
 ) -> list[tuple[int, int]]:
     """Fill `member.changes`; gives the absences [deleted, back) in seconds."""
     random = settings.random("changes", member.index)
-    start, end = days_of(settings, member.zone)
+    start, end = places.days_of(settings, member.zone)
     at_ms = joined * 1000 + int(random.integers(1000))
     current = profile
     member.changes.append(_change(member, "new", at_ms, current, random))
@@ -367,7 +246,7 @@ def _devices(
     Ids: the device of member i is FIRST_DEVICE_ID + 10·i, further ones count on from there.
     """
     random = settings.random("devices", member.index)
-    start, end = days_of(settings, member.zone)
+    start, end = places.days_of(settings, member.zone)
     device = FIRST_DEVICE_ID + 10 * member.index
     first = max(start, joined)
     registered = joined + int(random.uniform(60, 3600))
@@ -426,161 +305,3 @@ def _hand_on(settings: Settings, members: list[Member]) -> None:
         mac = next(r.mac_address for r in giver.registrations if r.device_id == own[0].device_id)
         _register(taker, int(own[0].device_id), mac, at_s, random)
         taker.wears.append(Wear(own[0].device_id, at_s, end, secondary=True))
-
-
-def mac_at(member: Member, at_s: int) -> str:
-    """The MAC of the device on the wrist, which logs its wearer in."""
-    worn = [w for w in member.wears if not w.secondary and w.start_s <= at_s]
-    device = worn[-1].device_id if worn else member.registrations[0].device_id
-    return next(r.mac_address for r in member.registrations if r.device_id == device)
-
-
-def _activities(
-    settings: Settings,
-    member: Member,
-    present: Sequence[tuple[int, int]],
-    quirks: frozenset[str],
-    habit: Habit,
-) -> None:
-    """Visits and workouts day by day."""
-    random = settings.random("activities", member.index)
-    gyms, own_gym = gyms_of(settings), _own_gym(settings, member)
-    session = 0
-    due = set(quirks)
-    for day_s in range(settings.start_s, settings.end_s, DAY_SECONDS):
-        midnight = day_s - places.offset_of(day_of(day_s), member.zone)
-        visit = random.random() < habit.chance(midnight, day_of(day_s)) or bool(due & _RATES.keys())
-        outside = random.random() < 0.15
-        if not visit and not outside:
-            continue
-        login = midnight + _comes_at(random)
-        length = int(random.uniform(35, 130) * 60)
-        # Nothing of a visit lies outside of the time that the member is one.
-        if not any(a <= login and login + length < b for a, b in present):
-            continue
-        odd = _draw(random, due)
-        if not visit:
-            session = _workout(member, login, length, session, odd, random)
-            continue
-        if "bare_visit" not in odd:
-            done = login + int(random.uniform(180, 900))
-            while done + 900 < login + length:
-                span = int(random.uniform(600, min(4500, login + length - done - 60)))
-                session = _workout(member, done, span, session, odd, random)
-                odd -= {"orphan_stop", "double_start", "never_stopped", "too_long"}
-                done += span + int(random.uniform(120, 900))
-                if random.random() < 0.5:
-                    break
-        gym = own_gym if random.random() < 0.9 else _any(gyms, random)
-        _visit(member, gym.gym_id, login, login + length, odd, random)
-
-
-def _comes_at(random: np.random.Generator) -> int:
-    """Seconds after midnight: before work, at noon, and most of all after work."""
-    part = random.random()
-    usual = 7.2 if part < 0.25 else 12.3 if part < 0.45 else 17.7
-    return int(min(max(usual + random.normal(0, 1.1), 5), 19.5) * _HOUR)
-
-
-def _any(gyms: Sequence[places.Gym], random: np.random.Generator) -> places.Gym:
-    return gyms[int(random.integers(len(gyms)))]
-
-
-def _own_gym(settings: Settings, member: Member) -> places.Gym:
-    """The gym that the member goes to nine times of ten: one by the same clock."""
-    gyms = gyms_of(settings)
-    near = [gym for gym in gyms if gym.zone == member.zone]
-    return _any(near or gyms, settings.random("gym", member.index))
-
-
-def _visits_before(settings: Settings, member: Member, joined: int, habit: Habit) -> None:
-    """Visits of the days before those that are simulated whole, each with its logout."""
-    random = settings.random("before", member.index)
-    gyms, own_gym = gyms_of(settings), _own_gym(settings, member)
-    opened = settings.start_s - settings.history * DAY_SECONDS
-    first = max(opened, joined - joined % DAY_SECONDS)
-    for day_s in range(first, settings.start_s, DAY_SECONDS):
-        midnight = day_s - places.offset_of(day_of(day_s), member.zone)
-        if random.random() >= habit.chance(midnight, day_of(day_s)):
-            continue
-        login = midnight + _comes_at(random)
-        logout = login + int(random.uniform(35, 130) * 60)
-        if login >= joined:
-            # The reader's table is extracted at night.
-            night = places.midnight(day_of(day_s) + timedelta(days=1), member.zone) + 4 * _HOUR
-            gym = own_gym if random.random() < 0.9 else _any(gyms, random)
-            mac = member.registrations[0].mac_address
-            member.logins.append(LoginRow(mac, gym.gym_id, login, logout, night * 1000))
-
-
-def _draw(random: np.random.Generator, due: set[str]) -> set[str]:
-    """What is unusual about this visit: the quirk that is due, else by the rates."""
-    if due & _RATES.keys():
-        # One after the other, since they exclude each other in part.
-        quirk = min(due & _RATES.keys())
-        due.discard(quirk)
-        return {quirk}
-    return {name for name, rate in _RATES.items() if random.random() < rate}
-
-
-def _visit(
-    member: Member,
-    gym: str,
-    login: int,
-    logout: int,
-    odd: set[str],
-    random: np.random.Generator,
-) -> None:
-    mac = mac_at(member, login)
-    mac = mac.upper() if member.index % 4 == 3 else mac  # what this member's reader writes
-    seconds = random.integers(2, 120, 3)
-    row = LoginRow(mac, gym, login, None, (login + int(seconds[0])) * 1000)
-    member.logins.append(row)
-    if "open_visit" in odd:
-        return
-    early = logout - int(random.uniform(120, 900)) if "corrected_logout" in odd else logout
-    arrives = (logout + int(seconds[1])) * 1000
-    member.logins.append(replace(row, logout_s=max(early, login + 60), arrives_ms=arrives))
-    if early != logout:
-        later = arrives + int(random.uniform(5, 20) * _HOUR * 1000)
-        member.logins.append(replace(row, logout_s=logout, arrives_ms=later))
-
-
-def _workout(
-    member: Member,
-    start_s: int,
-    length_s: int,
-    session: int,
-    odd: set[str],
-    random: np.random.Generator,
-) -> int:
-    """One session with its effort; gives the number of the session."""
-    session += 1
-    workout = 1 + int(random.integers(12))
-    member.exercises.append(
-        Exercise(start_s, start_s + length_s, float(np.clip(random.normal(0.62, 0.12), 0.3, 0.92)))
-    )
-    start_ms = start_s * 1000 + int(random.integers(1000))
-    stop_ms = (start_s + length_s) * 1000 + int(random.integers(1000))
-    if "too_long" in odd:
-        stop_ms = start_ms + int(random.uniform(3.2, 4.5) * _HOUR * 1000)
-    presses: list[tuple[Literal["start", "stop"], int]] = [("start", start_ms), ("stop", stop_ms)]
-    if "orphan_stop" in odd:
-        presses = presses[1:]
-    elif "never_stopped" in odd:
-        presses = presses[:1]
-    elif "double_start" in odd:
-        presses.insert(1, ("start", start_ms + int(random.uniform(2, 90) * 1000)))
-    # A phone without a network sends later, sometimes the stop before the start.
-    offline = int(random.uniform(1, 10) * _HOUR * 1000) if random.random() < 0.04 else 0
-    for action, at_ms in presses:
-        delay = int(random.uniform(150, 2500)) + offline
-        member.workouts.append(
-            WorkoutEvent(member.user_id, workout, session, action, at_ms, at_ms + delay)
-        )
-        offline = offline // 3
-    return session
-
-
-def _pick(words: Sequence[str], random: np.random.Generator) -> str:
-    return words[int(random.integers(len(words)))]

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lakehouse.simulator import places
+from lakehouse.simulator.members import Member, Wear
 from lakehouse.simulator.physiology import Exercise, Integers, heart_rates, reading_times
-from lakehouse.simulator.plan import Member, Wear
 from lakehouse.simulator.settings import DAY_SECONDS, Settings, day_of
 from lakehouse.simulator.wearer import Wearer
 

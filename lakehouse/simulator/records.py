@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lakehouse.envelopes import Envelope
-from lakehouse.simulator.plan import Change, LoginRow, Member, Profile, Registration, WorkoutEvent
+from lakehouse.simulator.members import (
+    Change,
+    LoginRow,
+    Member,
+    Profile,
+    Registration,
+    WorkoutEvent,
+)
 
 Payload = dict[str, object]
 Row = dict[str, str]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from lakehouse.home import WorkspaceError
+
+_T = TypeVar("_T")
 
 DAY_SECONDS = 86_400
 # Fixed, so that the same command gives the same events on any day; in the past of every clock
@@ -80,6 +84,11 @@ class Settings:
     def random(self, purpose: str, *numbers: int) -> np.random.Generator:
         """An own stream for each purpose, so that one more draw here changes nothing there."""
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode()), *numbers])
+
+
+def pick(choices: Sequence[_T], random: np.random.Generator) -> _T:
+    """One of them, each as likely."""
+    return choices[int(random.integers(len(choices)))]
 
 
 @cache

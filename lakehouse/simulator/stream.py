@@ -15,9 +15,10 @@ import numpy as np
 
 from lakehouse.envelopes import Envelope
 from lakehouse.home import TOPICS
-from lakehouse.simulator.dirt import Kind, Sent, losing, topic_kinds
+from lakehouse.simulator.dirty_records import Kind, Sent, losing, topic_kinds
+from lakehouse.simulator.members import Member
 from lakehouse.simulator.physiology import Integers
-from lakehouse.simulator.plan import Member, make_plan, now_ms
+from lakehouse.simulator.plan import make_plan, now_ms
 from lakehouse.simulator.readings import Readings, readings_of
 from lakehouse.simulator.records import Record, plain, reading, small_records
 from lakehouse.simulator.settings import DAY_SECONDS, Settings

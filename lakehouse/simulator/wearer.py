@@ -15,8 +15,7 @@ import numpy as np
 from lakehouse.heart_rate_files import read_heart_rates
 from lakehouse.home import WorkspaceError
 from lakehouse.simulator import places
-from lakehouse.simulator.physiology import Exercise, Heart, Integers
-from lakehouse.simulator.plan import (
+from lakehouse.simulator.members import (
     Change,
     LoginRow,
     Member,
@@ -25,6 +24,7 @@ from lakehouse.simulator.plan import (
     Wear,
     WorkoutEvent,
 )
+from lakehouse.simulator.physiology import Exercise, Heart, Integers
 from lakehouse.simulator.settings import DAY_SECONDS, Settings
 
 USER_ID, DEVICE_ID, MAC_ADDRESS = "900000", "900001", "02:f1:7b:17:00:01"

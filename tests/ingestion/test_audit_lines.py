@@ -9,7 +9,7 @@ import pytest
 
 from ingestion.audit import lines_of
 from ingestion.broker import Topic
-from ingestion.bronze import KnownTopic
+from ingestion.progress import KnownTopic
 
 TOPIC = Topic("bpm", "id-1", {0: 0}, {0: 20})
 

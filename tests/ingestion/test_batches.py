@@ -43,13 +43,11 @@ def test_a_kafka_batch() -> None:
     assert batch.lag == lag_of(KAFKA) == {"0": 25, "1": 0, "10": 0}
 
 
-def test_a_file_batch_counts_rows_not_files_in_both_spellings_of_spark() -> None:
-    offsets = {"endOffset": {"logOffset": 4}, "startOffset": {"logOffset": 3}, "latestOffset": None}
+def test_what_is_observed_counts_in_both_spellings_of_spark() -> None:
     for observed in ({"values": [700, None], "schema": {}}, {"rows": 700, "newest": None}):
-        batch = batch_of("gym_logins", report(observed, **offsets))
+        batch = batch_of("bpm", {**KAFKA, "observedMetrics": {"written": observed}})
         assert batch is not None
-        assert (batch.rows, batch.offsets, batch.newest_record_at) == (700, "3-4", None)
-        assert batch.lag == {}
+        assert (batch.rows, batch.newest_record_at) == (700, None)
 
 
 def test_a_trigger_without_data_is_no_batch() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingestion import bronze, sources
+from ingestion import commits, progress, sources
 from ingestion.config import Config
 from ingestion.feeds import FILE_FEEDS, IngestionError
 from ingestion.filereader import FileReader, waiting
@@ -46,9 +46,9 @@ class Table:
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     made = Table()
-    monkeypatch.setattr(bronze, "next_number", lambda *_: 1)
-    monkeypatch.setattr(bronze, "known_files", made.known_files)
-    monkeypatch.setattr(bronze, "append", made.append)
+    monkeypatch.setattr(commits, "next_number", lambda *_: 1)
+    monkeypatch.setattr(progress, "known_files", made.known_files)
+    monkeypatch.setattr(commits, "append", made.append)
     monkeypatch.setattr(sources, "landed_rows", lambda _, __, ___, page: page)
     return made
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingestion import bronze, sources
+from ingestion import bronze, commits, sources
 from ingestion.config import Config
 from ingestion.feeds import FILE_FEEDS, IngestionError
 from ingestion.landing import Folder
@@ -135,17 +135,17 @@ def test_two_writers_of_one_batch_write_it_once(drills: Drills, folder: Path) ->
     table = bronze.table_name(feed.table)
     files = [file for file in Folder(folder).files() if file.name == "twice.csv"]
     with spark_session(drills.home) as spark:
-        number = bronze.next_number(spark, table, feed.name)
+        number = commits.next_number(spark, table, feed.name)
         landed = sources.landed_rows(spark, Config(), feed, files)
-        written = [bronze.append(landed, table, feed.name, number, lambda: None) for _ in range(2)]
+        written = [commits.append(landed, table, feed.name, number, lambda: None) for _ in range(2)]
         assert written == [1, None]
-        assert bronze.next_number(spark, table, feed.name) == number + 1
+        assert commits.next_number(spark, table, feed.name) == number + 1
 
         def revoked() -> None:
             raise IngestionError("the lease was revoked")
 
         with pytest.raises(IngestionError):
-            bronze.append(landed, table, feed.name, number + 1, revoked)
+            commits.append(landed, table, feed.name, number + 1, revoked)
     drills.drain("--feed", "gym_logins")
     assert len(rows(drills, "twice.csv")) == 1
 

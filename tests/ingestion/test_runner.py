@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from ingestion import broker, bronze, jdbc, runner, sessions, sources
+from ingestion import broker, commits, jdbc, progress, runner, sessions, sources, streaming
 from ingestion.broker import Topic
-from ingestion.bronze import KnownTopic
 from ingestion.checkpoints import Commit
 from ingestion.config import Config
 from ingestion.feeds import IngestionError, Unreachable, select
+from ingestion.lease import Lease
+from ingestion.progress import KnownTopic
 from ingestion.runner import FeedRun
 from ingestion.telemetry import Telemetry
 from ingestion.topics import Wishes
@@ -46,7 +47,9 @@ class Query:
 @dataclass
 class Held:
     session_id: str = "s"
+    feed: str = "bpm"
     lost: bool = False
+    check = Lease.check
 
     def is_lost(self) -> bool:
         return self.lost
@@ -102,13 +105,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path)
     monkeypatch.setattr(broker, "describe", lambda *_: made.topic)
     monkeypatch.setattr(broker, "topic_id", lambda *_: made.topic.id)
-    monkeypatch.setattr(bronze, "last_commit", made.last_commit)
-    monkeypatch.setattr(bronze, "next_offsets", made.next_offsets)
-    monkeypatch.setattr(bronze, "record_gaps", lambda *args: made.gaps.append(args[-1]))
-    monkeypatch.setattr(bronze, "record_topic", lambda *args: made.topics.append(args[-1]))
-    monkeypatch.setattr(bronze, "start_writing", lambda *_, **__: made.query)
+    monkeypatch.setattr(commits, "last_commit", made.last_commit)
+    monkeypatch.setattr(progress, "next_offsets", made.next_offsets)
+    monkeypatch.setattr(progress, "record_gaps", lambda *args: made.gaps.append(args[-1]))
+    monkeypatch.setattr(progress, "record_topic", lambda *args: made.topics.append(args[-1]))
+    monkeypatch.setattr(streaming, "start_writing", lambda *_, **__: made.query)
     monkeypatch.setattr(sources, "kafka_stream", made.kafka_stream)
-    monkeypatch.setattr(runner, "_TOPIC_SECONDS", 0.0)
+    monkeypatch.setattr(streaming, "_TOPIC_SECONDS", 0.0)
     return made
 
 
@@ -136,7 +139,7 @@ def test_the_first_micro_batch_after_a_start_is_small(
     world.topic = Topic("bpm", "id-1", {0: 0}, {0: 200_000})
     world.query = Query(ends=False)
     feed = world.feed()
-    monkeypatch.setattr(feed, "_report", lambda *_: 0)  # one micro-batch has ended
+    monkeypatch.setattr(feed.stream, "_report", lambda *_: 0)  # one micro-batch has ended
     assert not world.attempt(feed)
     assert world.query.stopped
     world.query = Query()
@@ -149,7 +152,7 @@ def test_where_little_is_unread_the_query_goes_on_after_its_first_micro_batch(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed = world.feed()
-    monkeypatch.setattr(feed, "_report", lambda *_: 0)
+    monkeypatch.setattr(feed.stream, "_report", lambda *_: 0)
     with pytest.raises(IngestionError, match="stopped from outside"):
         world.attempt(feed)
     assert not world.query.stopped
@@ -240,7 +243,7 @@ def test_a_loss_recorded_twice_is_not_possible(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(bronze, "record_gaps", killed)
+        patch.setattr(progress, "record_gaps", killed)
         world.attempt(world.feed(ACCEPT))
     assert world.attempt(world.feed(ACCEPT))
     assert world.gaps == [{0: (50, 60)}]
@@ -259,7 +262,7 @@ def test_an_accepted_loss_is_accepted_once(world: World) -> None:
 def test_a_topic_made_anew_stops_the_query(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.query = Query(ends=False)
     monkeypatch.setattr(broker, "topic_id", lambda *_: "id-2")
-    monkeypatch.setattr(runner, "_POLL_SECONDS", 0)
+    monkeypatch.setattr(streaming, "_POLL_SECONDS", 0)
     with pytest.raises(IngestionError, match="created anew"):
         world.attempt(world.feed(Wishes(continuous=True)))
     assert world.query.stopped
@@ -300,7 +303,7 @@ def test_a_topic_that_is_away_for_a_while_is_asked_for_again_once_it_was_there(
         raise Unreachable("no topic")
 
     monkeypatch.setattr(broker, "describe", away)
-    monkeypatch.setattr(feed._stop, "wait", lambda _: False)
+    monkeypatch.setattr(feed.stop, "wait", lambda _: False)
     assert not world.attempt(feed)
     with pytest.raises(Unreachable):
         world.attempt(world.feed())
@@ -310,7 +313,7 @@ def test_continuous_mode_gives_up_after_failures_in_a_row(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed = world.feed(Wishes(continuous=True))
-    monkeypatch.setattr(feed._stop, "wait", lambda _: False)
+    monkeypatch.setattr(feed.stop, "wait", lambda _: False)
     for _ in range(19):
         assert not feed._pause("disk full")
     with pytest.raises(IngestionError, match="disk full"):

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from lakehouse.home import FILE_FEEDS, TOPICS
-from lakehouse.simulator.dirt import row_kinds, topic_kinds
+from lakehouse.simulator.dirty_records import topic_kinds
+from lakehouse.simulator.dirty_rows import row_kinds
 from lakehouse.simulator.drops import FILE_FORMS
 from lakehouse.simulator.output import write
 from lakehouse.simulator.settings import Settings

@@ -16,9 +16,10 @@ from lakehouse.envelopes import Envelope
 from lakehouse.home import WorkspaceError
 from lakehouse.simulator import places
 from lakehouse.simulator.drops import make_drops
+from lakehouse.simulator.members import Member
 from lakehouse.simulator.output import write
 from lakehouse.simulator.physiology import Exercise, Heart, heart_rates, reading_times
-from lakehouse.simulator.plan import QUIRKS, Member, days_of, make_plan, now_ms
+from lakehouse.simulator.plan import QUIRKS, make_plan, now_ms
 from lakehouse.simulator.readings import Readings, readings_of
 from lakehouse.simulator.settings import DAY_SECONDS, Settings, day_of
 from lakehouse.simulator.stream import Simulation, Tally
@@ -174,7 +175,7 @@ def test_devices_are_off_at_times_and_upload_late(
     settings, _, all_readings = day
     for member, readings in zip(day[1], all_readings, strict=True):
         times = np.unique(readings.time_s)
-        first, after = days_of(settings, member.zone)
+        first, after = places.days_of(settings, member.zone)
         assert np.diff(times).max() > 60, "a gap"
         assert times.min() >= first
         assert times.max() < after

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lakehouse.simulator.dirt import row_kinds, topic_kinds
+from lakehouse.simulator.dirty_records import topic_kinds
+from lakehouse.simulator.dirty_rows import row_kinds
 from tests.oracle.decode import REASONS, Rejected, decode
 from tests.oracle.load import from_bronze_rows
 from tests.oracle.records import FEEDS, FILE_FEEDS, KAFKA_FEEDS

@@ -19,7 +19,8 @@ from typing import Any
 
 from ingestion.files import Source, parse_rows
 from lakehouse.envelopes import Envelope
-from lakehouse.simulator.dirt import Form, Kind, Line, RowKind, row_kinds, topic_kinds
+from lakehouse.simulator.dirty_records import Kind, topic_kinds
+from lakehouse.simulator.dirty_rows import Form, Line, RowKind, row_kinds
 from lakehouse.simulator.drops import render
 from lakehouse.simulator.records import Payload, Record, Row
 from tests.oracle.records import FILE_COLUMNS, FILE_FEEDS, KAFKA_FEEDS
