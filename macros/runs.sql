@@ -19,10 +19,10 @@
     {% for result in results %}
         (
             '{{ invocation_id }}', '{{ invocation_args_dict.which }}',
-            timestamp '{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}Z', {{ seconds }}D,
+            timestamp '{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}Z', {{ seconds | round(3) }},
             '{{ result.node.name }}', '{{ result.node.resource_type }}',
             '{{ "nothing new" if result.message == "NOTHING NEW" else result.status }}',
-            {{ result.execution_time }}D, {{ "null" if result.failures is none else result.failures }}
+            {{ result.execution_time | round(3) }}, {{ "null" if result.failures is none else result.failures }}
         ){{ ',' if not loop.last }}
     {% endfor %}
 {% endmacro %}
