@@ -29,7 +29,7 @@ _RUNS = """
         max(started_at) as started_at,
         max(command) as command,
         max(run_seconds) as run_seconds,
-        count_if(status = 'success' and resource_type <> 'operation') as built,
+        count_if(status = 'success') as built,
         count_if(status = 'nothing new') as unchanged,
         count_if(status = 'pass') as passed,
         concat_ws(', ', array_sort(collect_list(
@@ -177,7 +177,7 @@ def _freshness(sources: dict[str, Any], arrivals: list[list[str]]) -> str:
 
 def _runs(runs: list[list[str]]) -> str:
     """A page of what dbt did."""
-    heads = ("Start (UTC)", "Command", "Seconds", "Built", "Unchanged", "Passed", "Not well")
+    heads = ("Start (UTC)", "Command", "Seconds", "Built", "Unchanged", "Passed", "Not passed")
     return _page(
         "Runs of dbt",
         "The last 100 that changed something or failed (ops.runs, a row per node and test).",

@@ -11,7 +11,8 @@ from tests.support import Workspace
 
 def told(space: Workspace) -> list[dict[str, Any]]:
     return space.sql(
-        "select command, node, resource_type, status, failures from ops.runs order by started_at, node"
+        "select command, node, resource_type, status, failures from ops.runs"
+        " order by started_at, node"
     )
 
 
