@@ -641,7 +641,14 @@ class Workspace:
     def _dbt(self, actor: str, catalog: str) -> Iterator[str]:
         write = "USE_SCHEMA CREATE_TABLE SELECT MODIFY APPLY_TAG"
         yield from self._needs(
-            actor, catalog, {"bronze": "USE_SCHEMA SELECT", "silver": write, "gold": write}
+            actor,
+            catalog,
+            {
+                "bronze": "USE_SCHEMA SELECT",
+                "silver": write,
+                "gold": write,
+                "ops": "USE_SCHEMA CREATE_TABLE MODIFY",
+            },
         )
         if catalog not in self.filled:
             yield f"{catalog}.bronze has no tables: nothing has been ingested"

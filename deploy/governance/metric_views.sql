@@ -5,54 +5,54 @@ set variable statement = replace(
     'create or replace view `{catalog}`.gold.gym_visits_metrics with metrics language yaml as $$
 version: 1.1
 source: \'`{catalog}`.gold.gym_summary\'
-comment: Visits to gyms, one a row of gym_summary.
+comment: Visits (gym_summary); profile as of the login.
 dimensions:
 - name: visit_date
   expr: visit_date
-  comment: The gym\'s local date of the login.
+  comment: Gym\'s local date of the login.
 - name: gym_id
   expr: gym_id
-  comment: Id of the gym.
+  comment: Gym id.
 - name: local_hour
   expr: local_hour
-  comment: Hour of the login on the gym\'s clock.
+  comment: Gym\'s local hour of the login.
 - name: age_band
   expr: age_band
-  comment: Age band at the login.
+  comment: Age band.
 - name: sex
   expr: sex
-  comment: Sex at the login.
+  comment: Sex.
 - name: gender
   expr: gender
-  comment: Gender at the login.
+  comment: Gender.
 - name: city
   expr: city
-  comment: City at the login.
+  comment: City.
 - name: state
   expr: state
-  comment: State at the login.
+  comment: State.
 measures:
 - name: gym_visits
   expr: SUM(1)
-  comment: Visits to gyms, open ones and those without an owner too.
+  comment: Visits, open and unowned ones too.
 - name: members_visits
   expr: SUM(case when user_id is not null then 1 else 0 end)
-  comment: Visits to gyms whose owner is known.
+  comment: Visits with a known owner.
 - name: visiting_members
   expr: COUNT(DISTINCT user_id)
-  comment: \'Members with a visit. Distinct over the whole span: days do not add up.\'
+  comment: \'Members with a visit, distinct over the span: days do not add up.\'
 - name: visits_per_member
   expr: MEASURE(members_visits) / nullif(MEASURE(visiting_members), 0)
   comment: Visits of members by members with a visit.
 - name: gym_minutes
   expr: SUM(cast(minutes_in_gym as decimal(20, 2)))
-  comment: Minutes in the gym, of closed visits.
+  comment: Minutes of closed visits.
 - name: gym_exercise_minutes
   expr: SUM(cast(case when minutes_in_gym is not null then minutes_exercising end as decimal(20, 2)))
-  comment: Minutes exercising in closed visits.
+  comment: Exercise minutes of closed visits.
 - name: exercise_share
   expr: MEASURE(gym_exercise_minutes) / nullif(MEASURE(gym_minutes), 0)
-  comment: Share of the minutes in the gym that are exercise, of closed visits.
+  comment: Exercise share of closed visits\' minutes.
 $$',
     '{catalog}', :catalog
 );
@@ -62,45 +62,45 @@ set variable statement = replace(
     'create or replace view `{catalog}`.gold.workouts_metrics with metrics language yaml as $$
 version: 1.1
 source: \'`{catalog}`.gold.workout_bpm_summary\'
-comment: Completed sessions with readings, one a row of workout_bpm_summary.
+comment: Workouts (workout_bpm_summary); profile as of the start.
 dimensions:
 - name: workout_date
   expr: workout_date
-  comment: The member\'s local date of the start.
+  comment: Member\'s local date of the start.
 - name: gym_id
   expr: gym_id
-  comment: Gym of the visit that the session belongs to.
+  comment: Gym id.
 - name: zone_basis
   expr: zone_basis
-  comment: \'What the zones go by: reserve or maximum.\'
+  comment: \'`reserve` or `maximum`.\'
 - name: age_band
   expr: age_band
-  comment: Age band at the start.
+  comment: Age band.
 - name: sex
   expr: sex
-  comment: Sex at the start.
+  comment: Sex.
 - name: gender
   expr: gender
-  comment: Gender at the start.
+  comment: Gender.
 - name: city
   expr: city
-  comment: City at the start.
+  comment: City.
 - name: state
   expr: state
-  comment: State at the start.
+  comment: State.
 measures:
 - name: workouts
   expr: SUM(1)
-  comment: Completed sessions with at least one reading.
+  comment: Completed sessions with a reading.
 - name: median_workout_minutes
   expr: MEDIAN((unix_micros(ended_at) - unix_micros(started_at)) / 60000000.0D)
-  comment: Median length of a workout, minutes.
+  comment: Median length, minutes.
 - name: mean_workout_bpm
   expr: AVG(avg_bpm)
-  comment: Mean heart rate of a workout, mean over workouts, beats a minute.
+  comment: Mean over workouts of their mean heart rate.
 - name: mean_recovery_bpm
   expr: AVG(heart_rate_recovery_bpm)
-  comment: Fall of the heart rate in the minute after a workout, mean over workouts, beats a minute.
+  comment: Mean over workouts of the fall in the minute after.
 $$',
     '{catalog}', :catalog
 );
@@ -110,42 +110,42 @@ set variable statement = replace(
     'create or replace view `{catalog}`.gold.days_metrics with metrics language yaml as $$
 version: 1.1
 source: \'`{catalog}`.gold.daily_heart_rates\'
-comment: Heart rates of each member and day, one a row of daily_heart_rates.
+comment: Member days (daily_heart_rates); profile of the day.
 dimensions:
 - name: date_day
   expr: \'`date`\'
-  comment: The member\'s local date.
+  comment: Member\'s local date.
 - name: zone_basis
   expr: zone_basis
-  comment: \'What the zones go by: reserve or maximum.\'
+  comment: \'`reserve` or `maximum`.\'
 - name: age_band
   expr: age_band
-  comment: Age band on the day.
+  comment: Age band.
 - name: sex
   expr: sex
-  comment: Sex on the day.
+  comment: Sex.
 - name: gender
   expr: gender
-  comment: Gender on the day.
+  comment: Gender.
 - name: city
   expr: city
-  comment: City on the day.
+  comment: City.
 - name: state
   expr: state
-  comment: State on the day.
+  comment: State.
 measures:
 - name: member_days
   expr: SUM(1)
-  comment: Days of members with readings.
+  comment: Member days with readings.
 - name: active_zone_minutes
   expr: SUM(cast(active_zone_minutes as decimal(20, 2)))
-  comment: One for each minute in fat burn, two for each in cardio and peak (Fitbit\'s rule).
+  comment: Fat burn once, cardio and peak twice (Fitbit\'s rule).
 - name: active_zone_minutes_per_week
   expr: 7 * MEASURE(active_zone_minutes) / MEASURE(member_days)
-  comment: Active-zone minutes of seven days with readings, mean over members\' days.
+  comment: Of seven days with readings, mean over member days.
 - name: mean_resting_bpm_estimate
   expr: AVG(resting_bpm_estimate)
-  comment: Estimated resting heart rate, mean over members\' days, beats a minute.
+  comment: Mean over member days.
 $$',
     '{catalog}', :catalog
 );
@@ -155,36 +155,36 @@ set variable statement = replace(
     'create or replace view `{catalog}`.gold.members_metrics with metrics language yaml as $$
 version: 1.1
 source: \'`{catalog}`.gold.member_activity\'
-comment: Members as of as_of_date, one a row of member_activity.
+comment: Members (member_activity); profile as of as_of_date.
 dimensions:
 - name: as_of_date
   expr: as_of_date
-  comment: The day the table looks back from.
+  comment: Day looked back from.
 - name: age_band
   expr: age_band
-  comment: Age band as of as_of_date.
+  comment: Age band.
 - name: sex
   expr: sex
-  comment: Sex as of as_of_date.
+  comment: Sex.
 - name: gender
   expr: gender
-  comment: Gender as of as_of_date.
+  comment: Gender.
 - name: city
   expr: city
-  comment: City as of as_of_date.
+  comment: City.
 - name: state
   expr: state
-  comment: State as of as_of_date.
+  comment: State.
 measures:
 - name: members
   expr: SUM(1)
   comment: Members as of as_of_date.
 - name: inactive_members
   expr: COUNT_IF(is_inactive)
-  comment: Members without a visit or workout in the 14 days up to as_of_date.
+  comment: No visit or workout in the last 14 days.
 - name: falling_members
   expr: COUNT_IF(is_falling)
-  comment: Members with 6 visits or more in the 84 days before the last 28, and less than half that rate since.
+  comment: 6 visits or more in the 84 days before the last 28, under half that rate since.
 $$',
     '{catalog}', :catalog
 );
@@ -194,7 +194,7 @@ set variable statement = replace(
     'create or replace view `{catalog}`.gold.cohorts_metrics with metrics language yaml as $$
 version: 1.1
 source: \'`{catalog}`.gold.member_cohorts\'
-comment: Members by the month they began in and months since, one a row of member_cohorts without the small ones.
+comment: Cohorts that are shown (member_cohorts).
 dimensions:
 - name: cohort_month
   expr: cohort_month
@@ -205,13 +205,13 @@ dimensions:
 measures:
 - name: cohort_members
   expr: SUM(case when not is_suppressed then members end)
-  comment: Members by cohort, in each month since.
+  comment: Members of cohorts, in each month since.
 - name: active_cohort_members
   expr: SUM(case when not is_suppressed then active end)
-  comment: Members with a visit or workout in the month.
+  comment: Those with a visit or workout in the month.
 - name: retention
   expr: MEASURE(active_cohort_members) / nullif(MEASURE(cohort_members), 0)
-  comment: Share of a cohort with a visit or workout in a month since it began.
+  comment: Share of a cohort active in a month since.
 $$',
     '{catalog}', :catalog
 );
@@ -221,27 +221,27 @@ set variable statement = replace(
     'create or replace view `{catalog}`.gold.gym_hours_metrics with metrics language yaml as $$
 version: 1.1
 source: \'`{catalog}`.gold.gym_hours\'
-comment: Gyms by hour, one a row of gym_hours; small numbers are null.
+comment: Gyms by hour (gym_hours).
 dimensions:
 - name: local_date
   expr: local_date
-  comment: The gym\'s local date.
+  comment: Gym\'s local date.
 - name: gym_id
   expr: gym_id
-  comment: Id of the gym.
+  comment: Gym id.
 - name: local_hour
   expr: local_hour
-  comment: Hour on the gym\'s clock.
+  comment: Gym\'s local hour.
 measures:
 - name: peak_members
   expr: SUM(case when capacity is not null then peak_members end)
-  comment: Greatest number at once in an hour, summed over hours of gyms with a known capacity.
+  comment: Greatest number at once, summed over hours of gyms with a known capacity.
 - name: hours_capacity
   expr: SUM(case when peak_members is not null then capacity end)
   comment: Capacity, summed over the same hours.
 - name: occupancy
   expr: MEASURE(peak_members) / nullif(MEASURE(hours_capacity), 0)
-  comment: Members at once in an hour against the gym\'s capacity, mean over hours by capacity.
+  comment: Most members at once by capacity, over all hours.
 $$',
     '{catalog}', :catalog
 );
@@ -251,27 +251,27 @@ set variable statement = replace(
     'create or replace view `{catalog}`.gold.feeds_metrics with metrics language yaml as $$
 version: 1.1
 source: \'`{catalog}`.gold.pipeline_health\'
-comment: Records of each feed by date of arrival, one a row of pipeline_health.
+comment: Feeds by day (pipeline_health).
 dimensions:
 - name: arrival_date
   expr: arrival_date
   comment: UTC date of arrival.
 - name: feed
   expr: feed
-  comment: The feed.
+  comment: Feed.
 measures:
 - name: records_received
   expr: SUM(received)
-  comment: Records that arrived, of all feeds.
+  comment: Records that arrived.
 - name: records_rejected
   expr: SUM(rejected)
-  comment: Records that were rejected, of all feeds.
+  comment: Records that were rejected.
 - name: reject_rate
   expr: MEASURE(records_rejected) / nullif(MEASURE(records_received), 0)
-  comment: Share of the records that were rejected.
+  comment: Rejected share of received records.
 - name: records_late
   expr: SUM(late)
-  comment: Valid records that arrived later than an hour after their event.
+  comment: Valid records over an hour behind their event.
 $$',
     '{catalog}', :catalog
 );

@@ -6,7 +6,7 @@ begin
         select table_schema, table_name
         from identifier(:catalog || '.information_schema.tables')
         where
-            table_schema in ('bronze', 'silver', 'gold')
+            table_schema in ('bronze', 'silver', 'gold', 'ops')
             and table_type = 'MANAGED'
             and data_source_format = 'DELTA'
     do

@@ -1,4 +1,4 @@
-"""`lakehouse docs`: dbt's documentation and column lineage as files that open without a server."""
+"""`lakehouse docs`: dbt's documentation, lineage, freshness and runs as files without a server."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import json
 import shutil
 import sys
 import webbrowser
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,28 @@ from lakehouse.workspace import require_own
 _ADVICE = "the workspace must be up"
 _ENTITIES = CHECKOUT / "docs" / "images" / "entities.svg"
 _STATES = {"pass": "fresh", "warn": "late", "error": "too late"}
+_RUNS = """
+    select
+        max(started_at) as started_at,
+        max(command) as command,
+        max(run_seconds) as run_seconds,
+        count_if(status = 'success') as built,
+        count_if(status = 'nothing new') as unchanged,
+        count_if(status = 'pass') as passed,
+        concat_ws(', ', array_sort(collect_list(
+            if(status in ('success', 'nothing new', 'pass'), null, concat(node, ' (', status, ')'))
+        ))) as others
+    from ops.runs
+    group by run_id
+    order by started_at desc
+    limit 100
+"""
+_ARRIVALS = """
+    select arrival_date, feed, received, rejected, late, newest_arrival_at, newest_event_at
+    from gold.pipeline_health
+    where arrival_date > (select max(arrival_date) from gold.pipeline_health) - 28
+    order by arrival_date desc, feed
+"""
 
 
 def register(subparsers: Subparsers) -> None:
@@ -27,8 +51,8 @@ def register(subparsers: Subparsers) -> None:
         "docs",
         help="write dbt's documentation and the column lineage as files",
         description="Runs `dbt docs generate` and dbt-colibri (without telemetry) on the "
-        "workspace, which must be up, and writes index.html, lineage.html (column by column) and "
-        "freshness.html (of the sources).",
+        "workspace, which must be up, and writes index.html, lineage.html (column by column), "
+        "freshness.html (of the sources, now and by day) and runs.html (of dbt).",
     )
     parser.add_argument(
         "--out",
@@ -62,6 +86,8 @@ def write(home: Home, out: Path) -> list[Path]:
 
     dbt's artifacts stay beside them, in artifacts/. Raises WorkspaceError if a program fails.
     """
+    from lakehouse.warehouse import connection
+
     require_own(home, "endpoint")
     artifacts, lineage = out / "artifacts", out / "artifacts" / "lineage"
     # The SQL and the lineage are those of whole models, not of what an incremental run adds to
@@ -88,10 +114,14 @@ def write(home: Home, out: Path) -> list[Path]:
         shutil.copyfile(lineage / "index.html", out / "lineage.html")
         shutil.copyfile(_ENTITIES, out / _ENTITIES.name)
         sources = json.loads((artifacts / "sources.json").read_text(encoding="utf-8"))
-        (out / "freshness.html").write_text(_freshness(sources), encoding="utf-8")
+        with connection(home) as opened, opened.cursor() as cursor:
+            runs = _rows(cursor, "ops.runs", _RUNS)
+            arrivals = _rows(cursor, "gold.pipeline_health", _ARRIVALS)
+        (out / "freshness.html").write_text(_freshness(sources, arrivals), encoding="utf-8")
+        (out / "runs.html").write_text(_runs(runs), encoding="utf-8")
     except OSError as error:
         raise WorkspaceError(f"{error.filename}: {error.strerror}.") from error
-    return [out / "index.html", out / "lineage.html", out / "freshness.html"]
+    return [out / name for name in ("index.html", "lineage.html", "freshness.html", "runs.html")]
 
 
 def _static_page(artifacts: Path) -> str:
@@ -105,25 +135,71 @@ def _static_page(artifacts: Path) -> str:
     return page
 
 
-def _freshness(sources: dict[str, Any]) -> str:
-    """A page of what `dbt source freshness` found."""
+def _rows(cursor: Any, table: str, query: str) -> list[list[str]]:
+    """What a query of a table gives, as text; nothing as long as the table is not there."""
+    cursor.execute(
+        "select 1 from system.information_schema.tables"
+        " where concat(table_schema, '.', table_name) = :table",
+        {"table": table},
+    )
+    if not cursor.fetchall():
+        return []
+    cursor.execute(query)
+    return [[_text(value) for value in row] for row in cursor.fetchall()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return f"{value:.1f}" if isinstance(value, float) else "–" if value is None else str(value)
+
+
+def _freshness(sources: dict[str, Any], arrivals: list[list[str]]) -> str:
+    """A page of what `dbt source freshness` found, and what arrived on the last days."""
+    now = ("Source", "Newest arrival (UTC)", "Hours ago", "Late after", "Too late after", "State")
+    days = ("Day (UTC)", "Feed", "Received", "Rejected", "Late", "Newest arrival", "Newest event")
+    return _page(
+        "Freshness of the sources",
+        f"As of {sources['metadata']['generated_at'][:16].replace('T', ' ')} UTC.",
+        _table(now, sorted(_source(each) for each in sources["results"])),
+        "<h2>By day of arrival</h2>",
+        _table(days, arrivals),
+    )
+
+
+def _runs(runs: list[list[str]]) -> str:
+    """A page of what dbt did."""
+    heads = ("Start (UTC)", "Command", "Seconds", "Built", "Unchanged", "Passed", "Not passed")
+    return _page(
+        "Runs of dbt",
+        "The last 100 that changed something or failed (ops.runs, a row per node and test).",
+        _table(heads, runs),
+    )
+
+
+def _page(title: str, note: str, *parts: str) -> str:
     from lakehouse.dashboard.page import asset
 
-    heads = ("Source", "Newest arrival (UTC)", "Hours ago", "Late after", "Too late after", "State")
-    rows = [_source(each) for each in sources["results"]]
-    cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in sorted(rows)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Freshness of the sources</title><style>{asset('common.css')}</style></head>"
-        "<body><main><h1>Freshness of the sources</h1>"
-        f"<p>As of {html.escape(sources['metadata']['generated_at'][:16].replace('T', ' '))} UTC. "
-        '<a href="index.html">Models and columns</a></p>'
+        f"<title>{title}</title><style>{asset('common.css')}</style><script>"
+        "if (matchMedia('(prefers-color-scheme: dark)').matches)"
+        " document.documentElement.dataset.theme = 'dark'</script></head>"
+        f"<body><main><h1>{title}</h1><p>{html.escape(note)}"
+        ' <a href="index.html">Models and columns</a></p>'
+        f"{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
+    return (
         '<div class="widget"><div class="table"><table><thead><tr>'
         + "".join(f"<th>{head}</th>" for head in heads)
         + "</tr></thead><tbody>"
         + "".join(f"<tr>{row}</tr>" for row in cells)
-        + "</tbody></table></div></div></main></body></html>\n"
+        + "</tbody></table></div></div>"
     )
 
 

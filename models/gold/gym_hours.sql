@@ -1,6 +1,5 @@
 {{ config(materialized='view') }}
 
--- For readers who may see gyms and no member: few are hidden.
 select
     gym_id,
     local_hour,

@@ -82,7 +82,6 @@ final as (
         coalesce(days.reserve_days, 0) as reserve_days,
         days.mean_resting_bpm_estimate,
         month,
-        -- The month of the member's first visit or completed workout.
         min(if(visits.visits > 0 or workouts.workouts > 0, month, null)) over (partition by user_id) as cohort_month
     from visits
     full outer join workouts using (user_id, month)

@@ -19,7 +19,6 @@ records as (
 
 ),
 
--- At one instant the greater user id, as text, wins.
 registrations as (
 
     select
@@ -41,7 +40,6 @@ neighbours as (
 
 ),
 
--- Consecutive registrations by one user are one interval.
 hand_ons as (
 
     select *

@@ -20,7 +20,6 @@ with
             and {{ in_interval('readings.measured_at', 'moves.owned_from', 'moves.owned_to') }}
 {% endcall %}
 
--- Of several values at one instant the lowest stands.
 readings as (
 
     select

@@ -1,7 +1,5 @@
 {{ config(materialized='view') }}
 
--- What facts take of a member: the version in force at an instant, before the earliest version that
--- one; of a member deleted by then, none.
 select
     user_id,
     sex,

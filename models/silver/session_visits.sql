@@ -27,7 +27,6 @@ visits as (
 
 ),
 
--- A session belongs to the latest of the visits that it starts in.
 candidates as (
 
     select

@@ -82,7 +82,6 @@ judged as (
             when {{ is_out_of_range('login_at', 'ingested_at') }} then 'timestamp_out_of_range'
         end as reject_reason,
         reject_reason is null and erased_at is null as is_valid,
-        -- What is no valid time, not after the login or too long after it is no logout.
         case
             when
                 stated_logout_at > login_at

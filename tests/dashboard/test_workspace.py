@@ -21,7 +21,7 @@ from tests.dashboard.test_page import TABS, choose, differences
 from tests.landed import Landed
 from tests.support import Workspace
 
-DOCS = ("index.html", "lineage.html", "freshness.html")
+DOCS = ("index.html", "lineage.html", "freshness.html", "runs.html")
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,9 @@ def test_an_unknown_member_ends_in_a_sentence(space: Workspace, tmp_path: Path) 
 
 def test_docs_open_as_files(docs: Path, browser: Any) -> None:
     for name, word in zip(
-        DOCS, ("Fitbit lakehouse", "fitbit_lakehouse", "bronze.gym_logins"), strict=True
+        DOCS,
+        ("Fitbit lakehouse", "fitbit_lakehouse", "bronze.gym_logins", "Runs of dbt"),
+        strict=True,
     ):
         context = browser.new_context()
         context.set_default_timeout(180_000)

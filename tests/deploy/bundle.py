@@ -150,7 +150,7 @@ def _storage(bundle: Bundle) -> Iterator[str]:
         if location.get("enable_file_events") is not False:
             yield f"external_locations.{key}: file events are on unless it says false"
     names = sorted(s["name"] for s in bundle.resources["schemas"].values())
-    if names != ["bronze", "gold", "silver"]:
+    if names != ["bronze", "gold", "ops", "silver"]:
         yield f"schemas are {names}"
     # dbt's generate_schema_name knows no prefix.
     if bundle.config.get("experimental", {}).get("skip_name_prefix_for_schema") is not True:

@@ -192,7 +192,7 @@ def deployed(client: Client, space: Workspace) -> Json:
     space.rights[f"directories/{space.folders[HOME]}"] = readers
     client.done(DEPLOY, "POST", f"{UC}/external-locations", LOCATION)
     client.done(DEPLOY, "POST", f"{UC}/catalogs", {"name": "c", "storage_root": f"{LAKE}/tables"})
-    for name in ("bronze", "silver", "gold"):
+    for name in ("bronze", "silver", "gold", "ops"):
         client.done(DEPLOY, "POST", f"{UC}/schemas", {"name": name, "catalog_name": "c"})
     volume = {"name": "landing", "catalog_name": "c", "schema_name": "bronze"}
     client.done(DEPLOY, "POST", f"{UC}/volumes", volume | {"storage_location": f"{LAKE}/landing"})

@@ -1,0 +1,51 @@
+"""`ops.runs` tells what dbt did, and what its tests said; nothing of a run with nothing to tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lakehouse.commands import docs
+from lakehouse.warehouse import connection
+from tests.support import Workspace
+
+
+def told(space: Workspace) -> list[dict[str, Any]]:
+    return space.sql(
+        "select command, node, resource_type, status, failures from ops.runs"
+        " order by started_at, node"
+    )
+
+
+def test_what_changes_or_fails_is_told_and_all_else_is_not(example_workspace: Workspace) -> None:
+    space = example_workspace
+    space.sql("drop table if exists silver.age_bands")
+    space.sql("drop schema if exists ops cascade")
+    seed = ("seed", "-s", "age_bands")
+    try:
+        space.dbt(*seed)
+        built = {"command": "seed", "node": "age_bands", "resource_type": "seed"}
+        first = [{**built, "status": "success", "failures": None}]
+        assert told(space) == first
+        space.dbt(*seed)
+        space.dbt("test", "-s", "age_bands")
+        assert told(space) == first
+
+        space.sql("insert into silver.age_bands select * from silver.age_bands limit 1")
+        assert space.dbt("test", "-s", "age_bands", check=False).returncode == 1
+        key = {"command": "test", "resource_type": "test", "failures": 0, "status": "pass"}
+        assert told(space) == [
+            *first,
+            {**key, "node": "not_null_age_bands_age_band"},
+            {**key, "node": "unique_age_bands_age_band", "failures": 1, "status": "fail"},
+        ]
+
+        with connection(space.home) as opened, opened.cursor() as cursor:
+            shown = docs._rows(cursor, "ops.runs", docs._RUNS)
+        assert [row[1] for row in shown] == ["test", "seed"]
+        assert [row[3:] for row in shown] == [
+            ["0", "0", "1", "unique_age_bands_age_band (fail)"],
+            ["1", "0", "0", ""],
+        ]
+    finally:
+        space.sql("drop table if exists silver.age_bands")
+        space.dbt(*seed)
