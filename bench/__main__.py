@@ -91,36 +91,36 @@ def _runs(
 def _on_one(rows: Sequence[str], size: data.Size, args: argparse.Namespace) -> None:
     # Otherwise a large one is set up so from its second start on, after all was written.
     options = workspaces.AS_FOR_LARGE_TABLES if size.readings > _SMALL else ""
-    with workspaces.opened(lambda _: options) as space:
-        with workspaces.connect(space) as spark:
+    with workspaces.opened(lambda _: options) as workspace:
+        with workspaces.connect(workspace) as spark:
             data.write(spark, data.history(size))
         # A workspace is set up by what bronze holds when it starts.
-        space.run("down")
-        space.run("up")
+        workspace.run("down")
+        workspace.run("up")
         if "build" in rows:
-            build.measure(space, size, args.repeats, args.contenders)
+            build.measure(workspace, size, args.repeats, args.contenders)
         if "tests" in rows:
-            steady.measure_tests(space, size, args.repeats)
+            steady.measure_tests(workspace, size, args.repeats)
         else:
-            workspaces.build(space)
+            workspaces.build(workspace)
         if "nothing" in rows:
-            steady.measure_nothing_new(space, size, args.repeats)
+            steady.measure_nothing_new(workspace, size, args.repeats)
         if "edit" in rows:
-            steady.measure_edit(space, size, args.repeats)
+            steady.measure_edit(workspace, size, args.repeats)
         if "nodes" in rows:
-            steady.measure_nodes(space, size)
+            steady.measure_nodes(workspace, size)
 
 
 def _landing(args: argparse.Namespace) -> None:
     from bench import landing  # needs packages of its own
 
-    with workspaces.opened(lambda _: workspaces.AS_FOR_LARGE_TABLES) as space:
-        landing.measure(space, args.records, args.repeats)
+    with workspaces.opened(lambda _: workspaces.AS_FOR_LARGE_TABLES) as workspace:
+        landing.measure(workspace, args.records, args.repeats)
 
 
 def _latency(args: argparse.Namespace, gold: bool) -> None:
-    with workspaces.opened(lambda _: workspaces.AS_FOR_LARGE_TABLES) as space:
-        latency.measure(space, args.rate, args.seconds, gold=gold)
+    with workspaces.opened(lambda _: workspaces.AS_FOR_LARGE_TABLES) as workspace:
+        latency.measure(workspace, args.rate, args.seconds, gold=gold)
 
 
 def _demo(repeats: int) -> None:
@@ -128,14 +128,14 @@ def _demo(repeats: int) -> None:
     seconds: Seconds = {}
     for turn in range(repeats + 1):
         with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-            space = Workspace(Home(Path(folder).resolve(), free_base_port()))
+            workspace = Workspace(Home(Path(folder).resolve(), free_base_port()))
             try:
                 started = time.monotonic()
-                done = space.run("demo", timeout=workspaces.PATIENCE_SECONDS)
+                done = workspace.run("demo", timeout=workspaces.PATIENCE_SECONDS)
                 note(seconds, "demo", time.monotonic() - started, turn > 0 or repeats == 0)
                 print(done.stdout.partition("Seconds by step\n")[2].partition("\n\n")[0])
             finally:
-                space.down()
+                workspace.down()
     report("demo", "warm, a new home", "", seconds, {})
 
 

@@ -33,28 +33,28 @@ _ZONES = ("--vars", "{zones: maximum}")
 
 
 def measure(
-    space: Workspace, size: data.Size, repeats: int, contenders: Sequence[str] = CONTENDERS
+    workspace: Workspace, size: data.Size, repeats: int, contenders: Sequence[str] = CONTENDERS
 ) -> None:
     """Run the rounds and report."""
-    with workspaces.connect(space) as spark:
+    with workspaces.connect(workspace) as spark:
         bronze = {feed: workspaces.files_of(spark, f"bronze.{feed}") for feed in batch.FEEDS}
-    files = space.home.root / "bronze.json"
+    files = workspace.home.root / "bronze.json"
     files.write_text(json.dumps(bronze))
     # DuckDB names the catalog after the file; `batch` is the script's schema.
-    database = space.home.root / "tables.duckdb"
+    database = workspace.home.root / "tables.duckdb"
     ways: Mapping[str, Callable[[], float]] = {
-        "project": partial(_project, space),
-        "tutorials": partial(_tutorials, space),
-        "batch": partial(_batch, space),
+        "project": partial(_project, workspace),
+        "tutorials": partial(_tutorials, workspace),
+        "batch": partial(_batch, workspace),
         "duckdb": partial(_duckdb, files, database),
     }
     chosen = [name for name in CONTENDERS if name in {"project", *contenders}]
     seconds: Seconds = {}
-    with peak_memory(space) as peaks:
+    with peak_memory(workspace) as peaks:
         for turn in range(repeats + 1):
             for name in workspaces.in_turn(chosen, turn):
                 note(seconds, name, ways[name](), turn > 0 or repeats == 0)
-            _check(space, database, chosen)
+            _check(workspace, database, chosen)
     middle = medians(seconds)
     project = middle["project"]
     result = [
@@ -66,26 +66,26 @@ def measure(
     size_of = f"{size.readings:,} readings"
     report("full build", size_of, ", ".join(result), seconds, peaks)
     for table in ("bronze.bpm", "silver.stg_kafka__bpm", "silver.heart_rates"):
-        with workspaces.connect(space) as spark:
+        with workspaces.connect(workspace) as spark:
             each = workspaces.bytes_of(spark, table) / size.readings
         print(f"  {table}: {each:.1f} bytes a reading", flush=True)
 
 
-def _project(space: Workspace) -> float:
-    workspaces.drop_built(space)
-    return workspaces.build(space, *_ZONES)
+def _project(workspace: Workspace) -> float:
+    workspaces.drop_built(workspace)
+    return workspaces.build(workspace, *_ZONES)
 
 
-def _tutorials(space: Workspace) -> float:
-    with workspaces.connect(space) as spark:
+def _tutorials(workspace: Workspace) -> float:
+    with workspaces.connect(workspace) as spark:
         workspaces.set_up_for_rows(spark)
         spark.sql(f"drop schema if exists {tutorials.SCHEMA} cascade")
-        folder = space.home.root / "tutorials" / str(time.monotonic_ns())
+        folder = workspace.home.root / "tutorials" / str(time.monotonic_ns())
         return workspaces.stopwatch(lambda: tutorials.run(spark, folder))
 
 
-def _batch(space: Workspace) -> float:
-    with workspaces.connect(space) as spark:
+def _batch(workspace: Workspace) -> float:
+    with workspaces.connect(workspace) as spark:
         workspaces.set_up_for_rows(spark)
         spark.sql("drop schema if exists batch cascade")
         return workspaces.stopwatch(lambda: batch.run_in_spark(spark))
@@ -96,9 +96,9 @@ def _duckdb(bronze: Path, database: Path) -> float:
     return workspaces.stopwatch(lambda: subprocess.run(command, cwd=CHECKOUT, check=True))
 
 
-def _check(space: Workspace, database: Path, chosen: Sequence[str]) -> None:
+def _check(workspace: Workspace, database: Path, chosen: Sequence[str]) -> None:
     """Raises Unequal if a contender's facts are not the project's."""
-    with workspaces.connect(space) as spark, duckdb.connect() as connection:
+    with workspaces.connect(workspace) as spark, duckdb.connect() as connection:
         if "duckdb" in chosen:
             connection.execute(f"attach '{database}' as file (read_only)")
 

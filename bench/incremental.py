@@ -39,7 +39,7 @@ class _Sized:
     """A workspace with so many times the base history."""
 
     factor: int
-    space: Workspace
+    workspace: Workspace
     log: EventLog
 
 
@@ -52,7 +52,7 @@ def measure(base: int, factors: Sequence[int], repeats: int) -> None:
             _Sized(factor, *_opened(stack, data.Size(base * factor, days=2 * factor)))
             for factor in sorted(factors)
         ]
-        peaks = stack.enter_context(peak_memory(*(one.space for one in sized)))
+        peaks = stack.enter_context(peak_memory(*(one.workspace for one in sized)))
         hours = ["", *(name for name in VARIANTS for _ in range(max(1, repeats)))]
         for hour, variant in enumerate(hours):
             for one in workspaces.in_turn(sized, hour):
@@ -60,7 +60,7 @@ def measure(base: int, factors: Sequence[int], repeats: int) -> None:
                 note(seconds.get(variant, {}), f"{one.factor}×", taken, bool(variant))
                 print("  files {} of {:,} bytes, rows {:,}; {:,} bytes read".format(*read))
                 reads.setdefault((variant, one.factor), []).append(read)
-        _require_rebuild(sized[0].space)
+        _require_rebuild(sized[0].workspace)
     least, most = sized[0].factor, sized[-1].factor
     for variant in VARIANTS:
         middle = medians(seconds[variant])
@@ -84,24 +84,24 @@ def _opened(stack: ExitStack, size: data.Size) -> tuple[Workspace, EventLog]:
         log = event_log.java_options(folder / "events")
         return f"{log} {workspaces.AS_FOR_LARGE_TABLES}"
 
-    space = stack.enter_context(workspaces.opened(options))
-    with workspaces.connect(space) as spark:
+    workspace = stack.enter_context(workspaces.opened(options))
+    with workspaces.connect(workspace) as spark:
         data.write(spark, data.history(size))
-    taken = workspaces.build(space)
+    taken = workspaces.build(workspace)
     print(f"  {size.readings:,} readings built in {taken:.1f} s", flush=True)
-    return space, EventLog(space.home.root / "events")
+    return workspace, EventLog(workspace.home.root / "events")
 
 
 def _hour(one: _Sized, hour: int, *, late: bool) -> tuple[float, Read]:
     """Seconds of the build that takes in a new hour, and what it read."""
-    before = _heart_rates(one.space)
-    with workspaces.connect(one.space) as spark:
+    before = _heart_rates(one.workspace)
+    with workspaces.connect(one.workspace) as spark:
         data.write(spark, [data.new_hour(hour, late=late)])
     start = one.log.position()
-    taken = workspaces.build(one.space)
+    taken = workspaces.build(one.workspace)
     end = one.log.position()
     scans = [scan for scan in one.log.scans(start, end) if scan.table in _READINGS]
-    added = _heart_rates(one.space) - before
+    added = _heart_rates(one.workspace) - before
     if added != data.NEW_READINGS:
         raise Unequal(f"{one.factor}× took in {added} of {data.NEW_READINGS} new readings")
     return taken, (
@@ -112,17 +112,17 @@ def _hour(one: _Sized, hour: int, *, late: bool) -> tuple[float, Read]:
     )
 
 
-def _heart_rates(space: Workspace) -> int:
-    return int(space.sql("select count(*) as rows from silver.heart_rates")[0]["rows"])
+def _heart_rates(workspace: Workspace) -> int:
+    return int(workspace.sql("select count(*) as rows from silver.heart_rates")[0]["rows"])
 
 
-def _require_rebuild(space: Workspace) -> None:
+def _require_rebuild(workspace: Workspace) -> None:
     """Raises Unequal if a rebuild, which this runs, gives other tables than a copy of them had."""
-    before = Home(space.home.root / "before", 0)
-    shutil.copytree(space.home.warehouse, before.warehouse)
+    before = Home(workspace.home.root / "before", 0)
+    shutil.copytree(workspace.home.warehouse, before.warehouse)
     before.metastore.mkdir()
-    shutil.copy(space.home.governance, before.governance)
-    space.run("rebuild", "--", *dbt.WITHOUT_TESTS, timeout=workspaces.PATIENCE_SECONDS)
-    done = space.run("diff", before.root, space.home.root, check=False)
+    shutil.copy(workspace.home.governance, before.governance)
+    workspace.run("rebuild", "--", *dbt.WITHOUT_TESTS, timeout=workspaces.PATIENCE_SECONDS)
+    done = workspace.run("diff", before.root, workspace.home.root, check=False)
     if done.returncode:
         raise Unequal(f"a rebuild gives other tables:\n{done.stdout}{done.stderr}")

@@ -41,27 +41,31 @@ _SCHEMA = "landing"
 Offsets = Mapping[int, int]
 
 
-def measure(space: Workspace, records: int, repeats: int) -> None:
+def measure(workspace: Workspace, records: int, repeats: int) -> None:
     """Run the rounds, the first of which warms up unless it is the only one, and report."""
     seconds: Seconds = {}
-    with peak_memory(space) as peaks:
+    with peak_memory(workspace) as peaks:
         for turn in range(repeats + 1):
-            first = broker.describe(config_of(space.home), "bpm").latest
-            produce(space.home, records)
-            last = broker.describe(config_of(space.home), "bpm").latest
+            first = broker.describe(config_of(workspace.home), "bpm").latest
+            produce(workspace.home, records)
+            last = broker.describe(config_of(workspace.home), "bpm").latest
             _require("the broker", sum(last.values()) - sum(first.values()), records)
-            folder = space.home.root / "drained" / str(turn)
+            folder = workspace.home.root / "drained" / str(turn)
             ways: dict[str, Callable[[], float]] = {
-                "project": partial(_project, space, records),
-                "query": partial(_drain, space, first, records, folder / "query", _to_delta),
-                "parquet": partial(_drain, space, first, records, folder / "parquet", _to_parquet),
-                "bare_spark": partial(_drain, space, first, records, folder / "noop", _to_nothing),
-                "hand_written": partial(_consume, space, first, last, str(folder / "by_hand")),
-                "raw_consumer": partial(_consume, space, first, last, "-"),
+                "project": partial(_project, workspace, records),
+                "query": partial(_drain, workspace, first, records, folder / "query", _to_delta),
+                "parquet": partial(
+                    _drain, workspace, first, records, folder / "parquet", _to_parquet
+                ),
+                "bare_spark": partial(
+                    _drain, workspace, first, records, folder / "noop", _to_nothing
+                ),
+                "hand_written": partial(_consume, workspace, first, last, str(folder / "by_hand")),
+                "raw_consumer": partial(_consume, workspace, first, last, "-"),
             }
             for name in workspaces.in_turn(CONTENDERS, turn):
                 note(seconds, name, ways[name](), turn > 0 or repeats == 0)
-            _check(space, first, records, folder)
+            _check(workspace, first, records, folder)
     middle = medians(seconds)
     result = (
         f"query {ratio(middle['parquet'], middle['query'])} the rate of Parquet without Delta; "
@@ -69,7 +73,7 @@ def measure(space: Workspace, records: int, repeats: int) -> None:
         f"{ratio(middle['hand_written'], middle['project'])} the rate of the hand-written"
     )
     report("landing", f"{records:,} records", result, seconds, peaks)
-    print(f"  {_kept(space)}", flush=True)
+    print(f"  {_kept(workspace)}", flush=True)
 
 
 def produce(home: Home, records: int) -> None:
@@ -100,11 +104,11 @@ def _librdkafka(home: Home) -> dict[str, str]:
     return {name: given[name] for name in same} | login
 
 
-def _project(space: Workspace, records: int) -> float:
-    before = _bronze_rows(space)
-    command = partial(space.run, "ingest", "--feed", "bpm", timeout=workspaces.PATIENCE_SECONDS)
+def _project(workspace: Workspace, records: int) -> float:
+    before = _bronze_rows(workspace)
+    command = partial(workspace.run, "ingest", "--feed", "bpm", timeout=workspaces.PATIENCE_SECONDS)
     taken = workspaces.stopwatch(command)
-    _require("the project", _bronze_rows(space) - before, records)
+    _require("the project", _bronze_rows(workspace) - before, records)
     return taken
 
 
@@ -128,16 +132,16 @@ def _to_nothing(rows: DataFrame, folder: Path) -> StreamingQuery:
 
 
 def _drain(
-    space: Workspace,
+    workspace: Workspace,
     first: Offsets,
     records: int,
     folder: Path,
     start: Callable[[DataFrame, Path], StreamingQuery],
 ) -> float:
     """Seconds of a query from its start to its end, with ingestion's source."""
-    config = config_of(space.home)
+    config = config_of(workspace.home)
     topic = broker.describe(config, "bpm")
-    with workspaces.connect(space) as spark:
+    with workspaces.connect(workspace) as spark:
         spark.sql(f"create schema if not exists {_SCHEMA}")
         spark.sql(f"create table if not exists {_SCHEMA}.bpm like bronze.bpm")
         # All micro-batches are counted, not only the newest.
@@ -158,21 +162,21 @@ def _drain(
     return taken
 
 
-def _consume(space: Workspace, first: Offsets, last: Offsets, table: str) -> float:
+def _consume(workspace: Workspace, first: Offsets, last: Offsets, table: str) -> float:
     offsets = (json.dumps(dict(first)), json.dumps(dict(last)))
     command = [sys.executable, "-m", "bench.hand_written", "bpm", table, *offsets]
     # Not among the arguments, which all users of the machine can see.
-    client = json.dumps(_librdkafka(space.home))
+    client = json.dumps(_librdkafka(workspace.home))
     return workspaces.stopwatch(
         lambda: subprocess.run(command, cwd=CHECKOUT, check=True, input=client, text=True)
     )
 
 
-def _check(space: Workspace, first: Offsets, records: int, folder: Path) -> None:
+def _check(workspace: Workspace, first: Offsets, records: int, folder: Path) -> None:
     """Raises Unequal unless the tables hold the same records, byte by byte, and all of them."""
     from deltalake import DeltaTable
 
-    with workspaces.connect(space) as spark:
+    with workspaces.connect(workspace) as spark:
         files = {
             "project": workspaces.files_of(spark, "bronze.bpm"),
             "query": workspaces.files_of(spark, f"{_SCHEMA}.bpm"),
@@ -190,15 +194,15 @@ def _check(space: Workspace, first: Offsets, records: int, folder: Path) -> None
         _require("each table", compare.check(connection, "bpm", relations), records)
 
 
-def _bronze_rows(space: Workspace) -> int:
-    return int(space.sql("select count(*) as rows from bronze.bpm")[0]["rows"])
+def _bronze_rows(workspace: Workspace) -> int:
+    return int(workspace.sql("select count(*) as rows from bronze.bpm")[0]["rows"])
 
 
-def _kept(space: Workspace) -> str:
+def _kept(workspace: Workspace) -> str:
     """Bytes a record in Kafka's log and in bronze."""
-    rows = _bronze_rows(space)
-    log = sum(p.stat().st_size for p in space.home.kafka.glob("bpm-*/*.log"))
-    with workspaces.connect(space) as spark:
+    rows = _bronze_rows(workspace)
+    log = sum(p.stat().st_size for p in workspace.home.kafka.glob("bpm-*/*.log"))
+    with workspaces.connect(workspace) as spark:
         table = workspaces.bytes_of(spark, "bronze.bpm")
     return f"bytes a record: Kafka {log / rows:.1f}, bronze {table / rows:.1f}"
 

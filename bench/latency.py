@@ -56,25 +56,25 @@ from ({latencies})
 """
 
 
-def measure(space: Workspace, rate: int, seconds: float, *, gold: bool) -> None:
+def measure(workspace: Workspace, rate: int, seconds: float, *, gold: bool) -> None:
     """Produce at a rate and report the latencies, with builds beside it or without."""
-    with workspaces.connect(space) as spark:
+    with workspaces.connect(workspace) as spark:
         data.write(spark, data.registrations(_DEVICES))
     if gold:
-        workspaces.build(space)  # parses, and makes the tables
-    builder = _Builder(space)
-    with peak_memory(space) as peaks, _ingesting(space):
-        produce(space.home, rate, _WARM_UP_SECONDS)  # the first micro-batches compile
+        workspaces.build(workspace)  # parses, and makes the tables
+    builder = _Builder(workspace)
+    with peak_memory(workspace) as peaks, _ingesting(workspace):
+        produce(workspace.home, rate, _WARM_UP_SECONDS)  # the first micro-batches compile
         with builder.building() if gold else nullcontext():
-            version = space.sql("describe history bronze.bpm limit 1")[0]["version"]
-            first = _ends(space)
-            sent = produce(space.home, rate, seconds)
+            version = workspace.sql("describe history bronze.bpm limit 1")[0]["version"]
+            first = _ends(workspace)
+            sent = produce(workspace.home, rate, seconds)
             within = " or ".join(
                 f"(records.partition = {p} and records.offset >= {first[p]} "
                 f"and records.offset < {end})"
-                for p, end in _ends(space).items()
+                for p, end in _ends(workspace).items()
             )
-            _until_in_bronze(space, sent, within)
+            _until_in_bronze(workspace, sent, within)
         if gold:
             # What came last: one more build covers it.
             builder.build_once()
@@ -83,7 +83,7 @@ def measure(space: Workspace, rate: int, seconds: float, *, gold: bool) -> None:
         values = ", ".join(f"({at:.3f}D, {version}L)" for at, version in builder.ends)
         found["gold"] = _TO_GOLD.format(builds=values, version=version, sent=within)
     results = []
-    with workspaces.connect(space) as spark:
+    with workspaces.connect(workspace) as spark:
         for layer, latencies in found.items():
             row = spark.sql(_PERCENTILES.format(latencies=latencies)).collect()[0]
             if row.records != sent:
@@ -123,11 +123,11 @@ def produce(home: Home, rate: int, seconds: float) -> int:
 
 
 @contextmanager
-def _ingesting(space: Workspace) -> Iterator[None]:
+def _ingesting(workspace: Workspace) -> Iterator[None]:
     """A continuous ingestion of `bpm` while the block runs."""
     command = [sys.executable, "-m", "lakehouse.cli", "ingest", "--continuous", "--feed", "bpm"]
     log = subprocess.DEVNULL
-    process = subprocess.Popen(command, cwd=CHECKOUT, env=space.environment, stderr=log)
+    process = subprocess.Popen(command, cwd=CHECKOUT, env=workspace.environment, stderr=log)
     try:
         yield
     finally:
@@ -135,18 +135,18 @@ def _ingesting(space: Workspace) -> Iterator[None]:
         process.wait(timeout=120)
 
 
-def _ends(space: Workspace) -> Mapping[int, int]:
+def _ends(workspace: Workspace) -> Mapping[int, int]:
     """The next offset of each partition."""
-    return broker.describe(config_of(space.home), "bpm").latest
+    return broker.describe(config_of(workspace.home), "bpm").latest
 
 
-def _until_in_bronze(space: Workspace, records: int, within: str) -> None:
+def _until_in_bronze(workspace: Workspace, records: int, within: str) -> None:
     query = (
         "select count(*) as rows from bronze.bpm as records "
         f"where records.source_file is null and ({within})"
     )
     deadline = time.monotonic() + 600
-    while int(space.sql(query)[0]["rows"]) < records:
+    while int(workspace.sql(query)[0]["rows"]) < records:
         if time.monotonic() > deadline:
             raise Unequal(f"bronze lacks some of {records} records after 10 minutes")
         time.sleep(0.5)
@@ -155,10 +155,10 @@ def _until_in_bronze(space: Workspace, records: int, within: str) -> None:
 class _Builder:
     """Builds one after the other; notes when each ended and up to which commit of bronze."""
 
-    def __init__(self, space: Workspace) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self.seconds: Seconds = {}
         self.ends: list[tuple[float, int]] = []
-        self._space = space
+        self._space = workspace
 
     def build_once(self) -> None:
         note(self.seconds, "build", workspaces.build(self._space))

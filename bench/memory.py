@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-from lakehouse import processes, workspace
+from lakehouse import processes
 from lakehouse.client import Workspace
+from lakehouse.workspace import PARTS
 
 _SECONDS = 0.5
 # What a child of the bench is called, by a word of its command line; the first that fits.
@@ -20,7 +21,7 @@ _CHILDREN = (
 
 
 @contextmanager
-def peak_memory(*spaces: Workspace) -> Iterator[dict[str, int]]:
+def peak_memory(*workspaces: Workspace) -> Iterator[dict[str, int]]:
     """Of what runs while the block does: MiB by process (spark, kafka, endpoint, dbt, ...)."""
     peaks: dict[str, int] = {}
     ended = threading.Event()
@@ -30,9 +31,9 @@ def peak_memory(*spaces: Workspace) -> Iterator[dict[str, int]]:
 
     def sample() -> None:
         while not ended.wait(_SECONDS):
-            for space in spaces:
-                for part in workspace.PARTS:
-                    if running := processes.find(space.home, part):
+            for workspace in workspaces:
+                for part in PARTS:
+                    if running := processes.find(workspace.home, part):
                         note(part, running.memory_bytes())
             for child in psutil.Process().children(recursive=True):
                 with suppress(psutil.Error):

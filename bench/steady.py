@@ -24,27 +24,27 @@ _hours = count()
 """No two new hours meet."""
 
 
-def _add_hour(space: Workspace) -> None:
+def _add_hour(workspace: Workspace) -> None:
     """An hour of readings more in bronze."""
-    with workspaces.connect(space) as spark:
+    with workspaces.connect(workspace) as spark:
         data.write(spark, [data.new_hour(next(_hours), late=False)])
 
 
-def measure_tests(space: Workspace, size: data.Size, repeats: int) -> None:
+def measure_tests(workspace: Workspace, size: data.Size, repeats: int) -> None:
     """The same builds with their tests (unit tests aside) and without: full, new hour, nothing new.
 
     The first round warms up, unless it is the only one.
     """
     seconds: Seconds = {}
-    with peak_memory(space) as peaks:
+    with peak_memory(workspace) as peaks:
         for turn in range(repeats + 1):
             for tests in workspaces.in_turn((False, True), turn):
                 suffix = " with tests" if tests else ""
-                build = partial(workspaces.build, space, tests=tests)
+                build = partial(workspaces.build, workspace, tests=tests)
                 counts = turn > 0 or repeats == 0
-                workspaces.drop_built(space)
+                workspaces.drop_built(workspace)
                 note(seconds, f"full{suffix}", build(), counts)
-                _add_hour(space)
+                _add_hour(workspace)
                 note(seconds, f"new hour{suffix}", build(), counts)
                 note(seconds, f"nothing new{suffix}", build(), counts)
     middle = medians(seconds)
@@ -53,7 +53,7 @@ def measure_tests(space: Workspace, size: data.Size, repeats: int) -> None:
     report("build with tests", f"{size.readings:,} readings", result, seconds, peaks)
 
 
-def measure_nothing_new(space: Workspace, size: data.Size, repeats: int) -> None:
+def measure_nothing_new(workspace: Workspace, size: data.Size, repeats: int) -> None:
     """A build with nothing new, without tests, beside dbt's own start and a `select 1` a node.
 
     The start is a `dbt show` of `select 1`, which connects as a build does. The statements go
@@ -62,16 +62,16 @@ def measure_nothing_new(space: Workspace, size: data.Size, repeats: int) -> None
     seconds: Seconds = {}
     asked: dict[str, int] = {}
     nodes = 0
-    log = space.home.logs / "statements.jsonl"
-    with peak_memory(space) as peaks:
+    log = workspace.home.logs / "statements.jsonl"
+    with peak_memory(workspace) as peaks:
         for turn in range(repeats + 1):
             position = log.stat().st_size
             counts = turn > 0 or repeats == 0
-            note(seconds, "build", workspaces.build(space), counts)
-            nodes, asked = len(workspaces.node_seconds(space)), _asked_since(log, position)
-            start = partial(space.dbt, "--quiet", "show", "--inline", "select 1")
+            note(seconds, "build", workspaces.build(workspace), counts)
+            nodes, asked = len(workspaces.node_seconds(workspace)), _asked_since(log, position)
+            start = partial(workspace.dbt, "--quiet", "show", "--inline", "select 1")
             note(seconds, "dbt's start", workspaces.stopwatch(start), counts)
-            selects = workspaces.stopwatch(partial(_select_ones, space, nodes))
+            selects = workspaces.stopwatch(partial(_select_ones, workspace, nodes))
             note(seconds, "select 1 a node", selects, counts)
     middle = medians(seconds)
     against = ratio(middle["build"], middle["dbt's start"] + middle["select 1 a node"])
@@ -80,21 +80,21 @@ def measure_nothing_new(space: Workspace, size: data.Size, repeats: int) -> None
     report("nothing new", f"{size.readings:,} readings", result, seconds, peaks)
 
 
-def measure_nodes(space: Workspace, size: data.Size) -> None:
+def measure_nodes(workspace: Workspace, size: data.Size) -> None:
     """Seconds of each node: in a build of a new hour, with nothing new, from nothing.
 
     Once each, by dbt's own clock; nodes run side by side, so they add up to more than the build.
     """
     seconds: Seconds = {}
     found = {}
-    with peak_memory(space) as peaks:
+    with peak_memory(workspace) as peaks:
         for kind in ("new hour", "nothing new", "from nothing"):
             if kind == "new hour":
-                _add_hour(space)
+                _add_hour(workspace)
             if kind == "from nothing":
-                workspaces.drop_built(space)
-            note(seconds, kind, workspaces.build(space))
-            found[kind] = workspaces.node_seconds(space)
+                workspaces.drop_built(workspace)
+            note(seconds, kind, workspaces.build(workspace))
+            found[kind] = workspaces.node_seconds(workspace)
     full = sorted(found["from nothing"].items(), key=lambda item: -item[1])
     for node, taken in full:
         others = (f"{found[kind].get(node, 0):8.2f}" for kind in ("new hour", "nothing new"))
@@ -103,23 +103,23 @@ def measure_nodes(space: Workspace, size: data.Size) -> None:
     report("nodes", f"{size.readings:,} readings", result, seconds, peaks)
 
 
-def measure_edit(space: Workspace, size: data.Size, repeats: int) -> None:
+def measure_edit(workspace: Workspace, size: data.Size, repeats: int) -> None:
     """An edit of a model, then `dbt build -s model+`: what a developer waits for.
 
     With tests and unit tests, in a copy of the project, which then computes the model whole.
     """
     seconds: Seconds = {}
-    with tempfile.TemporaryDirectory(prefix="edit-") as name, peak_memory(space) as peaks:
+    with tempfile.TemporaryDirectory(prefix="edit-") as name, peak_memory(workspace) as peaks:
         folder = Path(name)
         copy_project(folder)
         # Parses the copy as a whole, once; an edit then parses what it touched.
-        space.dbt_on(folder, "--quiet", "ls")
+        workspace.dbt_on(folder, "--quiet", "ls")
         for turn in range(max(1, repeats)):
             for model in EDITED_MODELS:
                 path = next((folder / "models").rglob(f"{model}.sql"))
                 # Any text that a full build renders is an edit: a comment stands for all.
                 path.write_text(f"-- edit {turn}\n{path.read_text()}")
-                build = partial(space.dbt_on, folder, "build", "-s", f"{model}+")
+                build = partial(workspace.dbt_on, folder, "build", "-s", f"{model}+")
                 note(seconds, f"{model}+", workspaces.stopwatch(build))
     report("after an edit", f"{size.readings:,} readings", "", seconds, peaks)
 
@@ -135,11 +135,11 @@ def _asked_since(log: Path, position: int) -> dict[str, int]:
     return dict(kinds.most_common())
 
 
-def _select_ones(space: Workspace, number: int) -> None:
+def _select_ones(workspace: Workspace, number: int) -> None:
     """So many statements over THREADS connections, connecting included."""
 
     def run(first: int) -> None:
-        with space.connect() as connection, connection.cursor() as cursor:
+        with workspace.connect() as connection, connection.cursor() as cursor:
             for _ in range(first, number, THREADS):
                 cursor.execute("select 1")
                 cursor.fetchall()

@@ -49,13 +49,13 @@ def opened(java_options: Callable[[Path], str] = lambda _: "") -> Iterator[Works
     """
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
-        with Workspace.running(root, java_options(root)) as space:
-            yield space
+        with Workspace.running(root, java_options(root)) as workspace:
+            yield workspace
 
 
-def connect(space: Workspace) -> AbstractContextManager[SparkSession]:
+def connect(workspace: Workspace) -> AbstractContextManager[SparkSession]:
     """A Spark Connect session of the workspace for the length of a block."""
-    return sessions.session(space.home.connect_url)
+    return sessions.session(workspace.home.connect_url)
 
 
 def set_up_for_rows(spark: SparkSession) -> None:
@@ -77,23 +77,23 @@ def stopwatch(action: Callable[[], object]) -> float:
     return time.monotonic() - started
 
 
-def build(space: Workspace, *arguments: str, tests: bool = False) -> float:
+def build(workspace: Workspace, *arguments: str, tests: bool = False) -> float:
     """Seconds of a `dbt build`, from the start of dbt to its end. Raises if it fails."""
     # Unit tests look at the SQL, never at the data.
     options = dbt.WITHOUT_UNIT_TESTS if tests else dbt.WITHOUT_TESTS
-    return stopwatch(lambda: space.dbt("build", *arguments, *options, timeout=PATIENCE_SECONDS))
+    return stopwatch(lambda: workspace.dbt("build", *arguments, *options, timeout=PATIENCE_SECONDS))
 
 
-def drop_built(space: Workspace) -> None:
+def drop_built(workspace: Workspace) -> None:
     """Silver and gold empty again, as `lakehouse rebuild` leaves them before it builds."""
     for schema in ("gold", "silver"):
-        space.sql(f"drop schema if exists {schema} cascade")
-        space.sql(f"create schema {schema}")
+        workspace.sql(f"drop schema if exists {schema} cascade")
+        workspace.sql(f"create schema {schema}")
 
 
-def node_seconds(space: Workspace) -> Mapping[str, float]:
+def node_seconds(workspace: Workspace) -> Mapping[str, float]:
     """Seconds of each node of the last dbt command, by its name."""
-    found = json.loads((space.dbt_folder / "target" / "run_results.json").read_text())
+    found = json.loads((workspace.dbt_folder / "target" / "run_results.json").read_text())
     return {r["unique_id"].split(".")[2]: r["execution_time"] for r in found["results"]}
 
 

@@ -74,17 +74,17 @@ def ingest(config: Config, args: argparse.Namespace) -> int:
     """Run the feeds; SIGTERM and SIGINT end them after the micro-batch. Returns the exit code."""
     # Spark's client takes a second to import: not for --help or a wrong setting.
     from ingestion.runner import run
-    from ingestion.topics import Wishes
+    from ingestion.topics import RunOptions
 
     _log_to_stderr(config)
     stop = threading.Event()
     if threading.current_thread() is threading.main_thread():  # a platform may own it
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-    wishes = Wishes(args.continuous, args.accept_data_loss, args.new_topic)
+    options = RunOptions(args.continuous, args.accept_data_loss, args.new_topic)
     started = time.monotonic()
     try:
-        rows = run(config, feeds_of(config, args.feed, wishes.continuous), wishes, stop)
+        rows = run(config, feeds_of(config, args.feed, options.continuous), options, stop)
     except IngestionError as error:
         log.error("%s", error)
         return 1

@@ -33,7 +33,7 @@ from ingestion.filereader import FileReader
 from ingestion.lease import Lease, held
 from ingestion.streaming import TopicStream
 from ingestion.telemetry import Telemetry
-from ingestion.topics import Wishes
+from ingestion.topics import RunOptions
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,9 @@ _OF_CHECKPOINT = re.compile(
 _SPARK_GONE = re.compile(r"StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE", re.IGNORECASE)
 
 
-def run(config: Config, feeds: list[Feed], wishes: Wishes, stop: threading.Event) -> dict[str, int]:
+def run(
+    config: Config, feeds: list[Feed], options: RunOptions, stop: threading.Event
+) -> dict[str, int]:
     """Ingest until all is drained, or with `continuous` until `stop` is set: then after the batch.
 
     Returns rows by feed. Raises LeaseHeld at once if another process has one of the feeds. A feed
@@ -75,11 +77,11 @@ def run(config: Config, feeds: list[Feed], wishes: Wishes, stop: threading.Event
             bronze.create_tables(spark, config.catalog or None)
             known = progress.known_topics(spark, config.catalog)
         telemetry = Telemetry()
-        if wishes.continuous and config.metrics_port:
+        if options.continuous and config.metrics_port:
             telemetry.serve(config.metrics_port)
         pool = stack.enter_context(ThreadPoolExecutor(len(feeds), "feed"))
         runs = [
-            FeedRun(config, feed, lease, known.get(feed.name), wishes, stop, telemetry)
+            FeedRun(config, feed, lease, known.get(feed.name), options, stop, telemetry)
             for feed, lease in zip(feeds, leases, strict=True)
         ]
         futures = [pool.submit(feed_run.run) for feed_run in runs]
@@ -116,7 +118,7 @@ class FeedRun:
     feed: Feed
     lease: Lease
     known: progress.KnownTopic | None
-    wishes: Wishes
+    options: RunOptions
     stop: threading.Event
     telemetry: Telemetry
     rows: int = 0
@@ -127,7 +129,7 @@ class FeedRun:
     def __post_init__(self) -> None:
         if isinstance(self.feed, KafkaFeed):
             self.stream = TopicStream(
-                *(self.config, self.feed, self.lease, self.known, self.wishes, self.stop),
+                *(self.config, self.feed, self.lease, self.known, self.options, self.stop),
                 *(self.telemetry, self._note),
             )
 
@@ -196,7 +198,7 @@ class FeedRun:
         self.failures += 1
         if self.stream is not None:
             self.stream.is_first = True
-        if self.wishes.continuous:
+        if self.options.continuous:
             enough = self.failures >= self.config.max_failures
         else:
             enough = self.restarts >= self.config.max_restarts
@@ -248,13 +250,13 @@ class FeedRun:
                     started_at=started_at,
                 )
             )
-            if not self.wishes.continuous or self.stop.wait(interval):
+            if not self.options.continuous or self.stop.wait(interval):
                 return
 
     def _read_files(self, spark: SparkSession, feed: FileFeed | EnvelopeFeed) -> None:
         """Read the files that bronze does not hold; with `continuous`, again and again."""
         reader = FileReader(
-            *(spark, self.config, feed, self.lease.check), continuous=self.wishes.continuous
+            *(spark, self.config, feed, self.lease.check), continuous=self.options.continuous
         )
         self.telemetry.up(feed.name, True)
         for number in itertools.count():
@@ -262,7 +264,7 @@ class FeedRun:
             found = reader.read_some()
             if found is None:
                 self._note([])
-                if not self.wishes.continuous:
+                if not self.options.continuous:
                     break
                 if self.stop.wait(self.config.trigger_seconds):
                     return

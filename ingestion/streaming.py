@@ -20,7 +20,7 @@ from ingestion.feeds import IngestionError, KafkaFeed
 from ingestion.lease import Lease
 from ingestion.progress import KnownTopic
 from ingestion.telemetry import Telemetry
-from ingestion.topics import TopicReader, Wishes
+from ingestion.topics import RunOptions, TopicReader
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class TopicStream:
     feed: KafkaFeed
     lease: Lease
     known: InitVar[KnownTopic | None]
-    wishes: Wishes
+    options: RunOptions
     stop: threading.Event
     telemetry: Telemetry
     went_well: Callable[[list[Batch]], None]
@@ -105,14 +105,14 @@ class TopicStream:
             return True
         self.has_run = True
         # They are meant for what was found now, not for what a later restart may meet.
-        self.wishes = replace(self.wishes, accept_data_loss=False, new_topic=False)
+        self.options = replace(self.options, accept_data_loss=False, new_topic=False)
         self.telemetry.up(self.feed.name, True)
         return self._follow(query)
 
     def _start(self, spark: SparkSession) -> StreamingQuery | None:
         most = self.config.max_offsets_per_trigger
         first = min(most, _FIRST_OFFSETS) if self.is_first else most
-        start = self.topic.start(spark, self.wishes, first)
+        start = self.topic.start(spark, self.options, first)
         if start is None:
             return None
         self.is_first = False
@@ -125,7 +125,7 @@ class TopicStream:
             name=self.feed.name,
             writer_id=start.writer_id,
             checkpoint=self.checkpoint,
-            continuous=self.wishes.continuous,
+            continuous=self.options.continuous,
             trigger_seconds=self.config.trigger_seconds,
         )
 
@@ -144,7 +144,7 @@ class TopicStream:
                 _finish_batch(query, reported)
                 query.stop()
                 break
-            if self.wishes.continuous and time.monotonic() - looked > _TOPIC_SECONDS:
+            if self.options.continuous and time.monotonic() - looked > _TOPIC_SECONDS:
                 looked = time.monotonic()
                 try:
                     self.topic.check_same()
@@ -156,7 +156,7 @@ class TopicStream:
         if self.stop.is_set():
             return True
         self.topic.check_same()
-        if self.wishes.continuous or not checkpoints.has_reached(self.checkpoint, self._goal):
+        if self.options.continuous or not checkpoints.has_reached(self.checkpoint, self._goal):
             raise IngestionError(
                 f"Feed {self.feed.name}: the query was stopped from outside before it had read "
                 "all. Start ingestion again; it resumes where it was."

@@ -20,7 +20,7 @@ _PAGE_RECORDS, _PAGE_BYTES = 5_000, 8 * 2**20
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RunOptions:
     """What the operator asked for on the command line."""
 
     continuous: bool = False
@@ -49,7 +49,7 @@ class TopicReader:
         self._checkpoint = checkpoint
         self._known = known
 
-    def start(self, spark: SparkSession, wishes: Wishes, most: int) -> Start | None:
+    def start(self, spark: SparkSession, options: RunOptions, most: int) -> Start | None:
         """Where to go on, with at most so many records in a micro-batch; None if a drain has
         nothing to read. Raises IngestionError if records are lost or the topic is another one, and
         the operator has not said that it is meant.
@@ -59,7 +59,7 @@ class TopicReader:
         if known is None:
             known = self._begin_epoch(spark, topic)
         elif (known.topic, known.topic_id) != (topic.name, topic.id):
-            if not wishes.new_topic:
+            if not options.new_topic:
                 raise IngestionError(_created_anew(self._feed.name, topic.name, topic.id, known))
             known = self._begin_epoch(spark, topic)
         catalog, feed, epoch = self._config.catalog, self._feed.name, known.epoch
@@ -75,18 +75,18 @@ class TopicReader:
             checkpoints.set_aside(self._checkpoint, "its unfinished micro-batch is cut in pieces")
             state = None
         if ahead := {p: at for p, at in resume.items() if at > topic.latest.get(p, 0)}:
-            if not wishes.new_topic:
+            if not options.new_topic:
                 raise IngestionError(_ends_before(feed, topic, ahead))
             self._begin_epoch(spark, topic)
-            return self.start(spark, wishes, most)
+            return self.start(spark, options, most)
         if gaps := _gaps(topic, resume):
-            if not wishes.accept_data_loss:
+            if not options.accept_data_loss:
                 raise IngestionError(_expired(feed, gaps))
             # In this order: ended in between, the next start finds the same gaps, once.
             checkpoints.set_aside(self._checkpoint, "a loss was accepted")
             progress.record_gaps(spark, catalog, feed, topic.name, epoch, gaps)
             resume = progress.next_offsets(spark, catalog, self._feed.table, epoch)
-        elif state and state.has_reached(topic.latest) and not wishes.continuous:
+        elif state and state.has_reached(topic.latest) and not options.continuous:
             return None
         first = {**topic.earliest, **resume}
         return Start(

@@ -161,12 +161,12 @@ class Workspace:
     @contextmanager
     def running(cls, folder: Path, java_options: str = "") -> Iterator[Self]:
         """A workspace in a folder, up while the block runs; it stops also after a failure."""
-        space = cls(Home(folder.resolve(), free_base_port()), java_options)
+        workspace = cls(Home(folder.resolve(), free_base_port()), java_options)
         try:
-            space.run("up")
-            yield space
+            workspace.run("up")
+            yield workspace
         finally:
-            space.down()
+            workspace.down()
 
 
 def copy_project(folder: Path) -> None:

@@ -45,14 +45,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A workspace that is up, shared by all tests: each must do with what others left in it."""
     with (
-        running(tmp_path_factory.mktemp("lakehouse")) as space,
+        running(tmp_path_factory.mktemp("lakehouse")) as workspace,
         pytest.MonkeyPatch.context() as patch,
     ):
         # Code under test that reads the environment finds this workspace, never the user's own.
         patch.delenv("LAKEHOUSE_TOKEN", raising=False)
-        for name, value in space.home.environment().items():
+        for name, value in workspace.home.environment().items():
             patch.setenv(name, value)
-        yield space
+        yield workspace
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def fresh_workspace(tmp_path: Path) -> Iterator[Callable[[], Workspace]]:
         def make() -> Workspace:
             nonlocal count
             count += 1
-            space = Workspace(Home((tmp_path / f"home{count}").resolve(), free_base_port()))
-            stack.callback(space.down)
-            return space
+            workspace = Workspace(Home((tmp_path / f"home{count}").resolve(), free_base_port()))
+            stack.callback(workspace.down)
+            return workspace
 
         yield make

@@ -40,11 +40,13 @@ class Landed:
     records: list[Record]
 
 
-def read(space: Workspace) -> Landed:
+def read(workspace: Workspace) -> Landed:
     """Every table of silver and gold, and the records of bronze."""
-    tables = {name: space.sql(f"select * from silver.{name}") for name in SILVER}
-    tables |= {name: space.sql(f"select * from gold.{name}") for name in GOLD}
-    records = [r for feed in FEEDS for r in from_bronze_rows(feed, space.sql(bronze_query(feed)))]
+    tables = {name: workspace.sql(f"select * from silver.{name}") for name in SILVER}
+    tables |= {name: workspace.sql(f"select * from gold.{name}") for name in GOLD}
+    records = [
+        r for feed in FEEDS for r in from_bronze_rows(feed, workspace.sql(bronze_query(feed)))
+    ]
     return Landed(tables, records)
 
 
@@ -99,20 +101,20 @@ def publish(home: Home, cases: tuple[Case, ...]) -> None:
 @pytest.fixture(scope="session")
 def example_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A workspace for the two fixtures below and nobody else."""
-    with running(tmp_path_factory.mktemp("example")) as space:
-        yield space
+    with running(tmp_path_factory.mktemp("example")) as workspace:
+        yield workspace
 
 
 @pytest.fixture(scope="session")
 def landed_example(example_workspace: Workspace) -> Landed:
     """The worked example alone, built."""
-    space = example_workspace
-    space.run("replay", example.ENVELOPES)
+    workspace = example_workspace
+    workspace.run("replay", example.ENVELOPES)
     for feed, path in example.LANDED:
-        space.run("land", feed, path)
-    space.run("ingest")
-    space.dbt("build")
-    return read(space)
+        workspace.run("land", feed, path)
+    workspace.run("ingest")
+    workspace.dbt("build")
+    return read(workspace)
 
 
 @pytest.fixture(scope="session")
@@ -123,9 +125,9 @@ def landed_cases(
 ) -> Landed:
     """The cases on top of the example, built; the example's build has run the unit tests."""
     assert landed_example.records
-    space = example_workspace
+    workspace = example_workspace
     folder = tmp_path_factory.mktemp("cases")
-    publish(space.home, CASES)
+    publish(workspace.home, CASES)
     for feed in FEEDS:
         paths: list[Path] = []
         for case in CASES:
@@ -134,22 +136,22 @@ def landed_cases(
                     paths.append(folder / landed.name)
                     paths[-1].write_bytes(landed.content)
         if paths:
-            space.run("land", feed, *paths)
-    space.run("ingest")
-    space.dbt("build", *WITHOUT_UNIT_TESTS)
-    return read(space)
+            workspace.run("land", feed, *paths)
+    workspace.run("ingest")
+    workspace.dbt("build", *WITHOUT_UNIT_TESTS)
+    return read(workspace)
 
 
 @pytest.fixture(scope="session")
 def landed_month(example_workspace: Workspace, landed_cases: Landed) -> Landed:
     """A simulated month with every bad kind of record, on top of the cases, built."""
     assert landed_cases.records
-    space = example_workspace
+    workspace = example_workspace
     # A reading every 90 s instead of 8: rows enough for every rule, and a build of a minute.
-    space.run(
+    workspace.run(
         *("simulate", "--users", "5", "--days", "30", "--seed", "7"),
         *("--interval", "90", "--dirty", "0.02"),
     )
-    space.run("ingest")
-    space.dbt("build", *WITHOUT_UNIT_TESTS)
-    return read(space)
+    workspace.run("ingest")
+    workspace.dbt("build", *WITHOUT_UNIT_TESTS)
+    return read(workspace)

@@ -1,10 +1,10 @@
-"""Proves the two laws on worlds without end: `make soak`, or with a seed what a failure printed.
+"""Proves the two laws on histories without end: `make soak`, or with a seed what a failure printed.
 
     python -m tests.soak                                    until Ctrl-C
-    python -m tests.soak --seed 7 --worlds 25 --sequences 1
+    python -m tests.soak --seed 7 --histories 25 --sequences 1
 
-Each sequence makes a workspace of its own, lands new worlds in batches in any order with repeats
-(the last world through Kafka, files and ingestion, the others straight in bronze), builds behind
+Each sequence makes a workspace of its own, lands new histories in batches in any order with repeats
+(the last history through Kafka, files and ingestion, the others straight in bronze), builds behind
 each batch and kills one build of two at one of ten points. Every table must then be what the oracle
 says and what a rebuild makes.
 
@@ -24,10 +24,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.histories import sequence
+from tests.histories.history import Entry, history
 from tests.ingestion.drills import Drills
 from tests.support import running
-from tests.worlds import sequence
-from tests.worlds.world import Entry, world
 
 _SMALL = {
     "FITBIT_INGEST_MAX_OFFSETS_PER_TRIGGER": "5000",
@@ -40,7 +40,7 @@ def main() -> int:
         prog="python -m tests.soak", description=__doc__.split("\n")[0]
     )
     parser.add_argument("--seed", type=int, default=1, help="of the first sequence")
-    parser.add_argument("--worlds", type=int, default=25, help="a sequence")
+    parser.add_argument("--histories", type=int, default=25, help="a sequence")
     parser.add_argument("--batches", type=int, default=4, help="a sequence, each with its build")
     parser.add_argument("--sequences", type=int, help="stop after so many (default: never)")
     parser.add_argument("--kills", type=int, help="kill ingestion and Spark so often, instead")
@@ -52,11 +52,11 @@ def main() -> int:
     try:
         for seed in itertools.islice(seeds, args.sequences):
             started = time.monotonic()
-            worlds = [world(number, seed) for number in range(1, args.worlds + 1)]
+            histories = [history(number, seed) for number in range(1, args.histories + 1)]
             kills = kills_of(seed, args.batches)
-            found = _sequence(worlds, args.batches, seed, kills)
-            total, builds = total + len(worlds), builds + args.batches
-            records += sum(map(len, worlds))
+            found = _sequence(histories, args.batches, seed, kills)
+            total, builds = total + len(histories), builds + args.batches
+            records += sum(map(len, histories))
             failures += bool(found)
             seconds = time.monotonic() - started
             print(f"seed {seed}: {'FAILED' if found else 'right'} in {seconds:.0f} s", flush=True)
@@ -64,13 +64,13 @@ def main() -> int:
                 print(f"  {line}")
             if found:
                 print(
-                    f"  python -m tests.soak --seed {seed} --worlds {args.worlds} "
+                    f"  python -m tests.soak --seed {seed} --histories {args.histories} "
                     f"--batches {args.batches} --sequences 1",
                     flush=True,
                 )
     except KeyboardInterrupt:
         print("stopped")
-    print(f"{total} worlds, {records} records, {builds} builds, {failures} sequences failed")
+    print(f"{total} histories, {records} records, {builds} builds, {failures} sequences failed")
     return 1 if failures else 0
 
 
@@ -83,25 +83,25 @@ def kills_of(seed: int, batches: int) -> list[sequence.Kill | None]:
 
 
 def _sequence(
-    worlds: list[list[Entry]],
+    histories: list[list[Entry]],
     batches: int,
     seed: int,
     kills: list[sequence.Kill | None],
 ) -> list[str]:
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as folder,
-        running(Path(folder)) as space,
+        running(Path(folder)) as workspace,
     ):
-        *landed, sent = worlds
-        found = sequence.run(space, landed, count=batches, seed=seed, kills=kills, sent=sent)
-        return found + sequence.differences_from_rebuild(space)
+        *landed, sent = histories
+        found = sequence.run(workspace, landed, count=batches, seed=seed, kills=kills, sent=sent)
+        return found + sequence.differences_from_rebuild(workspace)
 
 
 def _kill_ingestion(count: int, seed: int) -> int:
     """Raises AssertionError if a record is missing or there twice."""
     chance = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder, running(Path(folder)) as space:
-        drills = Drills(space)
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder, running(Path(folder)) as workspace:
+        drills = Drills(workspace)
         in_midst = 0
         for number in range(1, count + 1):
             part = chance.choice(("ingestion", "spark"))
@@ -112,14 +112,14 @@ def _kill_ingestion(count: int, seed: int) -> int:
                     time.sleep(chance.uniform(0, 3))
                     under_way = drills.under_way("bpm") is not None
                     if part == "spark":
-                        space.kill("spark")
+                        workspace.kill("spark")
                     else:
                         ingestion.kill()
                 ingestion.process.wait(120)
             in_midst += under_way
             print(f"kill {number} of {part}, in mid-batch: {under_way}", flush=True)
             if part == "spark":
-                space.run("up")
+                workspace.run("up")
         drills.drain("--feed", "bpm")
         drills.assert_bronze("bpm")
         rows = len(drills.bronze("bpm"))

@@ -183,13 +183,13 @@ class Project:
 
     def of_others(self, who: str) -> str:
         """Securables, grants and files that are not `who`'s."""
-        space = self.workspace
-        others = {key for key, found in space.securables.items() if found["owner"] != who}
+        workspace = self.workspace
+        others = {key for key, found in workspace.securables.items() if found["owner"] != who}
         return repr(
             (
-                sorted((key, space.securables[key]) for key in others),
-                sorted((key, sorted(space.grants.get(key, {}).items())) for key in others),
-                sorted(path for path in space.files if who not in path),
+                sorted((key, workspace.securables[key]) for key in others),
+                sorted((key, sorted(workspace.grants.get(key, {}).items())) for key in others),
+                sorted(path for path in workspace.files if who not in path),
             )
         )
 
@@ -219,10 +219,10 @@ def dev(root: Path) -> None:
     """Merges: the first to an empty workspace, a second one, then what must be refused."""
     with project(root, "dev") as copy:
         copy.release("branch")
-        space = copy.workspace
-        expect("dev is built", space.filled, {"fitbit_dev"})
-        expect("dev's policies spare who builds", space.spared, {"fitbit_dev": {DEPLOY}})
-        expect("nothing runs by itself in dev", list(active(space)), [])
+        workspace = copy.workspace
+        expect("dev is built", workspace.filled, {"fitbit_dev"})
+        expect("dev's policies spare who builds", workspace.spared, {"fitbit_dev": {DEPLOY}})
+        expect("nothing runs by itself in dev", list(active(workspace)), [])
         for job in ("erasure", "maintenance"):
             copy.bundle(DEPLOY, "run", job, "--target", "dev")
         # Only the wheel's version is new; all else is as it was left.
@@ -284,16 +284,16 @@ def prod(root: Path) -> None:
         copy.refused("prevent_destroy", DEPLOY, "destroy", "--auto-approve", "--target", "prod")
 
 
-def active(space: Workspace) -> Iterator[dict[str, Any]]:
-    for key in space.jobs:
-        yield from space.active(key)
+def active(workspace: Workspace) -> Iterator[dict[str, Any]]:
+    for key in workspace.jobs:
+        yield from workspace.active(key)
 
 
-def running(space: Workspace) -> str:
+def running(workspace: Workspace) -> str:
     """The wheel of the one job that runs."""
-    found = list(active(space))
+    found = list(active(workspace))
     if len(found) != 1:
-        errors = [run["error"] for run in space.runs.values() if run.get("error")]
+        errors = [run["error"] for run in workspace.runs.values() if run.get("error")]
         raise Surprise(f"{len(found)} jobs run: {'; '.join(errors)}")
     return str(found[0]["settings"]["tasks"][0]["libraries"][0]["whl"])
 

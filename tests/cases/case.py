@@ -52,7 +52,7 @@ class Landed:
     feed: str
     name: str
     content: bytes
-    fates: tuple[Outcome, ...]
+    outcomes: tuple[Outcome, ...]
 
 
 @dataclass(frozen=True)
@@ -172,31 +172,31 @@ def profile(
 
 
 def registrations(
-    tag: str, *rows: tuple[str, str, str, float], fates: Iterable[Outcome] | None = None
+    tag: str, *rows: tuple[str, str, str, float], outcomes: Iterable[Outcome] | None = None
 ) -> Landed:
     """A CSV file of (user, device, name of the MAC, seconds)."""
     lines = ["user_id,device_id,mac_address,registration_timestamp"]
     lines += [
         f"{user},{device},{mac(name)},{_time(seconds)}" for user, device, name, seconds in rows
     ]
-    return _csv("registered_users", tag, lines, fates)
+    return _csv("registered_users", tag, lines, outcomes)
 
 
 def logins(
     tag: str,
     *rows: tuple[str, str, float, float | str | None],
-    fates: Iterable[Outcome] | None = None,
+    outcomes: Iterable[Outcome] | None = None,
 ) -> Landed:
     """A CSV file of (name of the MAC, gym, login seconds, logout seconds or text or None)."""
     lines = ["mac_address,gym,login,logout"]
     for name, gym, login, logout in rows:
         out = "" if logout is None else logout if isinstance(logout, str) else _time(logout)
         lines.append(f"{mac(name)},{gym},{_time(login)},{out}")
-    return _csv("gym_logins", tag, lines, fates)
+    return _csv("gym_logins", tag, lines, outcomes)
 
 
-def _csv(feed: str, tag: str, lines: list[str], fates: Iterable[Outcome] | None) -> Landed:
-    known = tuple(fates) if fates is not None else (ACCEPTED,) * (len(lines) - 1)
+def _csv(feed: str, tag: str, lines: list[str], outcomes: Iterable[Outcome] | None) -> Landed:
+    known = tuple(outcomes) if outcomes is not None else (ACCEPTED,) * (len(lines) - 1)
     return Landed(feed, f"{tag}_{feed}.csv", ("\n".join(lines) + "\n").encode(), known)
 
 

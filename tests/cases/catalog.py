@@ -39,7 +39,7 @@ def records(cases: Iterable[Case], *, ingested_at: int) -> list[tuple[Record, Ou
                 path = Path(folder) / landed.name
                 path.write_bytes(landed.content)
                 read = from_landed(landed.feed, path, ingested_at=ingested_at)
-                found.extend(zip(read, landed.fates, strict=True))
+                found.extend(zip(read, landed.outcomes, strict=True))
     return found
 
 

@@ -320,8 +320,8 @@ def _long_columns() -> Case:
         lines = [",".join(row)]
         for number, column in enumerate(row):
             lines.append(",".join({**row, column: texts[number % 3]}.values()))
-        fates = tuple(LOGOUT_IGNORED if column == "logout" else WRONG for column in row)
-        files.append(Landed(feed, f"wide_{feed}.csv", "\n".join(lines).encode(), fates))
+        outcomes = tuple(LOGOUT_IGNORED if column == "logout" else WRONG for column in row)
+        files.append(Landed(feed, f"wide_{feed}.csv", "\n".join(lines).encode(), outcomes))
     return Case(
         "wide",
         "No column, however long, does more than reject its record.",

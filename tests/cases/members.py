@@ -472,7 +472,7 @@ def _visits() -> Case:
                 ("visit-m", "visit-f", 5000, -50),
                 ("visit-m", "visit-g", 6000, 6000 + DAY),
                 ("visit-m", "visit-h", 7000, 7001 + DAY),
-                fates=(
+                outcomes=(
                     *[ACCEPTED] * 6,
                     LOGOUT_IGNORED,
                     LOGOUT_IGNORED,

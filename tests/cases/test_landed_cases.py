@@ -65,8 +65,8 @@ def test_each_record_is_rejected_for_the_stated_reason(landed_cases: Landed) -> 
 
 
 @pytest.mark.parametrize("feed", FEEDS)
-def test_fates_are_as_stated(landed_example: Landed, landed_cases: Landed, feed: str) -> None:
-    def fates(landed: Landed) -> Counter[Outcome]:
+def test_outcomes_are_as_stated(landed_example: Landed, landed_cases: Landed, feed: str) -> None:
+    def outcomes(landed: Landed) -> Counter[Outcome]:
         return Counter(
             Outcome(row["reject_reason"], bool(row["is_logout_ignored"]))
             for row in landed.tables["records"]
@@ -74,7 +74,7 @@ def test_fates_are_as_stated(landed_example: Landed, landed_cases: Landed, feed:
         )
 
     stated = Counter(outcome for record, outcome in SENT if record.feed == feed)
-    assert fates(landed_cases) - fates(landed_example) == stated
+    assert outcomes(landed_cases) - outcomes(landed_example) == stated
 
 
 @pytest.mark.parametrize("table", [*SILVER, *GOLD])

@@ -184,7 +184,7 @@ class Gold:
     def of(cls, members: int, days: int, seed: int = 1) -> Gold:
         """With so many members over so many days; the same for the same seed."""
         gold = cls.empty()
-        for table, rows in _world(members, days, random.Random(seed)).items():
+        for table, rows in _made(members, days, random.Random(seed)).items():
             gold.insert(table, rows)
         for statement in (_HOURS, _DAYS, _COHORTS):
             last = f"date '{FIRST_DAY + timedelta(days=days - 1)}'"
@@ -238,7 +238,7 @@ class Gold:
         return cursor.fetch_arrow_table()
 
 
-def _world(members: int, days: int, chance: random.Random) -> dict[str, list[Row]]:
+def _made(members: int, days: int, chance: random.Random) -> dict[str, list[Row]]:
     tables: dict[str, list[Row]] = {name: [] for name in (*contracts(), _BOUNDS, _ZONES)}
     tables["gyms"] = [
         {"gym_id": _id(gym), "gym_name": gym, "time_zone": "Etc/UTC", "capacity": capacity}

@@ -25,42 +25,42 @@ DOCS = ("index.html", "lineage.html", "freshness.html", "runs.html")
 
 
 @pytest.fixture(scope="module")
-def space(example_workspace: Workspace, landed_cases: Landed) -> Workspace:
+def workspace(example_workspace: Workspace, landed_cases: Landed) -> Workspace:
     assert landed_cases.records
     return example_workspace
 
 
 @pytest.fixture(scope="module")
-def member(space: Workspace) -> str:
+def member(workspace: Workspace) -> str:
     """A member with readings and a workout."""
-    rows = space.sql("select max(user_id) as user_id from gold.workout_bpm_summary")
+    rows = workspace.sql("select max(user_id) as user_id from gold.workout_bpm_summary")
     return str(rows[0]["user_id"])
 
 
 @pytest.fixture(scope="module")
-def pages(space: Workspace, member: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pages(workspace: Workspace, member: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("pages") / "fitbit.html"
-    done = space.run("dashboard", "--out", out, "--members", member)
+    done = workspace.run("dashboard", "--out", out, "--members", member)
     assert done.stdout.split() == [str(out), str(out.with_name("fitbit.members.html"))]
     return out
 
 
 @pytest.fixture(scope="module")
-def docs(space: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def docs(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     out = tmp_path_factory.mktemp("docs")
-    done = space.run("docs", "--out", out)
+    done = workspace.run("docs", "--out", out)
     assert done.stdout.split() == [str(out / name) for name in DOCS]
     yield out
 
 
-def test_the_definition_has_no_faults_on_the_workspace(space: Workspace) -> None:
-    assert "no faults" in space.run("dashboard", "--check").stdout
+def test_the_definition_has_no_faults_on_the_workspace(workspace: Workspace) -> None:
+    assert "no faults" in workspace.run("dashboard", "--check").stdout
 
 
 def test_every_number_is_that_of_sql_on_gold_filtered_or_not(
-    space: Workspace, pages: Path, definition: Definition, browser: Any
+    workspace: Workspace, pages: Path, definition: Definition, browser: Any
 ) -> None:
-    with endpoint(space.home) as gold, opened(browser, pages, tab=TABS[0]) as page:
+    with endpoint(workspace.home) as gold, opened(browser, pages, tab=TABS[0]) as page:
         for tab in TABS:
             page.locator(f"#tab-{tab}").click()
             ready(page, tab)
@@ -75,24 +75,24 @@ def test_every_number_is_that_of_sql_on_gold_filtered_or_not(
 
 
 def test_measures_with_a_metrics_name_are_the_metric_on_gold(
-    space: Workspace, pages: Path, definition: Definition, browser: Any
+    workspace: Workspace, pages: Path, definition: Definition, browser: Any
 ) -> None:
-    parsed = space.home.root / "dbt" / "target"
+    parsed = workspace.home.root / "dbt" / "target"
     manifest = json.loads((parsed / "manifest.json").read_text(encoding="utf-8"))
     measures = shared(definition, manifest)
     with opened(browser, pages, tab=TABS[0]) as page:
         ask = "([dataset, name]) => dashboard.measure(dataset, name)"
         shown = {name: page.evaluate(ask, [dataset, name]) for dataset, name in measures}
     sql = statements(parsed / "semantic_manifest.json", list(shown))
-    wanted = {name: float(next(iter(space.sql(sql[name])[0].values()))) for name in shown}
+    wanted = {name: float(next(iter(workspace.sql(sql[name])[0].values()))) for name in shown}
     assert shown == pytest.approx(wanted, rel=1e-9)
 
 
-def test_metrics_are_what_sql_by_hand_gives_on_gold(space: Workspace) -> None:
-    parsed = space.home.root / "dbt" / "target" / "semantic_manifest.json"
+def test_metrics_are_what_sql_by_hand_gives_on_gold(workspace: Workspace) -> None:
+    parsed = workspace.home.root / "dbt" / "target" / "semantic_manifest.json"
 
     def number(sql: str) -> float | None:
-        (value,) = space.sql(sql)[0].values()
+        (value,) = workspace.sql(sql)[0].values()
         return None if value is None else float(value)
 
     for name, sql in statements(parsed, list(BY_HAND)).items():
@@ -101,36 +101,36 @@ def test_metrics_are_what_sql_by_hand_gives_on_gold(space: Workspace) -> None:
         assert found == (None if wanted is None else pytest.approx(wanted, rel=1e-9)), name
     names = json.loads(parsed.read_text(encoding="utf-8"))["saved_queries"]
     for saved in names:
-        space.sql(saved_statement(parsed, saved["name"]))
+        workspace.sql(saved_statement(parsed, saved["name"]))
 
 
-def test_each_table_of_gold_has_an_example_that_runs(space: Workspace, member: str) -> None:
-    path = space.home.root / "dbt" / "target" / "manifest.json"
+def test_each_table_of_gold_has_an_example_that_runs(workspace: Workspace, member: str) -> None:
+    path = workspace.home.root / "dbt" / "target" / "manifest.json"
     nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"].values()
     gold = [n for n in nodes if n["resource_type"] == "model" and n["schema"] == "gold"]
     assert gold
     for node in gold:
         example = node["config"]["meta"]["example"]
         wanted = {"user_id": member, "date": "2026-03-01"}
-        space.sql(example, {k: v for k, v in wanted.items() if f":{k}" in example})
+        workspace.sql(example, {k: v for k, v in wanted.items() if f":{k}" in example})
 
 
 def test_the_members_day_agrees_with_gold(
-    space: Workspace, pages: Path, member: str, browser: Any
+    workspace: Workspace, pages: Path, member: str, browser: Any
 ) -> None:
     path = pages.with_name("fitbit.members.html")
     assert path.stat().st_mode & 0o077 == 0
-    zones = space.sql(
+    zones = workspace.sql(
         "select time_zone from silver.member_zones where user_id = :member", {"member": member}
     )
     zone = zones[0]["time_zone"] if zones else "UTC"
-    workout = space.sql(
+    workout = workspace.sql(
         "select *, from_utc_timestamp(started_at, :zone) as local_start"
         " from gold.workout_bpm_summary where user_id = :member order by started_at desc limit 1",
         {"member": member, "zone": zone},
     )[0]
     day = workout["workout_date"]
-    readings = space.sql(
+    readings = workspace.sql(
         "select count(distinct date_trunc('minute', measured_at)) as minutes,"
         " min(heart_rate_bpm) as lowest from silver.heart_rates where user_id = :member"
         " and cast(from_utc_timestamp(measured_at, :zone) as date) = cast(:day as date)",
@@ -151,8 +151,10 @@ def test_the_members_day_agrees_with_gold(
     assert min(step["lowest"] for step in found) == readings["lowest"]
 
 
-def test_an_unknown_member_ends_in_a_sentence(space: Workspace, tmp_path: Path) -> None:
-    done = space.run("dashboard", "--out", tmp_path / "x.html", "--members", "nobody", check=False)
+def test_an_unknown_member_ends_in_a_sentence(workspace: Workspace, tmp_path: Path) -> None:
+    done = workspace.run(
+        "dashboard", "--out", tmp_path / "x.html", "--members", "nobody", check=False
+    )
     assert done.returncode == 1
     assert done.stderr.startswith("lakehouse: gold knows no member nobody")
     assert not list(tmp_path.iterdir())
@@ -196,7 +198,7 @@ def test_the_lineage_goes_from_source_columns_to_gold(docs: Path) -> None:
 
 
 def test_the_catalog_has_every_relation_and_column_with_type_and_comment(
-    space: Workspace, docs: Path
+    workspace: Workspace, docs: Path
 ) -> None:
     manifest = json.loads((docs / "artifacts" / "manifest.json").read_text())
     catalog = json.loads((docs / "artifacts" / "catalog.json").read_text())
@@ -213,13 +215,13 @@ def test_the_catalog_has_every_relation_and_column_with_type_and_comment(
     views, schemas = "system.information_schema", "table_schema in ('bronze', 'silver', 'gold')"
     tables = {
         (row["table_schema"], row["table_name"]): row["comment"]
-        for row in space.sql(
+        for row in workspace.sql(
             f"select table_schema, table_name, comment from {views}.tables where {schemas}"
         )
     }
     columns = {
         (row["table_schema"], row["table_name"], row["column_name"]): row
-        for row in space.sql(
+        for row in workspace.sql(
             "select table_schema, table_name, column_name, full_data_type, comment"
             f" from {views}.columns where {schemas}"
         )
@@ -270,16 +272,16 @@ def _sql(definition: Definition) -> list[str]:
     return [dataset.sql for dataset in definition.datasets]
 
 
-def test_no_personal_value_or_payload_is_in_the_artifacts(space: Workspace, docs: Path) -> None:
-    personal = space.sql(
+def test_no_personal_value_or_payload_is_in_the_artifacts(workspace: Workspace, docs: Path) -> None:
+    personal = workspace.sql(
         "select first_name, last_name, street_address, zip_code, cast(date_of_birth as string)"
         " as born from silver.user_profile_history"
     )
     # Short words, 'Al' say, stand in any text.
     values = {str(v) for row in personal for v in row.values() if v is not None and len(str(v)) > 5}
-    macs = space.sql("select distinct mac_address as mac from gold.gym_summary")
+    macs = workspace.sql("select distinct mac_address as mac from gold.gym_summary")
     values |= {row["mac"] for row in macs}
-    payloads = space.sql("select distinct cast(value as string) as v from bronze.user_info")
+    payloads = workspace.sql("select distinct cast(value as string) as v from bronze.user_info")
     values |= {row["v"] for row in payloads if row["v"] and len(row["v"]) > 12}
     assert len(values) > 10
     # What the sources of the project say themselves, in unit tests say, is no leak.

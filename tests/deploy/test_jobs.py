@@ -56,12 +56,12 @@ def test_the_wheel_fills_bronze(filled: Workspace, job_python: Path, root: Path)
     assert all(after[feed] > before[feed] for feed in after), (before, after)
 
 
-def rows(space: Workspace) -> dict[str, int]:
+def rows(workspace: Workspace) -> dict[str, int]:
     feeds = ("user_info", "bpm", "workout", "registered_users", "gym_logins")
     counts = " union all ".join(
         f"select '{f}' as feed, count(*) as n from bronze.{f}" for f in feeds
     )
-    return {row["feed"]: row["n"] for row in space.sql(counts)}
+    return {row["feed"]: row["n"] for row in workspace.sql(counts)}
 
 
 @pytest.fixture(scope="module")

@@ -68,13 +68,13 @@ class Client:
 
 
 @pytest.fixture
-def space() -> Workspace:
+def workspace() -> Workspace:
     return Workspace(Directory.of("prod"))
 
 
 @pytest.fixture
-def client(space: Workspace) -> Iterator[Client]:
-    with serving(space) as address:
+def client(workspace: Workspace) -> Iterator[Client]:
+    with serving(workspace) as address:
         yield Client(address)
 
 
@@ -175,7 +175,7 @@ def test_a_workflow_signs_in_by_the_accounts_policy(client: Client) -> None:
 # A bundle in small, for what runs meet.
 
 
-def deployed(client: Client, space: Workspace) -> Json:
+def deployed(client: Client, workspace: Workspace) -> Json:
     """Files, catalog, warehouse, dashboard; every right there is. Returns a job of all tasks."""
     client.done(DEPLOY, "POST", "/api/2.0/workspace/mkdirs", {"path": HOME})
     for name, text in (
@@ -184,12 +184,12 @@ def deployed(client: Client, space: Workspace) -> Json:
         ("profiles.yml", "    prod:\n"),
         ("p.sql", ""),
     ):
-        space.files[f"{HOME}/{name}"] = text.encode()
+        workspace.files[f"{HOME}/{name}"] = text.encode()
     readers = [
         {"service_principal_name": who, "permission_level": "CAN_READ"}
         for who in (INGEST, TRANSFORM)
     ]
-    space.rights[f"directories/{space.folders[HOME]}"] = readers
+    workspace.rights[f"directories/{workspace.folders[HOME]}"] = readers
     client.done(DEPLOY, "POST", f"{UC}/external-locations", LOCATION)
     client.done(DEPLOY, "POST", f"{UC}/catalogs", {"name": "c", "storage_root": f"{LAKE}/tables"})
     for name in ("bronze", "silver", "gold", "ops"):
@@ -205,13 +205,13 @@ def deployed(client: Client, space: Workspace) -> Json:
         "APPLY_TAG",
         "WRITE_VOLUME",
     }
-    space.grants["catalog", "c"] = {INGEST: everything, TRANSFORM: everything}
+    workspace.grants["catalog", "c"] = {INGEST: everything, TRANSFORM: everything}
     warehouse = client.done(DEPLOY, "POST", "/api/2.0/sql/warehouses", {"name": "w"})["id"]
     board = client.done(DEPLOY, "POST", "/api/2.0/lakeview/dashboards", {"display_name": "d"})
-    space.rights[f"sql/warehouses/{warehouse}"] += [
+    workspace.rights[f"sql/warehouses/{warehouse}"] += [
         {"group_name": "users", "permission_level": "CAN_USE"}
     ]
-    space.rights[f"dashboards/{board['dashboard_id']}"] += readers
+    workspace.rights[f"dashboards/{board['dashboard_id']}"] += readers
     node = {
         "FITBIT_INGEST_CATALOG": "c",
         "LANDING": "/Volumes/c/bronze/landing",
@@ -257,8 +257,8 @@ def run(client: Client, made: Json, job: str, who: str) -> str:
     return "; ".join(filter(None, reasons))
 
 
-def test_jobs_that_may_do_their_work_succeed(client: Client, space: Workspace) -> None:
-    made = deployed(client, space)
+def test_jobs_that_may_do_their_work_succeed(client: Client, workspace: Workspace) -> None:
+    made = deployed(client, workspace)
     order = [("setup", DEPLOY), ("ingest", INGEST), ("build", TRANSFORM)]
     assert [run(client, made, job, who) for job, who in order] == ["", "", ""]
 
@@ -283,26 +283,26 @@ FAULTS: list[tuple[str, str, Callable[[Workspace, Json], object], str]] = [
 @pytest.mark.parametrize(("job", "who", "fault", "reason"), FAULTS)
 def test_a_run_fails_for_what_would_stop_it(
     client: Client,
-    space: Workspace,
+    workspace: Workspace,
     job: str,
     who: str,
     fault: Callable[[Workspace, Json], object],
     reason: str,
 ) -> None:
-    made = deployed(client, space)
+    made = deployed(client, workspace)
     # Rights are one set for both identities until a fault takes one away.
-    table = space.grants["catalog", "c"]
-    space.grants["catalog", "c"] = {name: set(held) for name, held in table.items()}
-    fault(space, made)
+    table = workspace.grants["catalog", "c"]
+    workspace.grants["catalog", "c"] = {name: set(held) for name, held in table.items()}
+    fault(workspace, made)
     assert reason in run(client, made, job, who)
 
 
-def test_nobody_runs_as_another_without_the_right(client: Client, space: Workspace) -> None:
+def test_nobody_runs_as_another_without_the_right(client: Client, workspace: Workspace) -> None:
     settings = {"name": "x", "tasks": [], "run_as": {"service_principal_name": TRANSFORM}}
     assert "may not run a job as" in client.refused(ADA, "POST", "/api/2.2/jobs/create", settings)
 
 
-def test_a_run_without_end_keeps_what_it_began_with(client: Client, space: Workspace) -> None:
+def test_a_run_without_end_keeps_what_it_began_with(client: Client, workspace: Workspace) -> None:
     settings: Json = {"name": "one", "tasks": [], "continuous": {}}
     key = client.done(DEPLOY, "POST", "/api/2.2/jobs/create", settings)["job_id"]
 

@@ -37,35 +37,35 @@ _DELETED = """
 """
 
 
-def land(space: Workspace, case: Case, folder: Path) -> None:
+def land(workspace: Workspace, case: Case, folder: Path) -> None:
     """Send a case's messages, land its files, and ingest."""
-    publish(space.home, (case,))
+    publish(workspace.home, (case,))
     for file in case.files:
         path = folder / file.name
         path.write_bytes(file.content)
-        space.run("land", file.feed, path)
-    space.run("ingest")
+        workspace.run("land", file.feed, path)
+    workspace.run("ingest")
 
 
-def land_world(space: Workspace, folder: Path) -> None:
+def land_world(workspace: Workspace, folder: Path) -> None:
     """The world, a copy that was broken off, rows that a database has no more, who may see whom."""
-    (space.home.landing / "gym_logins" / ".drop.csv.part").write_text(world.LEFTOVER)
-    land(space, world.WORLD, folder)
-    space.sql(_DELETED.format("registered_users", "user_id, device_id, registration_timestamp"))
-    space.sql(_DELETED.format("gym_logins", "mac_address, gym, login"))
-    space.sql("create schema if not exists silver")
-    space.sql(
+    (workspace.home.landing / "gym_logins" / ".drop.csv.part").write_text(world.LEFTOVER)
+    land(workspace, world.WORLD, folder)
+    workspace.sql(_DELETED.format("registered_users", "user_id, device_id, registration_timestamp"))
+    workspace.sql(_DELETED.format("gym_logins", "mac_address, gym, login"))
+    workspace.sql("create schema if not exists silver")
+    workspace.sql(
         "create table silver.member_access as "
         "select distinct 'coach' as principal, user_id from bronze.registered_users"
     )
 
 
-def content(space: Workspace) -> str:
+def content(workspace: Workspace) -> str:
     """All that bronze and staging hold, bytes and dates as text."""
     bronze = ("user_info", "bpm", "workout", "registered_users", "gym_logins", "source_deletes")
     names = [f"bronze.{name}" for name in bronze] + ["silver.member_access"]
     names += [f"silver.{place.staging}" for place in PLACES]
-    rows = [space.sql(f"select * from {name}") for name in names]
+    rows = [workspace.sql(f"select * from {name}") for name in names]
     return json.dumps(rows, default=as_text, ensure_ascii=False)
 
 
@@ -73,17 +73,17 @@ def as_text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def traces(space: Workspace) -> list[str]:
-    held = content(space).lower()
+def traces(workspace: Workspace) -> list[str]:
+    held = content(workspace).lower()
     return [trace for trace in world.TRACES if trace.lower() in held]
 
 
-def erased(space: Workspace) -> dict[str, set[str]]:
+def erased(workspace: Workspace) -> dict[str, set[str]]:
     """Places of the records in bronze that are erased, and of those without a key."""
     return {
         place.feed: {
             row["place"]
-            for row in space.sql(
+            for row in workspace.sql(
                 f"select {place.record_key('old')} as place from bronze.{place.feed} as old "
                 "where erased_at is not null"
             )
@@ -92,22 +92,24 @@ def erased(space: Workspace) -> dict[str, set[str]]:
     }
 
 
-def commits(space: Workspace) -> list[int]:
+def commits(workspace: Workspace) -> list[int]:
     tables = [f"bronze.{place.feed}" for place in PLACES]
     tables += ["bronze.source_deletes", "bronze.erased_registrations", "silver.member_access"]
-    return [space.sql(f"describe history {table} limit 1")[0]["version"] for table in tables]
+    return [workspace.sql(f"describe history {table} limit 1")[0]["version"] for table in tables]
 
 
-def exported(space: Workspace, ids: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return space.run("export", stdin=ids, check=check)
+def exported(
+    workspace: Workspace, ids: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    return workspace.run("export", stdin=ids, check=check)
 
 
 @contextmanager
-def without_key(space: Workspace) -> Iterator[None]:
-    before = space.sql("describe history bronze.erasure_key limit 1")[0]["version"]
-    space.sql("delete from bronze.erasure_key")
+def without_key(workspace: Workspace) -> Iterator[None]:
+    before = workspace.sql("describe history bronze.erasure_key limit 1")[0]["version"]
+    workspace.sql("delete from bronze.erasure_key")
     yield
-    space.sql(f"restore table bronze.erasure_key to version as of {before}")
+    workspace.sql(f"restore table bronze.erasure_key to version as of {before}")
 
 
 @dataclass(frozen=True)
@@ -132,29 +134,29 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     told: dict[str, Any] = {}
-    with running(tmp_path_factory.mktemp("erasure")) as space:
-        land_world(space, tmp_path_factory.mktemp("world"))
+    with running(tmp_path_factory.mktemp("erasure")) as workspace:
+        land_world(workspace, tmp_path_factory.mktemp("world"))
         ids = hashes.user_ids(IDS.splitlines())
-        with spark_session(space.home) as spark, pytest.raises(NotBuilt) as early:
+        with spark_session(workspace.home) as spark, pytest.raises(NotBuilt) as early:
             erasure.forget(spark, ids)
         told["unbuilt"] = str(early.value)
-        space.dbt(*_STAGING)
+        workspace.dbt(*_STAGING)
         told["before"] = [
-            r for feed in FEEDS for r in from_bronze_rows(feed, space.sql(bronze_query(feed)))
+            r for feed in FEEDS for r in from_bronze_rows(feed, workspace.sql(bronze_query(feed)))
         ]
-        told["seen"] = traces(space)
-        with spark_session(space.home) as spark:
-            counted = commits(space)
+        told["seen"] = traces(workspace)
+        with spark_session(workspace.home) as spark:
+            counted = commits(workspace)
             with pytest.raises(IngestionError) as fault:
                 erasure.forget(spark, {**ids, "nobody-there": 7})
-            told["unknown"] = (str(fault.value), counted, commits(space))
-        told["of_nobody"] = exported(space, "nobody-there\n", check=False)
+            told["unknown"] = (str(fault.value), counted, commits(workspace))
+        told["of_nobody"] = exported(workspace, "nobody-there\n", check=False)
         file = tmp_path_factory.mktemp("out") / "persons.ndjson"
         with file.open("w") as out:
             file.chmod(0o644)
             subprocess.run(
                 [sys.executable, "-m", "lakehouse.cli", "export"],
-                env=space.environment,
+                env=workspace.environment,
                 input=IDS,
                 stdout=out,
                 text=True,
@@ -162,37 +164,37 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             )
         told["file_mode"] = file.stat().st_mode & 0o777
         told["export"] = [json.loads(line) for line in file.read_text().splitlines()]
-        with spark_session(space.home) as spark:
+        with spark_session(workspace.home) as spark:
             erasure.forget(spark, ids)
-        told["lost"] = lost_key(space, ids)
-        space.dbt(*_STAGING)
-        with spark_session(space.home) as spark:
+        told["lost"] = lost_key(workspace, ids)
+        workspace.dbt(*_STAGING)
+        with spark_session(workspace.home) as spark:
             first = erasure.blank(spark)
-            counted = commits(space)
+            counted = commits(workspace)
             told["changed"] = [first, erasure.blank(spark)]
-            assert commits(space) == counted
+            assert commits(workspace) == counted
             told["hashes"] = [hashed_in_sql(spark, one) for one in ("7", world.ODD)]
-        space.dbt(*_STAGING)
-        told["erased"] = erased(space)
-        told["traces"] = traces(space)
+        workspace.dbt(*_STAGING)
+        told["erased"] = erased(workspace)
+        told["traces"] = traces(workspace)
         told["keys"] = [
             str(row["key"])
             for feed in ("workout", "bpm")
-            for row in space.sql(f"select cast(key as string) as key from bronze.{feed}")
+            for row in workspace.sql(f"select cast(key as string) as key from bronze.{feed}")
             if row["key"]
         ]
-        gone = space.sql("select record_key from bronze.source_deletes")
+        gone = workspace.sql("select record_key from bronze.source_deletes")
         told["deletes"] = [row["record_key"] for row in gone]
-        access = space.sql("select user_id from silver.member_access")
+        access = workspace.sql("select user_id from silver.member_access")
         told["access"] = {row["user_id"] for row in access}
         yield Story(**told)
 
 
-def lost_key(space: Workspace, ids: dict[str, int]) -> tuple[str, str]:
+def lost_key(workspace: Workspace, ids: dict[str, int]) -> tuple[str, str]:
     """What a build and the next erasure say without the key."""
-    with without_key(space):
-        done = space.dbt("build", "-s", "stg_kafka__workout", *WITHOUT_TESTS, check=False)
-        with spark_session(space.home) as spark, pytest.raises(IngestionError) as fault:
+    with without_key(workspace):
+        done = workspace.dbt("build", "-s", "stg_kafka__workout", *WITHOUT_TESTS, check=False)
+        with spark_session(workspace.home) as spark, pytest.raises(IngestionError) as fault:
             erasure.forget(spark, ids)
     assert done.returncode == 1
     return done.stdout, str(fault.value)

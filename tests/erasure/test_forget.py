@@ -16,10 +16,10 @@ from tests.cases.case import mac
 from tests.erasure import world
 from tests.erasure.search import found_in
 from tests.erasure.test_bronze import IDS, land, land_world
+from tests.histories.test_nothing_new import build
 from tests.landed import GOLD, SILVER, Landed, read
 from tests.oracle import compare, compute
 from tests.support import Workspace, running
-from tests.worlds.test_nothing_new import build
 
 pytestmark = pytest.mark.drill
 
@@ -39,7 +39,7 @@ VIEWS = ("profile_versions", "user_bins", "member_day_zones")
 class Story:
     """What the workspace held at each point, and what the commands said."""
 
-    space: Workspace
+    workspace: Workspace
     before: Landed
     seen: list[str]
     refused: subprocess.CompletedProcess[str]
@@ -54,12 +54,12 @@ class Story:
     exported: str
 
 
-def state(space: Workspace) -> list[str]:
+def state(workspace: Workspace) -> list[str]:
     """What an erasure would change."""
     return [
-        str(space.sql(f"select count(*), count(erased_at) from bronze.{feed}"))
+        str(workspace.sql(f"select count(*), count(erased_at) from bronze.{feed}"))
         for feed in ("user_info", "bpm", "workout", "registered_users", "gym_logins")
-    ] + [str(space.sql("select * from bronze.suppression_list"))]
+    ] + [str(workspace.sql("select * from bronze.suppression_list"))]
 
 
 @pytest.fixture(scope="module")
@@ -67,42 +67,51 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     with pytest.MonkeyPatch.context() as patch:
         # The whole text of every statement is in the log: no id may be in any.
         patch.setenv("LAKEHOUSE_LOG_SQL", "1")
-        with running(tmp_path_factory.mktemp("erasure")) as space:
-            land_world(space, tmp_path_factory.mktemp("world"))
+        with running(tmp_path_factory.mktemp("erasure")) as workspace:
+            land_world(workspace, tmp_path_factory.mktemp("world"))
             # With the tests of all tables, which must hold of what is left as well.
-            space.dbt("build", *dbt.WITHOUT_UNIT_TESTS)
-            before = read(space)
-            seen = found_in(space.home.root, world.TRACES)
-            exported = space.run("export", stdin=IDS).stdout
-            refused = space.run("forget", stdin=IDS + "nobody-there\n", check=False)
-            after_refusal = state(space)
-            space.run("forget", stdin=IDS)
-            idle = [build(space)]
-            erased = read(space)
-            land(space, world.LATE, tmp_path_factory.mktemp("late"))
-            space.dbt("build", *dbt.WITHOUT_UNIT_TESTS)
-            late = read(space)
-            content = space.run("audit", "--content").stdout
-            logged = found_in(space.dbt_folder, world.TRACES) + found_in(
-                space.home.logs, world.TRACES
+            workspace.dbt("build", *dbt.WITHOUT_UNIT_TESTS)
+            before = read(workspace)
+            seen = found_in(workspace.home.root, world.TRACES)
+            exported = workspace.run("export", stdin=IDS).stdout
+            refused = workspace.run("forget", stdin=IDS + "nobody-there\n", check=False)
+            after_refusal = state(workspace)
+            workspace.run("forget", stdin=IDS)
+            idle = [build(workspace)]
+            erased = read(workspace)
+            land(workspace, world.LATE, tmp_path_factory.mktemp("late"))
+            workspace.dbt("build", *dbt.WITHOUT_UNIT_TESTS)
+            late = read(workspace)
+            content = workspace.run("audit", "--content").stdout
+            logged = found_in(workspace.dbt_folder, world.TRACES) + found_in(
+                workspace.home.logs, world.TRACES
             )
             # Again, and down to the last byte.
-            space.run("forget", "--vacuum", stdin=IDS, timeout=1800)
+            workspace.run("forget", "--vacuum", stdin=IDS, timeout=1800)
             searched = [*world.TRACES, world.LATE_BAND, mac(world.LATE_CARD)]
             traces = (
-                found_in(space.home.root, searched),
+                found_in(workspace.home.root, searched),
                 [
                     trace
                     for folder in ("target", "logs")
                     for trace in found_in(CHECKOUT / folder, searched)
                 ],
             )
-            idle.append(build(space))
-            vacuumed = space.run("audit", "--content").stdout
-            space.run("rebuild", "--", *dbt.WITHOUT_TESTS)
-            rebuilt = space.run("audit", "--content").stdout
+            idle.append(build(workspace))
+            vacuumed = workspace.run("audit", "--content").stdout
+            workspace.run("rebuild", "--", *dbt.WITHOUT_TESTS)
+            rebuilt = workspace.run("audit", "--content").stdout
             yield Story(
-                *(space, before, seen, refused, after_refusal, erased, late, (content, vacuumed)),
+                *(
+                    workspace,
+                    before,
+                    seen,
+                    refused,
+                    after_refusal,
+                    erased,
+                    late,
+                    (content, vacuumed),
+                ),
                 *(traces, (vacuumed, rebuilt), logged, idle, exported),
             )
 
@@ -217,8 +226,8 @@ def test_no_byte_of_the_person_is_left(story: Story) -> None:
 
 
 def test_bronze_keeps_positions(story: Story) -> None:
-    assert story.space.run("audit").returncode == 0
-    [row] = story.space.sql(
+    assert story.workspace.run("audit").returncode == 0
+    [row] = story.workspace.sql(
         "select count(*) as rows, count(erased_at) as erased, count(if(erased_at is null, null, "
         "coalesce(key, value))) as left_over, count(`offset`) as offsets from bronze.bpm"
     )

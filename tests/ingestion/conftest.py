@@ -12,5 +12,5 @@ from tests.support import running
 
 @pytest.fixture(scope="session")
 def drills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drills]:
-    with running(tmp_path_factory.mktemp("ingestion")) as space:
-        yield Drills(space)
+    with running(tmp_path_factory.mktemp("ingestion")) as workspace:
+        yield Drills(workspace)

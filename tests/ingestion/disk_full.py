@@ -27,15 +27,15 @@ def main() -> int:
         print("disk_full: mounting a file system takes root: run it by sudo")
         return 1
     folder = Path(tempfile.mkdtemp(prefix="disk-full-")).resolve()
-    space = Workspace(Home(folder, free_base_port()))
-    space.home.create()
-    tables = space.home.warehouse
+    workspace = Workspace(Home(folder, free_base_port()))
+    workspace.home.create()
+    tables = workspace.home.warehouse
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(tables)], check=True)
     try:
-        space.run("up")
-        return _drill(Drills(space), tables)
+        workspace.run("up")
+        return _drill(Drills(workspace), tables)
     finally:
-        space.down()
+        workspace.down()
         subprocess.run(["umount", str(tables)], check=False)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -31,9 +31,9 @@ class Drills:
     `ledger[topic]` holds (partition, offset) of each; `assert_bronze` compares them.
     """
 
-    def __init__(self, space: Workspace) -> None:
-        self.space = space
-        self.home = space.home
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.home = workspace.home
         self.ledger: dict[str, set[tuple[int, int]]] = {}
 
     def produce(self, topic: str, count: int) -> None:
@@ -105,7 +105,7 @@ class Drills:
         self, *options: str, check: bool = True, environment: dict[str, str] | None = None
     ) -> str:
         """Run `lakehouse ingest`; returns its log."""
-        done = self.space.run(
+        done = self.workspace.run(
             *("ingest", *options),
             check=check,
             environment=environment,
@@ -122,7 +122,7 @@ class Drills:
             process = subprocess.Popen(
                 [sys.executable, "-m", "lakehouse.cli", "ingest", *options],
                 cwd=CHECKOUT,
-                env={**self.space.environment, **environment},
+                env={**self.workspace.environment, **environment},
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )
@@ -170,12 +170,12 @@ class Drills:
 
     def version(self, table: str) -> int:
         """The newest version of a bronze table."""
-        history = self.space.sql(f"describe history bronze.{table} limit 1")
+        history = self.workspace.sql(f"describe history bronze.{table} limit 1")
         return int(history[0]["version"])
 
     def bronze(self, topic: str) -> list[tuple[int, int]]:
         """(partition, offset) of the rows that came from Kafka, newest epoch."""
-        rows = self.space.sql(
+        rows = self.workspace.sql(
             f"""
             select `partition`, `offset` from bronze.{topic}
             where source_file is null

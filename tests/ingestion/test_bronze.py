@@ -20,7 +20,7 @@ _ODD: list[Record] = [
 def test_kafka_records_arrive_as_they_were_sent(drills: Drills) -> None:
     sent = drills.send("user_info", _ODD)
     log = drills.drain("--feed", "user_info")
-    rows = drills.space.sql("select * from bronze.user_info")
+    rows = drills.workspace.sql("select * from bronze.user_info")
     found = {(row["partition"], row["offset"]): row for row in rows}
     assert len(rows) == len(_ODD)
     for place, (key, value, headers) in zip(sent, _ODD, strict=True):
@@ -42,7 +42,7 @@ def test_a_drain_without_anything_new_writes_nothing(drills: Drills) -> None:
 
     def versions() -> list[int]:
         return [
-            drills.space.sql(f"describe history bronze.{table} limit 1")[0]["version"]
+            drills.workspace.sql(f"describe history bronze.{table} limit 1")[0]["version"]
             for table in tables
         ]
 
@@ -73,16 +73,18 @@ def test_files_are_mapped_by_their_own_headers_and_read_once(drills: Drills) -> 
     columns = (
         "raw, mac_address, gym, login, logout, source_file, source_modified_at is not null as m"
     )
-    logins = drills.space.sql(f"select {columns} from bronze.gym_logins order by record_id is null")
+    logins = drills.workspace.sql(
+        f"select {columns} from bronze.gym_logins order by record_id is null"
+    )
     assert sorted(tuple(row.values()) for row in logins if row["gym"]) == [
         ("1,,AA,10.5,x", "AA", "1", "10.5", "", "2026/01/a b.csv", True),
         ("2,20,BB,15,", "BB", "2", "15", "20", "2026/01/a b.csv", True),
     ]
     assert [row["raw"] for row in logins if not row["gym"]] == ['"broken,1']
-    users = drills.space.sql("select * from bronze.registered_users order by raw desc")
+    users = drills.workspace.sql("select * from bronze.registered_users order by raw desc")
     assert [row["user_id"] for row in users] == ["12474.0", None]
     assert {row["source_file"] for row in users} == {"r.ndjson.gz"}
-    envelopes = drills.space.sql("select * from bronze.bpm where source_file is not null")
+    envelopes = drills.workspace.sql("select * from bronze.bpm where source_file is not null")
     assert {(row["key"], row["value"]) for row in envelopes} == {
         (b"9", b'{"heartrate":70}'),
         (None, b'{"heartrate":71}'),
@@ -90,10 +92,10 @@ def test_files_are_mapped_by_their_own_headers_and_read_once(drills: Drills) -> 
     assert {str(row["timestamp"])[:23] for row in envelopes} == {"None", "2020-01-01 00:00:00.123"}
 
     counts = "select (select count(*) from bronze.gym_logins) + (select count(*) from bronze.bpm) n"
-    before = drills.space.sql(counts)
+    before = drills.workspace.sql(counts)
     (landing / "gym_logins" / "late.csv").write_text("mac_address,gym,login,logout\nCC,3,1,2\n")
     drills.drain()
-    after = drills.space.sql(counts)
+    after = drills.workspace.sql(counts)
     assert after[0]["n"] == before[0]["n"] + 1
 
 

@@ -49,7 +49,7 @@ def test_arrivals_are_corrected_once(drills: Drills) -> None:
     drills.drain("--feed", "bpm", "--feed", "gym_logins")
     # As a host whose clock is 400 days behind would have written them.
     for table in ("bpm", "gym_logins"):
-        drills.space.sql(
+        drills.workspace.sql(
             f"update bronze.{table} set ingested_at = ingested_at - interval 400 days "
             "where ingested_at > current_timestamp() - interval 1 hour"
         )
@@ -59,34 +59,35 @@ def test_arrivals_are_corrected_once(drills: Drills) -> None:
         "select count(*) as n, count_if(ingested_at < current_timestamp() - interval 300 days) "
         "as wrong, sum(hash(`offset`, value)) as content from bronze.bpm"
     )
-    (before,) = drills.space.sql(query)
+    (before,) = drills.workspace.sql(query)
     assert before["wrong"] >= 20
     window = ("--from", "2000-01-01", "--to", f"{datetime.now(UTC) - timedelta(days=300):%F}")
 
     with drills.ingesting("--feed", "workout", "--continuous") as ingestion:
         drills.produce("workout", 1)
         ingestion.until_batches(1)
-        refused = drills.space.run("clock", *window, "--shift", "400d", check=False)
+        refused = drills.workspace.run("clock", *window, "--shift", "400d", check=False)
         assert refused.returncode == 1
         assert "being ingested by process" in refused.stderr
         ingestion.terminate()
-    future = drills.space.run("clock", *window, "--shift", "900d", check=False)
+    future = drills.workspace.run("clock", *window, "--shift", "900d", check=False)
     assert future.returncode == 1
     assert "in the future" in future.stderr
-    would = drills.space.run("clock", *window, "--shift", "400d", "--dry-run").stdout
+    would = drills.workspace.run("clock", *window, "--shift", "400d", "--dry-run").stdout
     assert f"bpm {before['wrong']:,}" in would
-    assert drills.space.sql(query) == [before]
+    assert drills.workspace.sql(query) == [before]
 
     assert (
-        f"bpm {before['wrong']:,}" in drills.space.run("clock", *window, "--shift", "400d").stdout
+        f"bpm {before['wrong']:,}"
+        in drills.workspace.run("clock", *window, "--shift", "400d").stdout
     )
-    (after,) = drills.space.sql(query)
+    (after,) = drills.workspace.sql(query)
     assert (after["n"], after["wrong"], after["content"]) == (before["n"], 0, before["content"])
-    again = drills.space.run("clock", *window, "--shift", "400d").stdout
+    again = drills.workspace.run("clock", *window, "--shift", "400d").stdout
     assert "bpm" not in again, "once"
     changed = "where _change_type = 'update_postimage'"
     version = drills.version("bpm")
-    assert drills.space.sql(
+    assert drills.workspace.sql(
         f"select count(*) as n from table_changes('bronze.bpm', {version}) {changed}"
     ) == [{"n": before["wrong"]}]
     # Ingestion goes on where it was.

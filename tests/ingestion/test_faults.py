@@ -65,10 +65,10 @@ def test_kill_of_spark_in_mid_batch(drills: Drills) -> None:
     drills.produce("bpm", 6_000)
     with drills.ingesting("--feed", "bpm", "--continuous", **SMALL) as ingestion:
         ingestion.until_batches(2)
-        drills.space.kill("spark")
+        drills.workspace.kill("spark")
         assert ingestion.process.wait(120) == 1
         assert "start Spark again" in ingestion.log
-    drills.space.run("up")
+    drills.workspace.run("up")
     drills.drain("--feed", "bpm")
     drills.assert_bronze("bpm")
 
@@ -89,32 +89,32 @@ def test_kills_while_files_are_read(drills: Drills) -> None:
         ingestion.kill()
     with drills.ingesting("--feed", "gym_logins", **one) as ingestion:
         ingestion.until_batches(2)
-        drills.space.kill("spark")
+        drills.workspace.kill("spark")
         assert ingestion.process.wait(120) == 1
-    drills.space.run("up")
-    assert 0 < len(drills.space.sql(query)) < len(landed), "the kills came too late"
+    drills.workspace.run("up")
+    assert 0 < len(drills.workspace.sql(query)) < len(landed), "the kills came too late"
     drills.drain("--feed", "gym_logins")
-    rows = [(row["source_file"], row["raw"]) for row in drills.space.sql(query)]
+    rows = [(row["source_file"], row["raw"]) for row in drills.workspace.sql(query)]
     assert sorted(rows) == sorted(landed)
 
 
 def test_broker_restart_while_producing(drills: Drills) -> None:
-    since = drills.space.sql("select unix_millis(current_timestamp()) as now")[0]["now"]
+    since = drills.workspace.sql("select unix_millis(current_timestamp()) as now")[0]["now"]
     some = {"FITBIT_INGEST_MAX_OFFSETS_PER_TRIGGER": "5000"}
     with drills.ingesting("--feed", "bpm", "--continuous", **some) as ingestion:
         with drills.producing("bpm"):
             ingestion.until_batches(1)
-            drills.space.kill("kafka")
+            drills.workspace.kill("kafka")
             time.sleep(AWAY_SECONDS)  # what the producer sends meanwhile waits in its memory
             away = ingestion.batches()
-            drills.space.run("up")
+            drills.workspace.run("up")
             ingestion.until_batches(away + 2)
         assert ingestion.terminate() == 0
         assert "Traceback" not in ingestion.log
     drills.drain("--feed", "bpm")
     drills.assert_bronze("bpm")
     # All that had waited came at once: more than a micro-batch takes. In the end nothing is left.
-    lag = drills.space.sql(
+    lag = drills.workspace.sql(
         "select max(lag_records) as most, max_by(lag_records, started_at) as newest "
         "from bronze.ingestion_batches "
         f"where feed = 'bpm' and started_at > timestamp_millis({since})"
@@ -140,7 +140,9 @@ def test_files_and_kafka_append_to_one_table_side_by_side(drills: Drills) -> Non
     landing = drills.home.landing / "bpm"
     landing.mkdir(exist_ok=True)
     both = ("--feed", "bpm", "--feed", "bpm_files", "--continuous")
-    before = drills.space.sql("select count(*) as n from bronze.bpm where source_file is not null")
+    before = drills.workspace.sql(
+        "select count(*) as n from bronze.bpm where source_file is not null"
+    )
     with drills.producing("bpm"), drills.ingesting(*both, **SMALL) as ingestion:
         ingestion.until_batches(2)
         for number in range(10):
@@ -152,7 +154,9 @@ def test_files_and_kafka_append_to_one_table_side_by_side(drills: Drills) -> Non
         assert "restart=" not in ingestion.log
     drills.drain("--feed", "bpm", "--feed", "bpm_files")
     drills.assert_bronze("bpm")
-    after = drills.space.sql("select count(*) as n from bronze.bpm where source_file is not null")
+    after = drills.workspace.sql(
+        "select count(*) as n from bronze.bpm where source_file is not null"
+    )
     assert after[0]["n"] == before[0]["n"] + 10
 
 
@@ -179,7 +183,7 @@ def test_a_table_that_lost_rows_gets_them_again_though_kafka_has_nothing_new(
     before = drills.version("workout")
     drills.produce("workout", 20)
     drills.drain("--feed", "workout")
-    drills.space.sql(f"restore table bronze.workout to version as of {before}")
+    drills.workspace.sql(f"restore table bronze.workout to version as of {before}")
     assert "starts a new checkpoint from bronze" in drills.drain("--feed", "workout")
     drills.assert_bronze("workout")
 
@@ -245,7 +249,7 @@ def test_expired_records_stop_the_feed_until_the_loss_is_accepted(drills: Drills
     rows = set(drills.bronze("workout"))
     assert drills.ledger["workout"] <= rows
     assert not rows & expired
-    gaps = drills.space.sql("select * from bronze.ingestion_gaps")
+    gaps = drills.workspace.sql("select * from bronze.ingestion_gaps")
     assert [(g["partition"], g["from_offset"], g["to_offset"]) for g in gaps] == [
         (0, end - 29, end - 4)
     ]
@@ -269,7 +273,7 @@ def test_a_topic_created_anew_is_refused_until_it_is_meant(drills: Drills) -> No
     drills.produce("user_info", 5)
     drills.drain("--feed", "user_info")
     drills.assert_bronze("user_info")
-    counts = drills.space.sql(
+    counts = drills.workspace.sql(
         "select topic_epoch, count(*) as n from bronze.user_info group by 1 order by 1"
     )
     assert [tuple(row.values()) for row in counts] == [(0, old), (1, 35)]
@@ -330,11 +334,13 @@ def test_aborted_transactions_are_not_read_and_leave_holes_that_sparse_feeds_may
         getattr(producer, f"{end}_transaction")()
     producer.close()
     drills.drain("--feed", "user_info")
-    rows = drills.space.sql("select value from bronze.user_info where value in ('kept', 'dropped')")
+    rows = drills.workspace.sql(
+        "select value from bronze.user_info where value in ('kept', 'dropped')"
+    )
     assert [row["value"] for row in rows] == [b"kept"] * 6
-    assert "not sound" in drills.space.run("audit", check=False).stdout
+    assert "not sound" in drills.workspace.run("audit", check=False).stdout
     sparse = {"FITBIT_INGEST_SPARSE_FEEDS": "user_info"}
-    assert "0 partitions not sound" in drills.space.run("audit", environment=sparse).stdout
+    assert "0 partitions not sound" in drills.workspace.run("audit", environment=sparse).stdout
 
 
 def _create(admin: object, topic: str) -> bool:

@@ -44,7 +44,7 @@ def pull(drills: Drills, database: Postgres, feed: str, **settings: str) -> str:
 
 
 def rows(drills: Drills, table: str) -> list[dict[str, Any]]:
-    return drills.space.sql(f"select * from bronze.{table} where source_file like 'jdbc:%'")
+    return drills.workspace.sql(f"select * from bronze.{table} where source_file like 'jdbc:%'")
 
 
 def test_a_sliding_window_over_the_rows_own_time(drills: Drills, database: Postgres) -> None:
@@ -75,7 +75,7 @@ def test_a_sliding_window_over_the_rows_own_time(drills: Drills, database: Postg
     assert "rows=0 deletes=0 " in pull(drills, database, "gym_logins_jdbc")
     versions = [row["logout"] for row in rows(drills, "gym_logins") if row["mac_address"] == "m19"]
     assert sorted(value == "" for value in versions) == [False, True]
-    (gone,) = drills.space.sql("select * from bronze.source_deletes")
+    (gone,) = drills.workspace.sql("select * from bronze.source_deletes")
     assert json.loads(gone["record_key"])["mac_address"] == "m18"
     wide = pull(
         drills, database, "gym_logins_jdbc", FITBIT_INGEST_JDBC_GYM_LOGINS_WINDOW_DAYS="365"
@@ -145,7 +145,7 @@ def test_columns_of_any_case_and_type_are_fields_as_text(
     visits = {"FITBIT_INGEST_JDBC_GYM_LOGINS_TABLE": '"Visits"'}
     assert "rows=2 deletes=0 " in pull(drills, database, "gym_logins_jdbc", **visits)
     assert "rows=0 deletes=0 " in pull(drills, database, "gym_logins_jdbc", **visits)
-    found = drills.space.sql(
+    found = drills.workspace.sql(
         "select mac_address, gym, login, logout from bronze.gym_logins "
         "where source_file = 'jdbc:\"Visits\"' order by gym"
     )
@@ -158,7 +158,7 @@ def test_columns_of_any_case_and_type_are_fields_as_text(
         "FITBIT_INGEST_JDBC_REGISTERED_USERS_WATERMARK": "REGISTRATION_TIMESTAMP",
     }
     assert "rows=1 " in pull(drills, database, "registered_users_jdbc", **users)
-    (user,) = drills.space.sql(
+    (user,) = drills.workspace.sql(
         "select * from bronze.registered_users where source_file = 'jdbc:\"Registrations\"'"
     )
     assert user["user_id"] == "6001"

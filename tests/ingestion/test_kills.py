@@ -39,11 +39,11 @@ def test_a_kill_of_ingestion_a_second_start_and_a_kill_of_spark_while_producing(
             drills.kill_spark_in_mid_batch("bpm")
             assert ingestion.process.wait(120) == 1
             assert "start Spark again" in ingestion.log
-        drills.space.run("up")
+        drills.workspace.run("up")
     drills.drain("--feed", "bpm")
     drills.assert_bronze("bpm")
     # Killed, it writes down no more than until 30 s before; the drain wrote down all that it did.
-    found = drills.space.sql(
+    found = drills.workspace.sql(
         "select sum(rows) as rows, max_by(lag_records, started_at) as lag "
         "from bronze.ingestion_batches where feed = 'bpm'"
     )

@@ -23,7 +23,7 @@ CENTURY = 100 * 365 * 86400
 
 
 def rows(drills: Drills, name: str) -> list[dict[str, Any]]:
-    return drills.space.sql(
+    return drills.workspace.sql(
         "select gym, raw, record_id, source_file, source_version from bronze.gym_logins "
         f"where source_file like '{name}' order by gym"
     )
@@ -48,7 +48,7 @@ def test_files_of_any_name_time_and_form_are_read_once(drills: Drills, folder: P
     (folder / "any" / "deep" / "back").symlink_to(folder)
     (folder / "any-empty.csv").write_text(HEADER)
     (folder / "any-damaged.csv.gz").write_bytes(gzip.compress(HEADER.encode() * 99)[:-9])
-    told = drills.space.run("audit", check=False).stdout
+    told = drills.workspace.run("audit", check=False).stdout
     assert "files not read yet, gym_logins: 'any-Ж.csv', " in told
     assert " and 3 more" in told
     assert "any-empty" not in told
@@ -58,7 +58,7 @@ def test_files_of_any_name_time_and_form_are_read_once(drills: Drills, folder: P
     assert [row["gym"] for row in found] == [None, "0", "1", "2", "3", "4"]
     assert [row["source_file"] for row in found[1:]] == [*names, "any-caf\\xe9.csv"]
     assert "any-damaged.csv.gz" in found[0]["raw"]
-    assert "files not read" not in drills.space.run("status").stdout
+    assert "files not read" not in drills.workspace.run("status").stdout
     before = drills.version("gym_logins")
     assert "gym_logins=0" in drills.drain("--feed", "gym_logins", environment=environment)
     assert drills.version("gym_logins") == before, "nothing new, nothing committed"
@@ -97,7 +97,7 @@ def test_a_scrubbed_file_stays_known_and_is_scrubbed_again(drills: Drills, folde
     path.write_text(f"{HEADER}m,1,1,2\nm,2,1,2\nm,3,1,2\n")
     drills.drain("--feed", "gym_logins")
     for gym in ("1", "2"):
-        drills.space.sql(
+        drills.workspace.sql(
             "update bronze.gym_logins set raw = null, gym = null, erased_at = current_timestamp() "
             f"where source_file = 'scrubbed.csv' and gym = '{gym}'"
         )
@@ -122,7 +122,7 @@ def test_a_replayed_past_arrives_when_it_was_sent(drills: Drills, folder: Path) 
         ("gym_logins", "source_file like '%replayed.csv'"),
         ("workout", "cast(value as string) = 'replayed'"),
     ):
-        [row] = drills.space.sql(
+        [row] = drills.workspace.sql(
             f"select unix_seconds(ingested_at) as at from bronze.{table} where {of_it}"
         )
         assert row["at"] == 1_460_000_000
@@ -155,7 +155,7 @@ def test_tables_of_the_first_edition_are_taken_over(drills: Drills, folder: Path
     path = folder / "earlier.csv"
     path.write_text(f"{HEADER}m,1,1,2\n")
     drills.drain("--feed", "gym_logins")
-    drills.space.sql(
+    drills.workspace.sql(
         "update bronze.gym_logins set source_version = null, source_modified_at = "
         "date_trunc('millisecond', source_modified_at) where source_file = 'earlier.csv'"
     )

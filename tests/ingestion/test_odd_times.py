@@ -48,7 +48,7 @@ def test_ingestion_takes_them_and_goes_on(drills: Drills) -> None:
     log = drills.drain("--feed", "workout")
     assert "Kafka time" in log
     assert_all(drills)
-    rows = drills.space.sql(
+    rows = drills.workspace.sql(
         "select cast(value as string) as sent, unix_millis(`timestamp`) as kept, headers[0].key "
         "as header, `timestamp` from bronze.workout where headers[0].key = 'odd' order by `offset`"
     )
@@ -58,13 +58,13 @@ def test_ingestion_takes_them_and_goes_on(drills: Drills) -> None:
         **dict.fromkeys((MICROS, NANOS, LAST)),
     }
     assert {row["header"] for row in rows} == {"odd"}
-    audited = drills.space.run("audit", check=False).stdout.splitlines()
+    audited = drills.workspace.run("audit", check=False).stdout.splitlines()
     lines = [line for line in audited if line.strip().startswith("workout")]
     assert lines
     assert not [line for line in lines if "not sound" in line]
-    assert "workout 0:0 1:0" in drills.space.run("status").stdout
+    assert "workout 0:0 1:0" in drills.workspace.run("status").stdout
     since = "select count(*) as n from bronze.workout where `timestamp` > '2024-01-01'"
-    assert drills.space.sql(since)[0]["n"] >= 23
+    assert drills.workspace.sql(since)[0]["n"] >= 23
 
     with drills.ingesting("--feed", "workout", "--continuous") as ingestion:
         for times in ((NOW, NANOS), (NOW,)):

@@ -21,12 +21,12 @@ from ingestion.lease import Lease
 from ingestion.progress import KnownTopic
 from ingestion.runner import FeedRun
 from ingestion.telemetry import Telemetry
-from ingestion.topics import Wishes
+from ingestion.topics import RunOptions
 from tests.ingestion.test_checkpoints import QUERY, make, sum_up
 
 KNOWN = KnownTopic("bpm", "id-1", 0)
-DRAIN = Wishes()
-ACCEPT = Wishes(accept_data_loss=True)
+DRAIN = RunOptions()
+ACCEPT = RunOptions(accept_data_loss=True)
 
 
 @dataclass
@@ -89,11 +89,11 @@ class World:
         self.most.append(most)
         return "rows"
 
-    def feed(self, wishes: Wishes = DRAIN, known: KnownTopic | None = KNOWN) -> FeedRun:
+    def feed(self, options: RunOptions = DRAIN, known: KnownTopic | None = KNOWN) -> FeedRun:
         config = Config(checkpoints=str(self.folder), kafka={"bootstrap.servers": "x:1"})
         lease: Any = self.lease
         (bpm,) = select(["bpm"])
-        return FeedRun(config, bpm, lease, known, wishes, threading.Event(), Telemetry())
+        return FeedRun(config, bpm, lease, known, options, threading.Event(), Telemetry())
 
     def attempt(self, feed: FeedRun) -> bool:
         spark: Any = None
@@ -196,7 +196,7 @@ def test_a_topic_without_an_id_that_ends_before_what_was_read_is_a_new_one_if_me
     make(world.checkpoint, 4, 4)
     world.last = Commit(QUERY, 4)
     world.topic = Topic("bpm", "", {0: 0}, {0: 7})
-    feed = world.feed(Wishes(new_topic=True), KnownTopic("bpm", "", 0))
+    feed = world.feed(RunOptions(new_topic=True), KnownTopic("bpm", "", 0))
     with pytest.raises(IngestionError, match="stopped from outside"):
         world.attempt(feed)
     assert world.topics == [KnownTopic("bpm", "", 1)]
@@ -264,7 +264,7 @@ def test_a_topic_made_anew_stops_the_query(world: World, monkeypatch: pytest.Mon
     monkeypatch.setattr(broker, "topic_id", lambda *_: "id-2")
     monkeypatch.setattr(streaming, "_POLL_SECONDS", 0)
     with pytest.raises(IngestionError, match="created anew"):
-        world.attempt(world.feed(Wishes(continuous=True)))
+        world.attempt(world.feed(RunOptions(continuous=True)))
     assert world.query.stopped
 
 
@@ -281,7 +281,7 @@ def test_a_continuous_query_does_not_end_by_itself(world: World) -> None:
     world.topic = Topic("bpm", "id-1", {0: 0}, {0: 0})
     assert world.attempt(world.feed())
     with pytest.raises(IngestionError, match="stopped from outside"):
-        world.attempt(world.feed(Wishes(continuous=True)))
+        world.attempt(world.feed(RunOptions(continuous=True)))
 
 
 def test_a_lease_that_was_lost_leaves_the_checkpoint_alone(world: World) -> None:
@@ -312,7 +312,7 @@ def test_a_topic_that_is_away_for_a_while_is_asked_for_again_once_it_was_there(
 def test_continuous_mode_gives_up_after_failures_in_a_row(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    feed = world.feed(Wishes(continuous=True))
+    feed = world.feed(RunOptions(continuous=True))
     monkeypatch.setattr(feed.stop, "wait", lambda _: False)
     for _ in range(19):
         assert not feed._pause("disk full")

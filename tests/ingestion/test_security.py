@@ -198,7 +198,7 @@ def test_a_wrong_password_is_one_redacted_error(
     (line,) = [line for line in log.splitlines() if " ERROR " in line]
     assert "refuses this user" in line
     assert "Traceback" not in log
-    status = drills.space.run("status").stdout
+    status = drills.workspace.run("status").stdout
     logs = "".join(path.read_text(errors="replace") for path in drills.home.logs.glob("*.log"))
     for shown in (log, status, logs, *arguments):
         assert wrong not in shown

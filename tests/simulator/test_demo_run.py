@@ -27,24 +27,24 @@ def _table(output: str, title: str) -> list[list[str]]:
 _OF_ARRIVAL = ("feed_arrivals", "pipeline_health")
 
 
-def _versions(space: Workspace) -> dict[str, int]:
+def _versions(workspace: Workspace) -> dict[str, int]:
     """The newest commit of each fact's table."""
     found = {}
     for schema in ("silver", "gold"):
-        tables = space.sql(
+        tables = workspace.sql(
             "select table_name as name from system.information_schema.tables"
             f" where table_schema = '{schema}' and table_type <> 'VIEW'"
         )
         for name in (row["name"] for row in tables):
             if not name.startswith("stg_") and name not in _OF_ARRIVAL:
-                [newest] = space.sql(f"describe history {schema}.{name} limit 1")
+                [newest] = workspace.sql(f"describe history {schema}.{name} limit 1")
                 found[f"{schema}.{name}"] = newest["version"]
     return found
 
 
 def test_the_demo(fresh_workspace: Callable[[], Workspace], tmp_path: Path) -> None:
-    space = fresh_workspace()
-    done = space.run("demo", timeout=1500)
+    workspace = fresh_workspace()
+    done = workspace.run("demo", timeout=1500)
     shown = done.stdout
     for table in ("gold.workout_bpm_summary", "gold.gym_summary"):
         rows = _table(shown, next(line for line in shown.splitlines() if table in line))
@@ -56,7 +56,7 @@ def test_the_demo(fresh_workspace: Callable[[], Workspace], tmp_path: Path) -> N
     for feed, *counts in outcomes:
         received, *parts = map(int, counts)
         assert received == sum(parts) > 0
-        held = space.sql(f"select count(*) as n from bronze.{feed}")
+        held = workspace.sql(f"select count(*) as n from bronze.{feed}")
         assert held == [{"n": received}], feed
     rejected = _table(shown, "Rejected by reason (silver.rejected_records)")
     assert sum(int(row[1]) for row in rejected) == sum(int(row[3]) for row in outcomes)
@@ -76,11 +76,11 @@ def test_the_demo(fresh_workspace: Callable[[], Workspace], tmp_path: Path) -> N
     assert all(page.stat().st_size > 1_000 for page in pages)
     # README's pictures show what every demo shows.
     committed = json.loads((pictures.FOLDER / pictures.NUMBERS).read_text())
-    taken = pictures.write(space.home, tmp_path)
+    taken = pictures.write(workspace.home, tmp_path)
     assert taken.keys() == committed.keys()
     for name, each in taken.items():
         for part in ("begins with", "all rows"):
             assert each[part] == committed[name][part], name
-    facts = _versions(space)
-    space.run("demo", timeout=1500)
-    assert _versions(space) == facts
+    facts = _versions(workspace)
+    workspace.run("demo", timeout=1500)
+    assert _versions(workspace) == facts

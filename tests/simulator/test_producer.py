@@ -27,8 +27,8 @@ pytestmark = pytest.mark.drill
 # Other tests use the topics too: each one looks at what it added.
 
 
-def ends(space: Workspace) -> dict[TopicPartition, int]:
-    consumer = KafkaConsumer(**kafka.client_options(space.home))
+def ends(workspace: Workspace) -> dict[TopicPartition, int]:
+    consumer = KafkaConsumer(**kafka.client_options(workspace.home))
     try:
         places = [TopicPartition(t, p) for t in TOPICS for p in consumer.partitions_for_topic(t)]
         found: dict[TopicPartition, int] = consumer.end_offsets(places)
@@ -37,10 +37,10 @@ def ends(space: Workspace) -> dict[TopicPartition, int]:
         consumer.close()
 
 
-def published_since(space: Workspace, before: dict[TopicPartition, int]) -> list[Envelope]:
+def published_since(workspace: Workspace, before: dict[TopicPartition, int]) -> list[Envelope]:
     """Records behind `before`, partition by partition in their order."""
-    after = ends(space)
-    consumer = KafkaConsumer(**kafka.client_options(space.home))
+    after = ends(workspace)
+    consumer = KafkaConsumer(**kafka.client_options(workspace.home))
     found: list[Envelope] = []
     try:
         for place, end in after.items():

@@ -42,34 +42,34 @@ def test_kill_9_of_each_part_beside_another_workspace(
     workspace: Workspace, fresh_workspace: Callable[[], Workspace]
 ) -> None:
     neighbour = workspace.pids()
-    space = fresh_workspace()
+    mine = fresh_workspace()
     # A token of the user's own, with all that logins, URLs and files of settings write otherwise.
-    home = replace(space.home, given_token="""it's "a" \\ to;ken=% #! ok""")
-    space = replace(space, home=home)
-    space.run("up")
+    home = replace(mine.home, given_token="""it's "a" \\ to;ken=% #! ok""")
+    mine = replace(mine, home=home)
+    mine.run("up")
     publish(home, b"kept")
-    space.sql("create table gold.kept as select 42 as answer, cast('2020-01-01' as date) as day")
-    before = space.pids()
+    mine.sql("create table gold.kept as select 42 as answer, cast('2020-01-01' as date) as day")
+    before = mine.pids()
 
     for part in ("kafka", "endpoint", "spark"):
-        space.kill(part)
-        assert space.run("status", check=False).returncode == 3
-        space.run("up")
-        after = space.pids()
+        mine.kill(part)
+        assert mine.run("status", check=False).returncode == 3
+        mine.run("up")
+        after = mine.pids()
         assert {name for name in after if after[name] != before[name]} == {part}
         before = after
         assert published(home) == [b"kept"]
-        assert space.sql("select answer from gold.kept") == [{"answer": 42}]
-    space.sql("insert into gold.kept values (43, date'2020-01-02')")
+        assert mine.sql("select answer from gold.kept") == [{"answer": 42}]
+    mine.sql("insert into gold.kept values (43, date'2020-01-02')")
 
     # All at once, as when the machine loses power, and by the command's own means.
     for part in before:
-        space.kill(part)
-    space.run("up")
+        mine.kill(part)
+    mine.run("up")
     assert published(home) == [b"kept"]
-    assert space.sql("select count(*) as n from gold.kept") == [{"n": 2}]
-    space.run("down")
-    assert space.pids() == {}
+    assert mine.sql("select count(*) as n from gold.kept") == [{"n": 2}]
+    mine.run("down")
+    assert mine.pids() == {}
     assert [p for part in before for p in processes.leftovers(home, part)] == []
 
     assert workspace.pids() == neighbour

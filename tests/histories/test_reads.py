@@ -8,10 +8,10 @@ import pytest
 
 from bench.event_log import EventLog, Scan, java_options
 from ingestion import sessions
+from tests.histories import sequence
+from tests.histories.history import EPOCH, Entry, Records
 from tests.landed import differences_from_oracle, read
 from tests.support import Workspace, running
-from tests.worlds import sequence
-from tests.worlds.world import EPOCH, Entry, Records
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
 
@@ -61,11 +61,11 @@ def read_by_late_readings(
     events = tmp_path_factory.mktemp("reads-log") / "events"
     log = EventLog(events)
     records = Records(901)
-    with running(tmp_path_factory.mktemp("reads"), java_options(events)) as space:
+    with running(tmp_path_factory.mktemp("reads"), java_options(events)) as workspace:
         for day, entries in enumerate(history(records)):
-            sequence.land(space, entries, 24 * day)
-        sequence.build(space)
-        with sessions.session(space.home.connect_url) as spark:
+            sequence.land(workspace, entries, 24 * day)
+        sequence.build(workspace)
+        with sessions.session(workspace.home.connect_url) as spark:
             for table, column in BY_DAY.items():
                 days = spark.table(table).repartitionByRange(DAYS, column)
                 # The same rows in other files: no change for whoever reads the feed.
@@ -74,26 +74,28 @@ def read_by_late_readings(
         before = log.position()
         # On the 3rd and the 9th day, in a workout.
         late = [reading(records, EPOCH + day * 86_400 + 37_001, 188) for day in (2, 8)]
-        sequence.land(space, late, 24 * DAYS)
-        sequence.build(space)
-        yield space, log.scans(before, log.position())
+        sequence.land(workspace, late, 24 * DAYS)
+        sequence.build(workspace)
+        yield workspace, log.scans(before, log.position())
 
 
 def test_the_late_readings_are_in_the_tables(
     read_by_late_readings: tuple[Workspace, list[Scan]],
 ) -> None:
-    space, _ = read_by_late_readings
-    days = space.sql("select date from gold.daily_heart_rates where max_bpm = 188 order by date")
+    workspace, _ = read_by_late_readings
+    days = workspace.sql(
+        "select date from gold.daily_heart_rates where max_bpm = 188 order by date"
+    )
     assert [str(row["date"]) for row in days] == ["2026-03-03", "2026-03-09"]
-    assert differences_from_oracle(read(space)) == []
+    assert differences_from_oracle(read(workspace)) == []
 
 
 @pytest.mark.parametrize("table", BY_DAY)
 def test_only_files_of_the_touched_days_are_read(
     read_by_late_readings: tuple[Workspace, list[Scan]], table: str
 ) -> None:
-    space, scans = read_by_late_readings
-    held = space.sql(f"describe detail {table}")[0]["numFiles"]
+    workspace, scans = read_by_late_readings
+    held = workspace.sql(f"describe detail {table}")[0]["numFiles"]
     assert held >= DAYS
     of_table = sorted(scan.files for scan in scans if scan.table == table)
     assert of_table

@@ -9,37 +9,37 @@ from lakehouse.warehouse import connection
 from tests.support import Workspace
 
 
-def told(space: Workspace) -> list[dict[str, Any]]:
-    return space.sql(
+def told(workspace: Workspace) -> list[dict[str, Any]]:
+    return workspace.sql(
         "select command, node, resource_type, status, failures from ops.runs"
         " order by started_at, node"
     )
 
 
 def test_what_changes_or_fails_is_told_and_all_else_is_not(example_workspace: Workspace) -> None:
-    space = example_workspace
-    space.sql("drop table if exists silver.age_bands")
-    space.sql("drop schema if exists ops cascade")
+    workspace = example_workspace
+    workspace.sql("drop table if exists silver.age_bands")
+    workspace.sql("drop schema if exists ops cascade")
     seed = ("seed", "-s", "age_bands")
     try:
-        space.dbt(*seed)
+        workspace.dbt(*seed)
         built = {"command": "seed", "node": "age_bands", "resource_type": "seed"}
         first = [{**built, "status": "success", "failures": None}]
-        assert told(space) == first
-        space.dbt(*seed)
-        space.dbt("test", "-s", "age_bands")
-        assert told(space) == first
+        assert told(workspace) == first
+        workspace.dbt(*seed)
+        workspace.dbt("test", "-s", "age_bands")
+        assert told(workspace) == first
 
-        space.sql("insert into silver.age_bands select * from silver.age_bands limit 1")
-        assert space.dbt("test", "-s", "age_bands", check=False).returncode == 1
+        workspace.sql("insert into silver.age_bands select * from silver.age_bands limit 1")
+        assert workspace.dbt("test", "-s", "age_bands", check=False).returncode == 1
         key = {"command": "test", "resource_type": "test", "failures": 0, "status": "pass"}
-        assert told(space) == [
+        assert told(workspace) == [
             *first,
             {**key, "node": "not_null_age_bands_age_band"},
             {**key, "node": "unique_age_bands_age_band", "failures": 1, "status": "fail"},
         ]
 
-        with connection(space.home) as opened, opened.cursor() as cursor:
+        with connection(workspace.home) as opened, opened.cursor() as cursor:
             shown = docs._rows(cursor, "ops.runs", docs._RUNS)
         assert [row[1] for row in shown] == ["test", "seed"]
         assert [row[3:] for row in shown] == [
@@ -47,5 +47,5 @@ def test_what_changes_or_fails_is_told_and_all_else_is_not(example_workspace: Wo
             ["1", "0", "0", ""],
         ]
     finally:
-        space.sql("drop table if exists silver.age_bands")
-        space.dbt(*seed)
+        workspace.sql("drop table if exists silver.age_bands")
+        workspace.dbt(*seed)

@@ -137,9 +137,9 @@ def variables(edit: Edit) -> tuple[str, ...]:
     return ("--vars", json.dumps(dict(edit.variables))) if edit.variables else ()
 
 
-def build(space: Workspace, edited: Path, edit: Edit) -> set[str]:
+def build(workspace: Workspace, edited: Path, edit: Edit) -> set[str]:
     """Build the edited project; the nodes that were built, which must be those it reaches."""
-    space.dbt_on(edited, "build", *dbt.WITHOUT_TESTS, *variables(edit))
+    workspace.dbt_on(edited, "build", *dbt.WITHOUT_TESTS, *variables(edit))
     results = json.loads((edited / "target/run_results.json").read_text())["results"]
     nodes = [r for r in results if r["unique_id"].split(".")[0] in ("model", "seed", "snapshot")]
     found = {r["unique_id"] for r in nodes if r["message"] != NOTHING_NEW}
@@ -155,7 +155,7 @@ def build(space: Workspace, edited: Path, edit: Edit) -> set[str]:
     return {name.split(".")[-1] for name in found}
 
 
-def from_nothing(space: Workspace, edited: Path, edit: Edit) -> list[str]:
+def from_nothing(workspace: Workspace, edited: Path, edit: Edit) -> list[str]:
     """What differs from a build from nothing of the same bronze, in schemas of its own."""
     settings = edited / "dbt_project.yml"
     as_is = settings.read_text()
@@ -164,63 +164,65 @@ def from_nothing(space: Workspace, edited: Path, edit: Edit) -> list[str]:
         for schema in ("silver", "gold"):
             text = text.replace(f"+schema: {schema}", f"+schema: nothing_{schema}")
         settings.write_text(text)
-        space.dbt_on(edited, "build", *dbt.WITHOUT_TESTS, *variables(edit))
+        workspace.dbt_on(edited, "build", *dbt.WITHOUT_TESTS, *variables(edit))
         told = []
         for schema in ("silver", "gold"):
-            done = space.run("diff", schema, f"nothing_{schema}", check=False)
+            done = workspace.run("diff", schema, f"nothing_{schema}", check=False)
             told += [] if done.returncode == 0 else [done.stdout + done.stderr]
         return told
     finally:
         settings.write_text(as_is)
         for schema in ("silver", "gold"):
-            space.sql(f"drop schema if exists nothing_{schema} cascade")
+            workspace.sql(f"drop schema if exists nothing_{schema} cascade")
 
 
-def full_refresh(space: Workspace) -> None:
-    space.dbt("build", *dbt.WITHOUT_TESTS, "--full-refresh", "-s", "heart_rates")
+def full_refresh(workspace: Workspace) -> None:
+    workspace.dbt("build", *dbt.WITHOUT_TESTS, "--full-refresh", "-s", "heart_rates")
 
 
-def drop(space: Workspace) -> None:
-    space.sql("drop table silver.gym_visits")
-    space.sql("drop table gold.daily_heart_rates")
-    space.sql("drop view silver.records")
+def drop(workspace: Workspace) -> None:
+    workspace.sql("drop table silver.gym_visits")
+    workspace.sql("drop table gold.daily_heart_rates")
+    workspace.sql("drop view silver.records")
 
 
-def restore(space: Workspace) -> None:
+def restore(workspace: Workspace) -> None:
     """Tables as they were some commits ago; their marks go back with them."""
     for table in ("silver.heart_rates", "silver.user_profile_history", "gold.gym_summary"):
-        newest = space.sql(f"describe history {table} limit 1")[0]["version"]
-        space.sql(f"restore table {table} to version as of {max(newest - 3, 0)}")
+        newest = workspace.sql(f"describe history {table} limit 1")[0]["version"]
+        workspace.sql(f"restore table {table} to version as of {max(newest - 3, 0)}")
 
 
-def clone(space: Workspace) -> None:
+def clone(workspace: Workspace) -> None:
     """A table in the place of another, as after a repair by hand."""
-    space.sql("create table silver.workout_sessions_copy shallow clone silver.workout_sessions")
-    space.sql("drop table silver.workout_sessions")
-    space.sql("create table silver.workout_sessions as select * from silver.workout_sessions_copy")
-    space.sql("drop table silver.workout_sessions_copy")
+    workspace.sql("create table silver.workout_sessions_copy shallow clone silver.workout_sessions")
+    workspace.sql("drop table silver.workout_sessions")
+    workspace.sql(
+        "create table silver.workout_sessions as select * from silver.workout_sessions_copy"
+    )
+    workspace.sql("drop table silver.workout_sessions_copy")
 
 
-def vacuum(space: Workspace) -> None:
+def vacuum(workspace: Workspace) -> None:
     """The change feed of what has changed since the last build is gone."""
     table = "silver.stg_kafka__bpm"
-    space.dbt("build", *dbt.WITHOUT_TESTS, "-s", "stg_kafka__bpm")
+    workspace.dbt("build", *dbt.WITHOUT_TESTS, "-s", "stg_kafka__bpm")
     retention = "delta.deletedFileRetentionDuration"
-    space.sql(f"alter table {table} set tblproperties ('{retention}' = 'interval 0 hours')")
-    space.sql(f"vacuum {table}")
-    space.sql(f"alter table {table} unset tblproperties ('{retention}')")
+    workspace.sql(f"alter table {table} set tblproperties ('{retention}' = 'interval 0 hours')")
+    workspace.sql(f"vacuum {table}")
+    workspace.sql(f"alter table {table} unset tblproperties ('{retention}')")
 
 
-def clock(space: Workspace) -> None:
+def clock(workspace: Workspace) -> None:
     """Arrivals told by a clock ten years behind, when every event lay ahead; then put right."""
     readings = "select count(*) as n from silver.heart_rates"
-    [before] = space.sql(readings)
+    [before] = workspace.sql(readings)
     ahead, behind = ("--from", "2025-01-01", "--to", "2035-01-01"), ("--from", "2014-01-01")
-    space.run("clock", *ahead, "--shift=-3653d")
-    space.dbt("build", *dbt.WITHOUT_TESTS)
-    [wrong] = space.sql(readings)
+    workspace.run("clock", *ahead, "--shift=-3653d")
+    workspace.dbt("build", *dbt.WITHOUT_TESTS)
+    [wrong] = workspace.sql(readings)
     assert wrong["n"] < before["n"]
-    space.run("clock", *behind, "--to", "2025-01-01", "--shift", "3653d")
+    workspace.run("clock", *behind, "--to", "2025-01-01", "--shift", "3653d")
 
 
 ACCIDENTS: tuple[Callable[[Workspace], None], ...] = (

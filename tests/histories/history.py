@@ -1,10 +1,10 @@
-"""Small worlds made from a seed: few members, devices and instants, so that everything collides.
+"""Small histories made from a seed: few members, devices and instants, so that everything collides.
 
-A world is the records of some days of a few members: registrations handed on and at one instant,
+A history is the records of some days of a few members: registrations handed on and at one instant,
 profile changes that change nothing, deletes and new lives, sessions of every status, visits with
 and without logouts, readings at one instant, and every kind of record to reject. Its ids begin
-with a prefix of its own, so that many worlds share the tables and meet in one gym alone. Bad and
-odd records are the simulator's, each kind in one world of `TURNS`.
+with a prefix of its own, so that many histories share the tables and meet in one gym alone. Bad and
+odd records are the simulator's, each kind in one history of `TURNS`.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from tests.oracle.records import FILE_COLUMNS, FILE_FEEDS, KAFKA_FEEDS
 # All events lie in three days from here, in seconds of the epoch: 2026-03-01, UTC.
 EPOCH = 1_772_323_200
 _DAYS = 3
-# Offsets of a world begin at its number times this; those of its repeats lie in the upper half.
+# Offsets of a history begin at its number times this; those of its repeats lie in the upper half.
 OFFSETS_PER_WORLD = 100_000
-# Written beside ingestion's own rows, worlds take no offsets that the broker gives out.
+# Written beside ingestion's own rows, histories take no offsets that the broker gives out.
 TOPIC_EPOCH = 7
-# Of so many worlds with consecutive numbers each kind of dirt is in one.
+# Of so many histories with consecutive numbers each kind of dirt is in one.
 TURNS = 25
 
 
@@ -44,7 +44,7 @@ class Entry:
     columns: Mapping[str, Any]
 
     def again(self, number: int) -> Entry:
-        """The same record once more, from another place: the `number`th copy in its world."""
+        """The same record once more, from another place: the `number`th copy in its history."""
         columns = dict(self.columns)
         if self.columns.get("offset") is not None:
             columns["offset"] += OFFSETS_PER_WORLD // 2 + number
@@ -54,13 +54,13 @@ class Entry:
 
 
 def mac_of(number: int, index: int) -> str:
-    """A MAC address of world `number`, in lower case."""
+    """A MAC address of history `number`, in lower case."""
     digits = f"aa{number:08x}{index:02x}"
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 
 
-def world(number: int, seed: int) -> list[Entry]:
-    """The records of world `number`, the same for the same number and seed."""
+def history(number: int, seed: int) -> list[Entry]:
+    """The records of history `number`, the same for the same number and seed."""
     return _World(number, random.Random(f"{seed}/{number}")).entries()
 
 
@@ -81,7 +81,7 @@ _ADDRESSES: tuple[Any, ...] = (
 
 
 class Records:
-    """Makes records of world `number`, each with a place in bronze of its own."""
+    """Makes records of history `number`, each with a place in bronze of its own."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -313,10 +313,10 @@ class _World(Records):
 
 
 def topic_kinds_of(topic: str, number: int) -> list[Kind]:
-    """The kinds of dirt on a topic whose turn it is in world `number`."""
+    """The kinds of dirt on a topic whose turn it is in history `number`."""
     return topic_kinds(topic)[number % TURNS :: TURNS]
 
 
 def row_kinds_of(feed: str, number: int) -> list[RowKind]:
-    """The kinds of dirt on a file feed whose turn it is in world `number`."""
+    """The kinds of dirt on a file feed whose turn it is in history `number`."""
     return row_kinds(feed)[number % TURNS :: TURNS]

@@ -16,9 +16,9 @@ import pytest
 
 from lakehouse import dbt
 from lakehouse.home import Home
+from tests.histories import edits, sequence
 from tests.landed import Landed, differences_from_oracle, read
 from tests.support import Workspace, free_base_port
-from tests.worlds import edits, sequence
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(7200)]
 
@@ -27,7 +27,7 @@ DAYS, BATCHES = 5, 6
 
 
 @pytest.fixture(scope="module")
-def space(example_workspace: Workspace, landed_cases: Landed) -> Workspace:
+def workspace(example_workspace: Workspace, landed_cases: Landed) -> Workspace:
     """A workspace with the worked example and the cases, as the project builds them."""
     assert landed_cases.records
     example_workspace.dbt(*sequence.BUILD)
@@ -35,61 +35,63 @@ def space(example_workspace: Workspace, landed_cases: Landed) -> Workspace:
 
 
 @pytest.fixture
-def content(space: Workspace) -> Iterator[list[str]]:
+def content(workspace: Workspace) -> Iterator[list[str]]:
     """What the tables hold; they must hold it again behind the test."""
-    before = sequence.content(space)
+    before = sequence.content(workspace)
     yield before
-    space.dbt(*sequence.BUILD)
-    assert sequence.content(space) == before
+    workspace.dbt(*sequence.BUILD)
+    assert sequence.content(workspace) == before
 
 
 @pytest.mark.parametrize("edit", edits.EDITS, ids=lambda edit: edit.name)
 def test_after_an_edit(
-    space: Workspace, content: list[str], tmp_path: Path, edit: edits.Edit
+    workspace: Workspace, content: list[str], tmp_path: Path, edit: edits.Edit
 ) -> None:
     project = edits.project(tmp_path / "project", edit)
-    assert edits.build(space, project, edit) >= set(edit.reaches) - {"member_day_zones"}
-    assert edits.from_nothing(space, project, edit) == []
+    assert edits.build(workspace, project, edit) >= set(edit.reaches) - {"member_day_zones"}
+    assert edits.from_nothing(workspace, project, edit) == []
 
 
 @pytest.mark.parametrize("accident", edits.ACCIDENTS, ids=lambda one: one.__name__)
 def test_after_an_accident(
-    space: Workspace, content: list[str], accident: Callable[[Workspace], None]
+    workspace: Workspace, content: list[str], accident: Callable[[Workspace], None]
 ) -> None:
-    accident(space)
-    space.dbt(*sequence.BUILD)
-    assert sequence.content(space) == content
+    accident(workspace)
+    workspace.dbt(*sequence.BUILD)
+    assert sequence.content(workspace) == content
 
 
 def test_an_edit_that_died_between_rows_and_mark_and_was_taken_back(
-    space: Workspace, content: list[str], tmp_path: Path
+    workspace: Workspace, content: list[str], tmp_path: Path
 ) -> None:
     edit = edits.EDITS[0]
     project = edits.project(tmp_path / "project", edit)
     log = project / "logs/dbt.log"
-    command = [*space.dbt_command(*sequence.BUILD)]
+    command = [*workspace.dbt_command(*sequence.BUILD)]
     command += ["--project-dir", str(project), "--profiles-dir", str(project)]
     command += ["--target-path", str(project / "target"), "--log-path", str(log.parent)]
     sequence.killed(
-        space,
+        workspace,
         command,
         log,
         sequence.Kill("dbt", "alter table `lakehouse`.`silver`.`heart_rates` set tblproperties"),
     )
-    space.dbt(*sequence.BUILD)
-    assert sequence.content(space) == content
+    workspace.dbt(*sequence.BUILD)
+    assert sequence.content(workspace) == content
 
 
-def test_empty_is_refused_for_what_is_there(space: Workspace, content: list[str]) -> None:
-    done = space.dbt("build", *dbt.WITHOUT_TESTS, "--empty", check=False)
+def test_empty_is_refused_for_what_is_there(workspace: Workspace, content: list[str]) -> None:
+    done = workspace.dbt("build", *dbt.WITHOUT_TESTS, "--empty", check=False)
     assert done.returncode == 1
     assert "which is there" in done.stdout
-    assert sequence.content(space) == content
+    assert sequence.content(workspace) == content
 
 
-def test_a_pull_request_that_clones(space: Workspace, content: list[str], tmp_path: Path) -> None:
-    space.dbt("compile")
-    state = space.dbt_folder / "target"
+def test_a_pull_request_that_clones(
+    workspace: Workspace, content: list[str], tmp_path: Path
+) -> None:
+    workspace.dbt("compile")
+    state = workspace.dbt_folder / "target"
     project = edits.project(tmp_path / "project", edits.EDITS[0])
     settings = project / "dbt_project.yml"
     text = settings.read_text()
@@ -97,24 +99,24 @@ def test_a_pull_request_that_clones(space: Workspace, content: list[str], tmp_pa
         text = text.replace(f"+schema: {schema}", f"+schema: pr_{schema}")
     settings.write_text(text)
     try:
-        space.dbt_on(project, "clone", "--state", str(state))
-        space.dbt_on(project, "build", *dbt.WITHOUT_TESTS)
+        workspace.dbt_on(project, "clone", "--state", str(state))
+        workspace.dbt_on(project, "build", *dbt.WITHOUT_TESTS)
         # The same edit built on the tables themselves.
         own = edits.project(tmp_path / "own", edits.EDITS[0])
-        edits.build(space, own, edits.EDITS[0])
+        edits.build(workspace, own, edits.EDITS[0])
         for schema in ("silver", "gold"):
-            done = space.run("diff", schema, f"pr_{schema}", check=False)
+            done = workspace.run("diff", schema, f"pr_{schema}", check=False)
             assert done.returncode == 0, done.stdout
     finally:
         for schema in ("silver", "gold"):
-            space.sql(f"drop schema if exists pr_{schema} cascade")
+            workspace.sql(f"drop schema if exists pr_{schema} cascade")
 
 
-def test_a_home_that_was_copied(space: Workspace, content: list[str], tmp_path: Path) -> None:
+def test_a_home_that_was_copied(workspace: Workspace, content: list[str], tmp_path: Path) -> None:
     """By `cp -r`, which gives the files new times."""
-    space.run("down")
+    workspace.run("down")
     copy = Workspace(Home(tmp_path / "copy", free_base_port()))
-    subprocess.run(["cp", "-r", str(space.home.root), str(copy.home.root)], check=True)
+    subprocess.run(["cp", "-r", str(workspace.home.root), str(copy.home.root)], check=True)
     shutil.rmtree(copy.home.run, ignore_errors=True)
     try:
         copy.run("up")
@@ -123,26 +125,26 @@ def test_a_home_that_was_copied(space: Workspace, content: list[str], tmp_path: 
         assert sequence.content(copy) == content
     finally:
         copy.run("down")
-        space.run("up")
+        workspace.run("up")
 
 
 def test_a_month_with_edits_and_accidents_between_its_batches(
-    space: Workspace, tmp_path: Path
+    workspace: Workspace, tmp_path: Path
 ) -> None:
     rng = random.Random(f"{SEED}/edits")
     happened = []
     for number in range(BATCHES):
         start = date(2026, 5, 1) + timedelta(days=number * DAYS)
-        space.run(
+        workspace.run(
             *("simulate", "--users", "5", "--days", str(DAYS), "--seed", str(number)),
             *("--start", start.isoformat(), "--interval", "180", "--dirty", "0.02"),
         )
-        space.run("ingest")
+        workspace.run("ingest")
         edit, accident = rng.choice(edits.EDITS), rng.choice(edits.ACCIDENTS)
         happened.append((edit.name, accident.__name__))
         edits.project(tmp_path / f"p{number}", edit)
         edited = tmp_path / f"p{number}"
-        space.dbt_on(edited, "build", *dbt.WITHOUT_TESTS, *edits.variables(edit))
-        accident(space)
-    space.dbt(*sequence.BUILD)
-    assert differences_from_oracle(read(space)) == [], (SEED, happened)
+        workspace.dbt_on(edited, "build", *dbt.WITHOUT_TESTS, *edits.variables(edit))
+        accident(workspace)
+    workspace.dbt(*sequence.BUILD)
+    assert differences_from_oracle(read(workspace)) == [], (SEED, happened)

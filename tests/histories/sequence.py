@@ -1,4 +1,4 @@
-"""Worlds landed in batches, in any order, with repeats, builds in between and builds killed.
+"""Histories landed in batches, in any order, with repeats, builds in between and builds killed.
 
 After each sequence every table must be what the oracle computes from bronze, and what `lakehouse
 rebuild` makes of it.
@@ -19,10 +19,10 @@ from pathlib import Path
 from ingestion import bronze, sessions
 from lakehouse import dbt
 from tests.cases.case import Case, Message
+from tests.histories.history import Entry
 from tests.landed import differences_from_oracle, publish, read
 from tests.oracle.records import FEEDS, FILE_COLUMNS, FILE_FEEDS, KAFKA_FEEDS
 from tests.support import Workspace
-from tests.worlds.world import Entry
 
 # Tests of the models run elsewhere; here the content counts.
 BUILD = ("build", *dbt.WITHOUT_TESTS)
@@ -52,10 +52,12 @@ KILLS = (
 )
 
 
-def batches(worlds: Sequence[Sequence[Entry]], count: int, rng: random.Random) -> list[list[Entry]]:
-    """The worlds' records in `count` batches, in any order, some of them repeated."""
+def batches(
+    histories: Sequence[Sequence[Entry]], count: int, rng: random.Random
+) -> list[list[Entry]]:
+    """The histories' records in `count` batches, in any order, some of them repeated."""
     found: list[list[Entry]] = [[] for _ in range(count)]
-    for entries in worlds:
+    for entries in histories:
         for number, entry in enumerate(entries):
             first = rng.randrange(count)
             found[first].append(entry)
@@ -66,10 +68,10 @@ def batches(worlds: Sequence[Sequence[Entry]], count: int, rng: random.Random) -
     return found
 
 
-def land(space: Workspace, batch: Sequence[Entry], hour: int) -> None:
+def land(workspace: Workspace, batch: Sequence[Entry], hour: int) -> None:
     """Append a batch to bronze as ingestion would: one commit a feed, `hour` hours on."""
     arrival = {"ingested_at": _FIRST_ARRIVAL + timedelta(hours=hour)}
-    with sessions.session(space.home.connect_url) as spark:
+    with sessions.session(workspace.home.connect_url) as spark:
         bronze.create_tables(spark)
         for feed in FEEDS:
             rows = [{**entry.columns, **arrival} for entry in batch if entry.feed == feed]
@@ -86,7 +88,7 @@ def arrival_hour(number: int) -> int:
     return 30 * number - (50 if number % 3 == 2 else 0)
 
 
-def send(space: Workspace, batch: Sequence[Entry]) -> None:
+def send(workspace: Workspace, batch: Sequence[Entry]) -> None:
     """A batch the way that records really come: through Kafka, landed files and ingestion."""
     messages = tuple(
         Message(
@@ -98,7 +100,7 @@ def send(space: Workspace, batch: Sequence[Entry]) -> None:
         for entry in batch
         if entry.feed in KAFKA_FEEDS
     )
-    publish(space.home, (Case("sent", "", messages),))
+    publish(workspace.home, (Case("sent", "", messages),))
     for feed in FILE_FEEDS:
         lines: dict[str, list[str]] = {}
         for entry in batch:
@@ -106,39 +108,39 @@ def send(space: Workspace, batch: Sequence[Entry]) -> None:
                 source = Path(entry.columns["source_file"]).name
                 lines.setdefault(source, []).append(entry.columns["raw"])
         for source, rows in lines.items():
-            path = space.home.root / source
+            path = workspace.home.root / source
             header = [",".join(FILE_COLUMNS[feed])] if source.endswith(".csv") else []
             path.write_text("\n".join([*header, *rows]))
-            space.run("land", feed, path)
-    space.run("ingest")
+            workspace.run("land", feed, path)
+    workspace.run("ingest")
 
 
-def build(space: Workspace, kill: Kill | None = None) -> None:
+def build(workspace: Workspace, kill: Kill | None = None) -> None:
     """`dbt build`; with a kill, once up to there and then again to the end.
 
     Raises CommandFailed if a build fails that was not killed, AssertionError if it ends before its
     kill.
     """
     if kill is not None:
-        log = space.dbt_folder / "logs" / "dbt.log"
-        killed(space, space.dbt_command(*BUILD), log, kill)
-        space.run("up")
-    space.dbt(*BUILD)
+        log = workspace.dbt_folder / "logs" / "dbt.log"
+        killed(workspace, workspace.dbt_command(*BUILD), log, kill)
+        workspace.run("up")
+    workspace.dbt(*BUILD)
 
 
-def killed(space: Workspace, command: Sequence[str], log: Path, kill: Kill) -> None:
+def killed(workspace: Workspace, command: Sequence[str], log: Path, kill: Kill) -> None:
     """A dbt that writes this log, until the kill. AssertionError if it ends before."""
     log.unlink(missing_ok=True)
     running = subprocess.Popen(
         command,
-        env=space.environment,
+        env=workspace.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         _until_sent(log, kill.statement, running)
         if kill.part == "spark":
-            space.kill("spark")
+            workspace.kill("spark")
             running.wait(timeout=300)
     finally:
         running.kill()
@@ -163,16 +165,18 @@ def _until_sent(log: Path, statement: str, running: subprocess.Popen[bytes]) -> 
         time.sleep(0.02)
 
 
-def build_twice_at_once(space: Workspace) -> list[str]:
+def build_twice_at_once(workspace: Workspace) -> list[str]:
     """Two builds started together; the output of those that failed."""
     commands = [
-        [*space.dbt_command(*BUILD), "--target-path", str(space.home.root / f"dbt{number}")]
+        [*workspace.dbt_command(*BUILD), "--target-path", str(workspace.home.root / f"dbt{number}")]
         for number in range(2)
     ]
     with ExitStack() as stack:
         both = [
             stack.enter_context(
-                subprocess.Popen(command, env=space.environment, stdout=subprocess.PIPE, text=True)
+                subprocess.Popen(
+                    command, env=workspace.environment, stdout=subprocess.PIPE, text=True
+                )
             )
             for command in commands
         ]
@@ -181,42 +185,42 @@ def build_twice_at_once(space: Workspace) -> list[str]:
     return [o for one, o in zip(both, outputs, strict=True) if one.returncode]
 
 
-def content(space: Workspace) -> list[str]:
+def content(workspace: Workspace) -> list[str]:
     """A line a table with the hash of its content."""
-    return space.run("audit", "--content").stdout.splitlines()
+    return workspace.run("audit", "--content").stdout.splitlines()
 
 
-def rebuilt(space: Workspace) -> list[str]:
+def rebuilt(workspace: Workspace) -> list[str]:
     """The content after `lakehouse rebuild`, which this runs."""
-    space.run("rebuild", "--", *dbt.WITHOUT_TESTS)
-    return content(space)
+    workspace.run("rebuild", "--", *dbt.WITHOUT_TESTS)
+    return content(workspace)
 
 
-def differences_from_rebuild(space: Workspace) -> list[str]:
+def differences_from_rebuild(workspace: Workspace) -> list[str]:
     """Tables whose content is another after `lakehouse rebuild`, which this runs."""
-    return sorted({*content(space)} ^ {*rebuilt(space)})
+    return sorted({*content(workspace)} ^ {*rebuilt(workspace)})
 
 
 def run(
-    space: Workspace,
-    worlds: Sequence[Sequence[Entry]],
+    workspace: Workspace,
+    histories: Sequence[Sequence[Entry]],
     *,
     count: int,
     seed: int,
     kills: Sequence[Kill | None] = (),
     sent: Sequence[Entry] = (),
 ) -> list[str]:
-    """Land the worlds in `count` batches, each built (and killed, by `kills`); what is wrong.
+    """Land the histories in `count` batches, each built (and killed, by `kills`); what is wrong.
 
-    `sent`: a world that comes through Kafka and files, in as many batches.
+    `sent`: a history that comes through Kafka and files, in as many batches.
     """
     rng = random.Random(f"{seed}/order")
-    landed = batches(worlds, count, rng)
+    landed = batches(histories, count, rng)
     for number, (batch, through) in enumerate(
         zip(landed, batches([sent], count, rng), strict=True)
     ):
-        land(space, batch, arrival_hour(number))
+        land(workspace, batch, arrival_hour(number))
         if through:
-            send(space, through)
-        build(space, kills[number] if number < len(kills) else None)
-    return differences_from_oracle(read(space))
+            send(workspace, through)
+        build(workspace, kills[number] if number < len(kills) else None)
+    return differences_from_oracle(read(workspace))

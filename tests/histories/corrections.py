@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from tests.worlds.world import EPOCH, Entry, Records, mac_of
+from tests.histories.history import EPOCH, Entry, Records, mac_of
 
-_WORLD = 900
-_W = f"w{_WORLD}-"
+_HISTORY = 900
+_W = f"w{_HISTORY}-"
 _T = EPOCH + 86_400
 # When the late records arrive, in hours as `sequence.land` counts: on a day of their own.
 AFTER_HOUR = 240
@@ -27,12 +27,12 @@ GONE = {
     "silver.user_profiles": f"user_id = '{_W}u3'",
     "silver.user_bins": f"user_id = '{_W}u3'",
     "silver.heart_rates": f"user_id = '{_W}u1' and measured_at = {_at(4000)}",
-    "silver.gym_visits": f"mac_address = '{mac_of(_WORLD, 2)}' and logout_at is null",
+    "silver.gym_visits": f"mac_address = '{mac_of(_HISTORY, 2)}' and logout_at is null",
     "silver.workout_sessions": f"user_id = '{_W}u1' and status = 'orphan_stop'",
     "silver.workout_heart_rates": f"user_id = '{_W}u1' and started_at = {_at(600)}",
     "silver.session_visits": f"user_id = '{_W}u1' and started_at = {_at(600)}",
     "gold.workout_bpm_summary": f"user_id = '{_W}u1' and started_at = {_at(600)}",
-    "gold.gym_summary": f"mac_address = '{mac_of(_WORLD, 2)}' and minutes_in_gym is null",
+    "gold.gym_summary": f"mac_address = '{mac_of(_HISTORY, 2)}' and minutes_in_gym is null",
     "gold.hourly_heart_rates": f"user_id = '{_W}u1' and hour_at = {_at(3600)}",
     "gold.daily_heart_rates": f"user_id = '{_W}u1' and date = '2026-03-04'",
     "silver.member_day_zones": f"user_id = '{_W}u1' and date = '2026-03-04'",
@@ -53,7 +53,7 @@ class _Made(Records):
         columns = {
             "user_id": _W + user,
             "device_id": _W + device,
-            "mac_address": mac_of(_WORLD, mac),
+            "mac_address": mac_of(_HISTORY, mac),
         }
         time = {"registration_timestamp": str(_T + at)}
         return self.row("registered_users", {**columns, **time})
@@ -73,14 +73,14 @@ class _Made(Records):
         return self.message("bpm", _W + device, payload, _T + at)
 
     def login(self, mac: int, gym: str, at: int, logout: int | None) -> Entry:
-        columns = {"mac_address": mac_of(_WORLD, mac), "gym": _W + gym, "login": str(_T + at)}
+        columns = {"mac_address": mac_of(_HISTORY, mac), "gym": _W + gym, "login": str(_T + at)}
         end = {"logout": "" if logout is None else str(_T + logout)}
         return self.row("gym_logins", {**columns, **end})
 
 
 def before() -> list[Entry]:
     """What is there first."""
-    make = _Made(_WORLD)
+    make = _Made(_HISTORY)
     return [
         make.registration("u1", "d1", 1, -3600),
         make.registration("u2", "d1", 2, 7200),
@@ -104,7 +104,7 @@ def before() -> list[Entry]:
 
 def after() -> list[Entry]:
     """The late records."""
-    make = _Made(_WORLD, first=100)
+    make = _Made(_HISTORY, first=100)
     return [
         # d1 went to its next owner earlier: one interval less, an hour less for the former one.
         make.registration("u2", "d1", 3, 3600),
