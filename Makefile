@@ -62,7 +62,7 @@ lint: install ## all checks that need no workspace
 	@$(BIN)/deno check --quiet lakehouse/dashboard/assets
 	@$(BIN)/mypy
 	@$(BIN)/dbt --quiet --warn-error parse
-	@$(BIN)/dbt-bouncer run > target/dbt-bouncer.log 2>&1 || { cat target/dbt-bouncer.log; exit 1; }
+	@COLUMNS=200 $(BIN)/dbt-bouncer run > target/dbt-bouncer.log 2>&1 || { cat target/dbt-bouncer.log; exit 1; }
 	@$(BIN)/sqlfluff lint --nocolor $(SQL_PATHS)
 
 # What the tests need beyond `install`; each target that adds a need adds it here.

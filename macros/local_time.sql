@@ -14,6 +14,15 @@
 {%- endmacro %}
 
 
+{# The next full or half hour of the local clock, an instant. #}
+{% macro half_hour_ends_at(instant, zone) -%}
+    timestamp_micros(
+        unix_micros({{ instant }}) + 1800000000
+        - unix_micros(from_utc_timestamp({{ instant }}, {{ zone }})) % 1800000000
+    )
+{%- endmacro %}
+
+
 {#  The first instant whose local date it is: the first midnight where clocks show two, and where a
     gap begins with the day, what the clock shows after it. #}
 {% macro day_begins(date, zone) -%}

@@ -33,6 +33,7 @@ def pytest_keyboard_interrupt() -> None:
     psutil.wait_procs(workers, timeout=120)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist itself reads the marks in this hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A module is run by one worker, and one worker has the workspace that modules share."""
     for item in items:

@@ -12,7 +12,8 @@
         {% do found.append({'name': name_of(named), 'relation': named, 'is_view': is_view}) %}
         {% if is_view %}{% do found.extend(inputs_of(node.depends_on.nodes)) %}{% endif %}
     {% endfor %}
-    {{ return(found) }}
+    {# What is read itself may also stand behind a view. #}
+    {{ return(found | unique(attribute='name') | list) }}
 {% endmacro %}
 
 

@@ -28,10 +28,7 @@ readings as (
         readings.measured_at,
         {{ zone }} as time_zone,
         cast(from_utc_timestamp(readings.measured_at, {{ zone }}) as date) as `date`,
-        timestamp_micros(
-            unix_micros(readings.measured_at) + 1800000000
-            - unix_micros(from_utc_timestamp(readings.measured_at, {{ zone }})) % 1800000000
-        ) as half_hour_ends_at
+        {{ half_hour_ends_at('readings.measured_at', zone) }} as half_hour_ends_at
     from {{ affected_only(ref('heart_rates'), by=['user_id'], day='measured_at', slack=1) }} as readings
     left join {{ ref('member_zones') }} as zones on readings.user_id = zones.user_id
     where readings.user_id is not null

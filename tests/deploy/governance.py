@@ -205,11 +205,18 @@ def _policies(root: Path, rights: Json) -> Iterator[str]:
 _MASKED: dict[str, tuple[str, ...]] = {"birth_date": ("date",), "age": ("int", "double")}
 
 
+# Whoever knows a member's device or MAC address knows whose row it is.
+_OF_ONE_MEMBER = {"device_id", "mac_address"}
+
+
 def _columns(root: Path, rights: Json) -> Iterator[str]:
     for path in sorted([*root.glob("models/*/*.yml"), *root.glob("snapshots/*.yml")]):
         document = read(path)
         layer = "silver" if path.parent.name in ("staging", "snapshots") else path.parent.name
         for model in [*document.get("models", []), *document.get("snapshots", [])]:
+            names = {column["name"] for column in model.get("columns", [])}
+            if layer == "gold" and names & _OF_ONE_MEMBER and rights["row_filtered"] not in names:
+                yield f"gold.{model['name']}: of single members, and no {rights['row_filtered']}"
             for column in model.get("columns", []):
                 where = f"{layer}.{model['name']}.{column['name']}"
                 tags = column.get("config", {}).get("databricks_tags", {})

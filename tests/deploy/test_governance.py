@@ -40,6 +40,7 @@ MUTANTS = [
     ("models/gold/gym_summary.yml", "      - name: gym_id\n", "      - name: gym_id\n        config: {databricks_tags: {personal_data: name}}\n", "gold.gym_summary.gym_id: personal in gold"),
     ("models/gold/daily_heart_rates.yml", "databricks_tags: {row_filter: member}", "databricks_tags: {}", "daily_heart_rates.user_id: tag row_filter is None"),
     ("models/silver/user_profiles.yml", "databricks_tags: {personal_data: birth_date}", "databricks_tags: {row_filter: member}", "date_of_birth: tag row_filter is member"),
+    ("models/gold/gyms.yml", "      - name: gym_id\n", "      - name: device_id\n", "gold.gyms: of single members, and no user_id"),
     ("models/gold/gym_hours.sql", "ref('gym_hourly_occupancy')", "ref('gym_summary')", "gold.gym_hours: a view over gym_summary, whose rows are filtered"),
     ("deploy/governance/access.yml", "  artifacts: {transform: write", "  artifacts: {transform: read", "its table is not this one"),
     ("databricks.yml", "[USE_CATALOG, USE_SCHEMA, SELECT, READ_VOLUME]", "[USE_CATALOG, USE_SCHEMA, SELECT, MODIFY]", "dev, catalogs.fitbit: also granted"),

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.landed import GOLD, SILVER
+
 ROOT = Path(__file__).resolve().parents[2]
 Manifest = dict[str, Any]
 # What each layer may read; sources are bronze.
@@ -164,3 +166,11 @@ def test_what_is_against_the_rules_is_caught(manifest: Manifest, tmp_path: Path)
         "model_code_does_not_contain_regexp_pattern heart_rates",
         "model_max_number_of_lines records",
     ]
+
+
+def test_every_table_is_compared_with_the_oracle() -> None:
+    """All but the calendar, which holds nothing of records."""
+    folders = ("models/silver", "models/gold", "snapshots")
+    names = {path.stem for folder in folders for path in (ROOT / folder).glob("*.sql")}
+    names |= {path.stem for path in (ROOT / "snapshots").glob("*.yml")}
+    assert names - {"dates"} == {*SILVER, *GOLD}
