@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A module is run by one worker, and one worker has the workspace that modules share."""
     for item in items:
         is_shared = "example_workspace" in getattr(item, "fixturenames", ())
-        group = "example" if is_shared else item.path.as_posix()
+        group = "example" if is_shared else item.nodeid.split("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
 
 
