@@ -20,9 +20,12 @@ from tests.landed import (  # noqa: F401 - fixtures
 from tests.support import Workspace, free_base_port, running
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Asked to end, by a CI's time limit say, the fixtures still take down what they started."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if hasattr(config, "workerinput"):
+        # A terminal interrupts the workers too: a second time, amid what they take down.
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
 def pytest_keyboard_interrupt() -> None:
