@@ -99,7 +99,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             )
             idle.append(build(workspace))
             vacuumed = workspace.run("audit", "--content").stdout
-            workspace.run("rebuild", "--", *dbt.WITHOUT_TESTS)
+            workspace.run("rebuild", "--", *dbt.WITHOUT_TESTS, timeout=1800)
             rebuilt = workspace.run("audit", "--content").stdout
             yield Story(
                 *(
