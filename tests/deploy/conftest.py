@@ -89,6 +89,7 @@ _RUNTIME = (
     "six",
     "tzdata",
     "typing_extensions",
+    "zstandard",
 )
 
 # How a Python wheel task calls an entry point: the function, without a look at what it returns.

@@ -53,7 +53,7 @@ def test_the_wheel_fills_bronze(filled: Workspace, job_python: Path, root: Path)
     )
     assert done.returncode == 0, done.stderr[-3000:]
     after = rows(filled)
-    assert all(after[feed] > before[feed] for feed in after), (before, after)
+    assert all(after[feed] > before[feed] for feed in after), (after, done.stderr[-3000:])
 
 
 def rows(workspace: Workspace) -> dict[str, int]:
