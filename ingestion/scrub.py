@@ -115,36 +115,38 @@ def without_records(content: bytes, source: Source, erased: Mapping[str, bool]) 
     encoding = _MARKS.get(mark, "utf-8")
     text = io.TextIOWrapper(io.BytesIO(plain[len(mark) :]), encoding, AS_SURROGATES, newline="")
     lines = list(text)
-    found = [
-        number
+    left = [
+        _left_of(line, erased.get(record_id(source, number))) if trimmed(line) else line
         for number, line in enumerate(lines, 1)
-        if trimmed(line)
-        and (is_erased := erased.get(record_id(source, number))) is not None
-        and (is_erased or _without_key(line) != line)
     ]
-    if not found:
+    if left == lines:
         return content
-    for number in found:
-        line = lines[number - 1]
-        kept = line.rstrip("\r\n")
-        is_erased = erased[record_id(source, number)]
-        lines[number - 1] = ("" if is_erased else _without_key(kept)) + line[len(kept) :]
     scrubbed = mark + b"".join(
         bytes(ord(char) - 0xDC00 for char in part) if at % 2 else part.encode(encoding)
-        for at, part in enumerate(_BYTES.split("".join(lines)))
+        for at, part in enumerate(_BYTES.split("".join(left)))
     )
     return gzip.compress(scrubbed) if zipped else scrubbed
 
 
-def _without_key(line: str) -> str:
-    """An envelope with all but its key and headers; the same text if it has none of them."""
-    envelope = parse_object(line) or {}
+def _left_of(line: str, is_erased: bool | None) -> str:
+    """What stays of a line, its end in any case; None: all of it."""
+    if is_erased is None:
+        return line
+    text = line.rstrip("\r\n")
+    return ("" if is_erased else _without_key(text)) + line[len(text) :]
+
+
+def _without_key(text: str) -> str:
+    """An envelope without its key and headers; the same text if it has no key."""
+    envelope = parse_object(text) or {}
     place = envelope.get("metadata")  # as Stream Reactor's sink writes it
     parts = [envelope, *([place] if isinstance(place, dict) else [])]
-    gone = [part.pop(name, None) for part in parts for name in ("key", "headers")]
-    if not any(gone):
-        return line
-    return text_of(envelope) or line
+    if not any(part.get("key") for part in parts):
+        return text
+    for part in parts:
+        part.pop("key", None)
+        part.pop("headers", None)
+    return text_of(envelope) or text
 
 
 def _unzipped(content: bytes) -> bytes:

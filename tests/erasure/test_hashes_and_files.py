@@ -58,6 +58,9 @@ def test_others_envelopes_lose_their_keys() -> None:
         b'{"value":{"bpm":98.50}}\r\n{"value":"1"}\n{"metadata":{"topic":"bpm"},"value":"2"}'
     )
     assert without_records(after, DROP, {record_id(DROP, 3): False}) is after
+    # A key that was empty when it came is nobody's.
+    empty = b'{"key":"","value":"1","headers":["h"]}'
+    assert without_records(empty, DROP, given) is empty
 
 
 def test_lines_of_erased_records_are_emptied() -> None:
