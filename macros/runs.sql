@@ -2,6 +2,8 @@
     changed nothing, and whose tests all pass, commits nothing here either. Never a message: the text of
     an error may hold values of data. #}
 {% macro record_run(results) %}
+    {# Of exposures and saved queries, of which there is nothing to build. #}
+    {% set results = results | rejectattr('status', 'eq', 'no-op') | list %}
     {% set told = results | rejectattr('status', 'eq', 'pass') | rejectattr('message', 'eq', 'NOTHING NEW') | list %}
     {% set commands = ['build', 'run', 'seed', 'snapshot', 'test'] %}
     {% if not execute or not told or invocation_args_dict.get('which') not in commands %}{{ return('') }}{% endif %}

@@ -28,6 +28,9 @@ def test_what_changes_or_fails_is_told_and_all_else_is_not(example_workspace: Wo
         assert told(workspace) == first
         workspace.dbt(*seed)
         workspace.dbt("test", "-s", "age_bands")
+        # Exposures are nothing to build, and no news.
+        shown = workspace.dbt("build", "-s", "age_bands", "exposure:*")
+        assert "NO-OP=1" in shown.stdout
         assert told(workspace) == first
 
         workspace.sql("insert into silver.age_bands select * from silver.age_bands limit 1")
