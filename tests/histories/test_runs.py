@@ -29,8 +29,8 @@ def test_what_changes_or_fails_is_told_and_all_else_is_not(example_workspace: Wo
         workspace.dbt(*seed)
         workspace.dbt("test", "-s", "age_bands")
         # Exposures are nothing to build, and no news.
-        shown = workspace.dbt("build", "-s", "age_bands", "exposure:*")
-        assert "NO-OP=1" in shown.stdout
+        with_exposures = workspace.dbt("build", "-s", "age_bands", "exposure:*")
+        assert "NO-OP=1" in with_exposures.stdout
         assert told(workspace) == first
 
         workspace.sql("insert into silver.age_bands select * from silver.age_bands limit 1")
