@@ -31,17 +31,29 @@ LARGE_BYTES = 20_000_000
 
 # Planning a statement takes longer than running it where tables are small. What pays on large ones
 # takes a third of the processor time then: Java code made for each plan, plans made anew while they
-# run, a collector beside the program.
-_FOR_SMALL_TABLES = (
+# run, and a task more, since each is sent with its whole plan. The SQL endpoint chooses by the
+# tables of each statement (lakehouse/endpoint/sizes.py), for other clients bronze decides.
+FOR_SMALL_TABLES = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.files.minPartitionNum": "1",
+}
+FOR_LARGE_TABLES = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.files.minPartitionNum": "4",
+}
+_JVM_FOR_SMALL_TABLES = (
     "-XX:ReservedCodeCacheSize=256m",
     "-XX:+UseParallelGC",
-    "-Dspark.sql.codegen.wholeStage=false",
-    "-Dspark.sql.codegen.factoryMode=NO_CODEGEN",
-    "-Dspark.sql.adaptive.enabled=false",
-    # A task more costs more than what it takes off the others: it is sent with its whole plan.
-    "-Dspark.sql.shuffle.partitions=1",
-    "-Dspark.databricks.delta.snapshotPartitions=1",
     "-Dspark.default.parallelism=1",
+    *(f"-D{key}={value}" for key, value in FOR_SMALL_TABLES.items()),
 )
 
 # What Hadoop looks for whenever it reads its settings, and what has no meaning here.
@@ -184,7 +196,7 @@ def _options(home: Home) -> list[str]:
         f"-Dderby.stream.error.file={home.logs}/derby.log",
         f"-Dlog4j2.configurationFile=file:{home.run}/spark-log4j2.properties",
         *(f"-D{key}={value}" for key, value in settings(home).items()),
-        *(() if _bronze_bytes(home) >= LARGE_BYTES else _FOR_SMALL_TABLES),
+        *(() if _bronze_bytes(home) >= LARGE_BYTES else _JVM_FOR_SMALL_TABLES),
         *shlex.split(os.environ.get("LAKEHOUSE_JAVA_OPTIONS", "")),
     ]
 

@@ -63,7 +63,7 @@ class Descriptions:
 
     def __init__(self, warehouse: Path) -> None:
         """`warehouse` holds the tables as Spark names them: `<schema>.db/<table>`."""
-        self._warehouse = warehouse
+        self.warehouse = warehouse
         self._lock = threading.Lock()
         self._kept: dict[About, tuple[_Log, Any]] = {}
 
@@ -94,7 +94,7 @@ class Descriptions:
         if not (_NAME.fullmatch(about.schema) and _NAME.fullmatch(about.table)):
             return None
         name = (f"{about.schema.lower()}.db", about.table.lower(), "_delta_log")
-        folder = self._warehouse.joinpath(*name)
+        folder = self.warehouse.joinpath(*name)
         try:
             version = _newest(folder, known)
             if version is None:

@@ -22,6 +22,7 @@ from lakehouse.endpoint.effects import DropKey, Effect
 from lakehouse.endpoint.governance import Governance
 from lakehouse.endpoint.information_schema import subquery
 from lakehouse.endpoint.operation import TEXT, Operation, Result, State, table
+from lakehouse.endpoint.sizes import Sizes
 from lakehouse.endpoint.sqltext import identifier
 from lakehouse.endpoint.statement_log import StatementLog
 from lakehouse.endpoint.translate import translate
@@ -70,6 +71,7 @@ class Session:
         self._log = log
         known = catalog if catalog and catalog.lower() in CATALOGS else CATALOGS[0]
         self.catalog = Catalog(spark, governance, descriptions, known.lower())
+        self._sizes = Sizes(descriptions.warehouse, spark.configure)
         self._lock = threading.Lock()
         self._operations: dict[bytes, Operation] = {}
 
@@ -181,6 +183,7 @@ class Session:
 
     def _query(self, operation: Operation, text: str) -> Result:
         """Ask Spark; once more with casts if there are columns the connector cannot read."""
+        self._sizes.prepare(text)
         spark_operation = operation.spark_operation()
         stream = self._spark.stream(text, spark_operation)
         columns = next(stream, StructType([]))

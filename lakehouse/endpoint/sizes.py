@@ -1,0 +1,81 @@
+"""Sets Spark up for each statement, by the size of the tables that it names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from lakehouse.endpoint.sqltext import Cursor, tokenize
+from lakehouse.spark import FOR_LARGE_TABLES, FOR_SMALL_TABLES
+
+LARGE_BYTES = 20_000_000
+"""Parquet from which on generated code and several tasks pay: some 70,000 readings in bronze."""
+
+
+class Sizes:
+    """The settings of one session; `configure` sets them in Spark."""
+
+    def __init__(self, warehouse: Path, configure: Callable[[Mapping[str, str]], None]) -> None:
+        """`warehouse` holds the tables as Spark names them: `<schema>.db/<table>`."""
+        self._warehouse = warehouse
+        self._configure = configure
+        self._is_large: bool | None = None
+        self._views: dict[str, frozenset[Path]] = {}
+
+    def prepare(self, sql: str) -> None:
+        """Set up for a statement of Spark's. A view made in this session stands for its tables."""
+        tables = frozenset(self._tables(sql))
+        view = _created_view(sql)
+        if view is not None:
+            self._views[view] = tables
+        is_large = _exceeds(tables, LARGE_BYTES)
+        if is_large != self._is_large:
+            self._configure(FOR_LARGE_TABLES if is_large else FOR_SMALL_TABLES)
+            self._is_large = is_large
+
+    def _tables(self, sql: str) -> Iterator[Path]:
+        """The folders of what may be tables; a column's name leads to one that is not there."""
+        cursor = Cursor(tokenize(sql))
+        while cursor.peek() is not None:
+            name = cursor.name()
+            if name is None:
+                cursor.take()
+            elif name[-1].lower() in self._views:
+                yield from self._views[name[-1].lower()]
+            elif len(name) > 1:
+                schema, table = (part.lower() for part in name[-2:])
+                yield self._warehouse / f"{schema}.db" / table
+
+
+def _created_view(sql: str) -> str | None:
+    cursor = Cursor(tokenize(sql))
+    if not cursor.accept("CREATE"):
+        return None
+    cursor.accept("OR REPLACE")
+    cursor.accept_any("GLOBAL TEMPORARY", "TEMPORARY", "TEMP")
+    if not cursor.accept("VIEW"):
+        return None
+    cursor.accept("IF NOT EXISTS")
+    name = cursor.name()
+    return name[-1].lower() if name else None
+
+
+def _exceeds(tables: frozenset[Path], most: int) -> bool:
+    """Whether the data files of the tables have more bytes; also those of older commits count."""
+    left = most
+    folders = [os.fspath(table) for table in tables]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        if entry.name not in ("_delta_log", "_change_data"):
+                            folders.append(entry.path)
+                    elif entry.name.endswith(".parquet"):
+                        left -= entry.stat().st_size
+                        if left < 0:
+                            return True
+        except OSError:
+            continue  # no table, or one that was dropped meanwhile
+    return False
