@@ -1,4 +1,4 @@
-"""Sets Spark up for each statement, by the size of the tables that it names."""
+"""Sets Spark up for each statement by the size of the tables that it names."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from lakehouse.endpoint.sqltext import Cursor, tokenize
 from lakehouse.spark import FOR_LARGE_TABLES, FOR_SMALL_TABLES
 
-LARGE_BYTES = 20_000_000
-"""Parquet from which on generated code and several tasks pay: some 70,000 readings in bronze."""
+LARGE_BYTES = 2_000_000
+"""Parquet from which on generated code and several tasks pay: some 150,000 readings in bronze."""
 
 
 class Sizes:
@@ -25,17 +25,20 @@ class Sizes:
 
     def prepare(self, sql: str) -> None:
         """Set up for a statement of Spark's. A view made in this session stands for its tables."""
-        tables = frozenset(self._tables(sql))
+        folders = frozenset(self._folders(sql))
         view = _created_view(sql)
         if view is not None:
-            self._views[view] = tables
-        is_large = _exceeds(tables, LARGE_BYTES)
+            self._views[view] = folders
+        is_large = _exceeds(folders, LARGE_BYTES)
         if is_large != self._is_large:
             self._configure(FOR_LARGE_TABLES if is_large else FOR_SMALL_TABLES)
             self._is_large = is_large
 
-    def _tables(self, sql: str) -> Iterator[Path]:
-        """The folders of what may be tables; a column's name leads to one that is not there."""
+    def _folders(self, sql: str) -> Iterator[Path]:
+        """Where the tables lie; of a view that others made, its whole schema.
+
+        A column's name leads to a folder that is not there.
+        """
         cursor = Cursor(tokenize(sql))
         while cursor.peek() is not None:
             name = cursor.name()
@@ -44,8 +47,9 @@ class Sizes:
             elif name[-1].lower() in self._views:
                 yield from self._views[name[-1].lower()]
             elif len(name) > 1:
-                schema, table = (part.lower() for part in name[-2:])
-                yield self._warehouse / f"{schema}.db" / table
+                schema = self._warehouse / f"{name[-2].lower()}.db"
+                table = schema / name[-1].lower()
+                yield table if table.exists() else schema
 
 
 def _created_view(sql: str) -> str | None:
@@ -61,17 +65,17 @@ def _created_view(sql: str) -> str | None:
     return name[-1].lower() if name else None
 
 
-def _exceeds(tables: frozenset[Path], most: int) -> bool:
-    """Whether the data files of the tables have more bytes; also those of older commits count."""
+def _exceeds(folders: frozenset[Path], most: int) -> bool:
+    """Whether the data files below have more bytes; also those of older commits count."""
     left = most
-    folders = [os.fspath(table) for table in tables]
-    while folders:
+    open_folders = [os.fspath(folder) for folder in folders]
+    while open_folders:
         try:
-            with os.scandir(folders.pop()) as entries:
+            with os.scandir(open_folders.pop()) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         if entry.name not in ("_delta_log", "_change_data"):
-                            folders.append(entry.path)
+                            open_folders.append(entry.path)
                     elif entry.name.endswith(".parquet"):
                         left -= entry.stat().st_size
                         if left < 0:
