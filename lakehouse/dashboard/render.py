@@ -61,7 +61,14 @@ def render(
         title=TITLE,
         body=body,
         styles=["common.css", "dashboard.css"],
-        scripts=["elements.js", "query.js", "charts.js", "filters.js", "dashboard.js"],
+        scripts=[
+            "elements.js",
+            "query.js",
+            "charts.js",
+            "filters.js",
+            "widgets.js",
+            "dashboard.js",
+        ],
         payloads={
             "definition": (
                 "application/json",

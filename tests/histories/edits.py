@@ -106,12 +106,14 @@ EDITS = (
     ),
     Edit(
         "a column that goes, of the snapshot too",
-        ("user_profile_changes", "user_profile_history"),
+        ("user_profile_changes", "user_profile_history", "user_profiles"),
         (
             (_CHANGES[0], "        zip_code,\n", ""),
             (_CHANGES[0], "city, state, zip_code\n", "city, state\n"),
             (_CHANGES[1], _ZIP, ""),
             ("snapshots/user_profile_history.yml", "        - zip_code\n", ""),
+            ("models/silver/user_profiles.sql", "        zip_code,\n", ""),
+            ("models/silver/user_profiles.yml", _ZIP, ""),
         ),
     ),
     Edit(
@@ -193,9 +195,11 @@ def restore(workspace: Workspace) -> None:
         workspace.sql(f"restore table {table} to version as of {max(newest - 3, 0)}")
 
 
-def clone(workspace: Workspace) -> None:
+def another_table(workspace: Workspace) -> None:
     """A table in the place of another, as after a repair by hand."""
-    workspace.sql("create table silver.workout_sessions_copy shallow clone silver.workout_sessions")
+    workspace.sql(
+        "create table silver.workout_sessions_copy as select * from silver.workout_sessions"
+    )
     workspace.sql("drop table silver.workout_sessions")
     workspace.sql(
         "create table silver.workout_sessions as select * from silver.workout_sessions_copy"
@@ -226,5 +230,5 @@ def clock(workspace: Workspace) -> None:
 
 
 ACCIDENTS: tuple[Callable[[Workspace], None], ...] = (
-    *(full_refresh, drop, restore, clone, vacuum, clock),
+    *(full_refresh, drop, restore, another_table, vacuum, clock),
 )

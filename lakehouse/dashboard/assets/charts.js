@@ -5,7 +5,8 @@ const KINDS = { quantitative: "quantitative", temporal: "temporal", categorical:
 // Axis labels: 2,500 and 26.5M, not 2.5k.
 export const NUMBER =
   "abs(datum.value) >= 1e6 ? format(datum.value / 1e6, '~r') + 'M' : format(datum.value, abs(datum.value) >= 1e3 ? ',.0f' : '.4~g')";
-const SERIES = "series", VALUE = "value";
+// What we add to rows: the parts of folded fields, and the text of each channel.
+const SERIES = "series", VALUE = "value", ORDER = "__order", TEXT = "__text_";
 
 const last = /^(invalid|not known|outside|unknown|none)/i;
 /** How people would order labels: numbers by size, "under 18" before "18-25", what is unknown last. */
@@ -86,6 +87,8 @@ function config(colors) {
 }
 
 const escaped = (name) => name.replace(/[.[\]'"\\]/g, "\\$&");
+const valuesOf = (data, field) =>
+  [...new Set(data.map((row) => row[field]))].filter((value) => !isNull(value));
 const yearOf = (dates) => {
   const years = [...new Set(dates.map((date) => date.slice(0, 4)))];
   return years.length === 1 ? years[0] : null;
@@ -117,210 +120,239 @@ export function thinned(values, width, each) {
 
 /** The specification, or null if there is nothing to draw. `width`: pixels of the chart. */
 export function specification(spec, rows, palette, width) {
-  const colors = theme(), kind = spec.widgetType, given = spec.encodings;
-  const { paint } = colors;
-  let data = rows;
+  const { widgetType: kind, encodings } = spec, colors = theme();
+  const { axes, series, data } = readAxes(encodings, rows);
+  const measured = Object.values(axes).filter((axis) => axis.kind === "quantitative");
+  if (!data.some((row) => measured.some(({ field }) => !isNull(row[field])))) return null;
+  // A line has a gap where a number is missing; other marks leave the row out.
+  const drawn = kind === "line"
+    ? data
+    : data.filter((row) => measured.every(({ field }) => row[field] !== null));
+  const chart = { axes, series, data: drawn, colors, palette, width };
   const encoding = {};
-  const folded = ["x", "y"].find((axis) => given[axis]?.fields);
-  const axes = {};
-  for (const axis of ["x", "y", "color"]) {
-    if (given[axis]?.fieldName) {
-      axes[axis] = {
-        field: given[axis].fieldName,
-        kind: KINDS[given[axis].scale?.type] ?? "nominal",
-        title: given[axis].displayName ?? given[axis].fieldName,
-        given: given[axis],
-      };
-    }
-  }
-  const mappings = {};
-  let seriesOrder = null;
-  if (folded) {
-    const fields = given[folded].fields;
-    data = rows.flatMap((row) =>
-      fields.map((field, i) => ({
-        ...row,
-        [SERIES]: field.displayName ?? field.fieldName,
-        [VALUE]: row[field.fieldName],
-        __order: i,
-      }))
-    );
-    seriesOrder = fields.map((field) => field.displayName ?? field.fieldName);
-    axes[folded] = {
-      field: VALUE,
-      kind: "quantitative",
-      title: given[folded].displayName ?? null,
-      given: given[folded],
-    };
-    axes.color = { field: SERIES, kind: "nominal", title: null, given: given.color ?? {} };
-  }
-  for (const mapping of axes.color?.given?.scale?.mappings ?? []) {
-    mappings[mapping.value] = mapping.color;
-  }
-  const measured = ["x", "y", "color"].filter((axis) => axes[axis]?.kind === "quantitative");
-  if (
-    !data.some((row) => measured.some((axis) => !isNull(row[axes[axis].field])))
-  ) return null;
-  if (kind !== "line") {
-    data = data.filter((row) => measured.every((axis) => row[axes[axis].field] !== null));
-  }
-
-  const valuesOf = (field) =>
-    [...new Set(data.map((row) => row[field]))].filter((value) =>
-      value !== null && value !== undefined
-    );
-  const horizontal = axes.x?.kind === "quantitative" && axes.y && axes.y.kind !== "quantitative";
-  const percent = (axis) => axes[axis]?.given?.format?.type === "number-percent";
-
-  for (const axis of ["x", "y"]) {
-    const it = axes[axis];
-    if (!it) continue;
-    const channel = { field: escaped(it.field), title: it.title };
-    if (it.kind === "quantitative") {
-      channel.type = "quantitative";
-      channel.axis = {
-        grid: true,
-        domain: false,
-        ticks: false,
-        tickCount: 5,
-        labelPadding: 4,
-        ...(percent(axis) ? { format: "~%" } : { labelExpr: NUMBER }),
-      };
-      if (kind === "scatter") channel.scale = { zero: true, nice: true };
-    } else if (it.kind === "temporal") {
-      const dates = valuesOf(it.field).sort();
-      const { axis: settings, year } = dateAxis(dates, width);
-      channel.type = "ordinal";
-      channel.axis = settings;
-      channel.sort = dates;
-      channel.title = year ? `${it.title}, ${year}` : it.title;
-    } else {
-      channel.type = "nominal";
-      const sort = it.given.scale?.sort;
-      const values = valuesOf(it.field);
-      if (sort?.by === "custom-order") {
-        channel.sort = [
-          ...sort.orderedValues,
-          ...values.filter((value) => !sort.orderedValues.includes(value)).sort(byLabel),
-        ];
-      } else channel.sort = values.sort(byLabel);
-      // Along the x axis words stand below one another, so that they need no slant.
-      if (axis === "y") channel.title = null;
-      channel.axis = {
-        labelAngle: 0,
-        ticks: false,
-        domain: axis === "x",
-        labelPadding: 5,
-        ...(axis === "x" ? { labelExpr: "split(datum.label, ' ')", labelOverlap: true } : {}),
-      };
-    }
-    encoding[axis] = channel;
-  }
-
-  let mark;
-  const values = axes.color ? (seriesOrder ?? valuesOf(axes.color.field)) : [];
-  if (axes.color && axes.color.kind === "nominal") {
-    const domain = seriesOrder ?? values.sort(byLabel);
-    encoding.color = {
-      field: escaped(axes.color.field),
-      type: "nominal",
-      title: null,
-      sort: domain,
-      scale: {
-        domain,
-        range: domain.map((value, i) => paint(mappings[value] ?? palette[i % palette.length])),
-      },
-      legend: { columns: width < 460 ? 2 : undefined },
+  for (const axis of [axes.x, axes.y].filter(Boolean)) {
+    encoding[axis.channel] = {
+      field: escaped(axis.field),
+      title: axis.title,
+      ...CHANNELS[axis.kind](axis, chart),
     };
   }
-  if (kind === "line") {
-    mark = { type: kind, strokeWidth: 2, point: { filled: true, size: 40, opacity: 1 } };
-    if (!encoding.color) encoding.color = { value: paint(palette[0]) };
-  } else if (kind === "scatter") {
-    mark = {
-      type: "point",
-      filled: true,
-      size: 70,
-      opacity: 0.85,
-      stroke: colors.card,
-      strokeWidth: 1,
-    };
-    if (!encoding.color) encoding.color = { value: paint(palette[0]) };
-  } else if (kind === "heatmap") {
-    mark = { type: "rect", cornerRadius: 2, stroke: colors.card, strokeWidth: 1.5 };
-    encoding.color = {
-      field: escaped(axes.color.field),
-      type: "quantitative",
-      title: axes.color.title,
-      scale: { range: [colors.low, colors.high], zero: true },
-      legend: { gradientLength: Math.min(180, width / 2), tickCount: 4, labelExpr: NUMBER },
-    };
-    for (const axis of ["x", "y"]) {
-      const order = axes[axis].given.scale?.sort?.orderedValues ??
-        valuesOf(axes[axis].field).sort(byLabel);
-      const numbers = order.every((value) => typeof value === "number");
-      const domain = numbers
-        ? Array.from(
-          { length: Math.max(...order) - Math.min(...order) + 1 },
-          (_, i) => Math.min(...order) + i,
-        )
-        : order;
-      encoding[axis].scale = { domain };
-      encoding[axis].sort = domain;
-      encoding[axis].axis = {
-        ...encoding[axis].axis,
-        domain: false,
-        labelAngle: 0,
-        labelOverlap: true,
-      };
-    }
-  } else {
-    const band = horizontal ? "y" : "x", length = encoding[horizontal ? "x" : "y"];
-    mark = {
-      type: "bar",
-      cornerRadiusEnd: encoding.color ? 0 : 2,
-      [horizontal ? "height" : "width"]: {
-        expr: `min(${horizontal ? 26 : 64}, bandwidth('${band}') * 0.86)`,
-      },
-    };
-    encoding[band].scale = { paddingInner: 0.14, paddingOuter: 0.1 };
-    length.stack = null;
-    if (encoding.color) {
-      mark.stroke = colors.card;
-      mark.strokeWidth = 1;
-      length.stack = "zero";
-      encoding.order = folded
-        ? { field: "__order", type: "quantitative" }
-        : { field: encoding.color.field, sort: "ascending" };
-    }
-    if (!encoding.color) encoding.color = { value: paint(palette[0]) };
-  }
-  encoding.tooltip = tooltips(axes, folded);
-  if (encoding.tooltip.some((tip) => tip.field.startsWith("__text"))) {
-    data = data.map((row) => ({ ...row, ...texts(row, axes, folded) }));
-  }
+  encoding.color = colorOf(chart);
+  const mark = MARKS[kind](encoding, chart);
+  encoding.tooltip = Object.values(axes).map(({ channel, title }) => ({
+    field: TEXT + channel,
+    type: "nominal",
+    title: title ?? "Value",
+  }));
   const notes = (spec.annotations ?? []).flatMap((note) => annotation(note, colors, palette));
-  if (given.label?.show) {
-    notes.push({
-      mark: { type: "text", align: "left", dx: 5, fontSize: 11, color: colors.ink },
-      encoding: { x: encoding.x, y: encoding.y, text: { field: "__text_x" } },
-    });
-  }
+  if (encodings.label?.show) notes.push(labels(encoding, colors));
   return {
     ...base(colors),
-    data: { values: data },
+    data: { values: drawn.map((row) => ({ ...row, ...texts(row, axes) })) },
     ...(notes.length ? { layer: [{ mark, encoding }, ...notes] } : { mark, encoding }),
   };
 }
 
-/** What every specification has. */
-export const base = (colors) => ({
+const titleOf = (encoding) => encoding.displayName ?? encoding.fieldName;
+
+/** What axes and colour show. Several fields on one axis become series: a row for each field. */
+function readAxes(encodings, rows) {
+  const folded = ["x", "y"].find((channel) => encodings[channel]?.fields);
+  const fields = encodings[folded]?.fields;
+  const folds = folded && {
+    [folded]: { field: VALUE, kind: "quantitative" },
+    color: { field: SERIES, kind: "nominal", title: "Series" },
+  };
+  const axes = {};
+  for (const channel of ["x", "y", "color"]) {
+    const given = encodings[channel] ?? {};
+    const axis = {
+      channel,
+      given,
+      field: given.fieldName,
+      kind: KINDS[given.scale?.type] ?? "nominal",
+      title: titleOf(given) ?? null,
+      ...folds?.[channel],
+    };
+    if (axis.field) axes[channel] = axis;
+  }
+  if (!folded) return { axes, data: rows };
+  const data = rows.flatMap((row) =>
+    fields.map((field, i) => ({
+      ...row,
+      [SERIES]: titleOf(field),
+      [VALUE]: row[field.fieldName],
+      [ORDER]: i,
+    }))
+  );
+  return { axes, data, series: fields.map(titleOf) };
+}
+
+const CHANNELS = { quantitative, temporal, nominal };
+
+function quantitative({ given }) {
+  return {
+    type: "quantitative",
+    axis: {
+      grid: true,
+      domain: false,
+      ticks: false,
+      tickCount: 5,
+      labelPadding: 4,
+      ...(given.format?.type === "number-percent" ? { format: "~%" } : { labelExpr: NUMBER }),
+    },
+  };
+}
+
+function temporal({ field, title }, { data, width }) {
+  const dates = valuesOf(data, field).sort();
+  const { axis, year } = dateAxis(dates, width);
+  return { type: "ordinal", axis, sort: dates, title: year ? `${title}, ${year}` : title };
+}
+
+function nominal({ channel, field, given }, { data }) {
+  const { by, orderedValues } = given.scale?.sort ?? {};
+  const ordered = by === "custom-order" ? orderedValues : [];
+  const others = valuesOf(data, field).filter((value) => !ordered.includes(value)).sort(byLabel);
+  return {
+    type: "nominal",
+    sort: [...ordered, ...others],
+    // Along the x axis words stand below one another, so that they need no slant.
+    ...(channel === "y" ? { title: null } : {}),
+    axis: {
+      labelAngle: 0,
+      ticks: false,
+      domain: channel === "x",
+      labelPadding: 5,
+      ...(channel === "x" ? { labelExpr: "split(datum.label, ' ')", labelOverlap: true } : {}),
+    },
+  };
+}
+
+/** Each series has its colour, the definition's or the palette's next; one alone has the first. */
+function colorOf({ axes, series, data, colors, palette, width }) {
+  if (!hasSeries(axes)) return { value: colors.paint(palette[0]) };
+  const { field, given } = axes.color;
+  const domain = series ?? valuesOf(data, field).sort(byLabel);
+  const mapped = Object.fromEntries(
+    (given.scale?.mappings ?? []).map(({ value, color }) => [value, color]),
+  );
+  return {
+    field: escaped(field),
+    type: "nominal",
+    title: null,
+    sort: domain,
+    scale: {
+      domain,
+      range: domain.map((value, i) => colors.paint(mapped[value] ?? palette[i % palette.length])),
+    },
+    legend: { columns: width < 460 ? 2 : undefined },
+  };
+}
+
+const hasSeries = (axes) => axes.color?.kind === "nominal";
+
+// Each gives its mark, and to the channels what only this mark needs of them.
+const MARKS = { line, scatter, heatmap, bar };
+
+function line() {
+  return { type: "line", strokeWidth: 2, point: { filled: true, size: 40, opacity: 1 } };
+}
+
+function scatter({ x, y }, { colors }) {
+  for (const channel of [x, y]) {
+    if (channel?.type === "quantitative") channel.scale = { zero: true, nice: true };
+  }
+  return {
+    type: "point",
+    filled: true,
+    size: 70,
+    opacity: 0.85,
+    stroke: colors.card,
+    strokeWidth: 1,
+  };
+}
+
+function heatmap(encoding, { axes, data, colors, width }) {
+  encoding.color = {
+    field: escaped(axes.color.field),
+    type: "quantitative",
+    title: axes.color.title,
+    scale: { range: [colors.low, colors.high], zero: true },
+    legend: { gradientLength: Math.min(180, width / 2), tickCount: 4, labelExpr: NUMBER },
+  };
+  for (const { channel, field, given } of [axes.x, axes.y]) {
+    const order = given.scale?.sort?.orderedValues ?? valuesOf(data, field).sort(byLabel);
+    const domain = withoutGaps(order);
+    Object.assign(encoding[channel], { scale: { domain }, sort: domain });
+    Object.assign(encoding[channel].axis, { domain: false, labelAngle: 0, labelOverlap: true });
+  }
+  return { type: "rect", cornerRadius: 2, stroke: colors.card, strokeWidth: 1.5 };
+}
+
+/** Numbers with those between them: an hour without rows keeps its place. */
+function withoutGaps(values) {
+  if (!values.every((value) => typeof value === "number")) return values;
+  const least = Math.min(...values);
+  return Array.from({ length: Math.max(...values) - least + 1 }, (_, i) => least + i);
+}
+
+function bar(encoding, { axes, series, colors }) {
+  const horizontal = axes.x?.kind === "quantitative" && axes.y && axes.y.kind !== "quantitative";
+  const [band, length, thickness, most] = horizontal
+    ? ["y", "x", "height", 26]
+    : ["x", "y", "width", 64];
+  const stacked = hasSeries(axes);
+  encoding[band].scale = { paddingInner: 0.14, paddingOuter: 0.1 };
+  encoding[length].stack = stacked ? "zero" : null;
+  if (stacked) {
+    encoding.order = series
+      ? { field: ORDER, type: "quantitative" }
+      : { field: encoding.color.field, sort: "ascending" };
+  }
+  return {
+    type: "bar",
+    cornerRadiusEnd: stacked ? 0 : 2,
+    [thickness]: { expr: `min(${most}, bandwidth('${band}') * 0.86)` },
+    ...(stacked ? { stroke: colors.card, strokeWidth: 1 } : {}),
+  };
+}
+
+/** What tooltips and labels say: as the table beside would, not in a format of the library. */
+function texts(row, axes) {
+  return Object.fromEntries(
+    Object.values(axes).map(({ channel, kind, field, given }) => {
+      const how = given.format ??
+        given.fields?.find((each) => titleOf(each) === row[SERIES])?.format;
+      const value = row[field];
+      return [
+        TEXT + channel,
+        kind === "temporal" ? String(value).slice(0, 10) : format(value, how),
+      ];
+    }),
+  );
+}
+
+/** The number beside each bar. */
+function labels(encoding, colors) {
+  return {
+    mark: { type: "text", align: "left", dx: 5, fontSize: 11, color: colors.ink },
+    encoding: { x: encoding.x, y: encoding.y, text: { field: `${TEXT}x` } },
+  };
+}
+
+const ground = (colors) => ({
   $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+  background: null,
+  config: config(colors),
+});
+
+/** What every specification has that fills its box. */
+export const base = (colors) => ({
+  ...ground(colors),
   width: "container",
   height: "container",
-  background: null,
   autosize: { type: "fit", contains: "padding" },
-  config: config(colors),
 });
 
 /** A vertical line with its label above the chart. */
@@ -361,9 +393,8 @@ function painted(value, paint) {
   return value;
 }
 
-const LEAST_PANEL = 165;
-/** A custom visualization: its own Vega-Lite, with the names that AI/BI gives it; small multiples fill the box. */
-export function custom(vegaLite, rows, palette, { width, height }) {
+/** A custom visualization: its own Vega-Lite, with the names that AI/BI gives it. */
+export function custom(vegaLite, rows, palette, size) {
   const colors = theme(), { paint } = colors;
   const spec = painted(vegaLite, paint);
   const text = (name) => ({ default: colors[name] });
@@ -380,18 +411,25 @@ export function custom(vegaLite, rows, palette, { width, height }) {
     },
     { name: "dashboardTheme", value: { visualizationColors: palette.map(paint) } },
   ];
-  // Errors alone: of a field without a number in some panel, which is no fault, Vega would warn.
-  const usermeta = { embedOptions: { logLevel: 1 } };
-  const whole = {
-    ...base(colors),
+  return {
+    // Panels have sizes, the whole has none.
+    ...(spec.facet ? ground : base)(colors),
     ...spec,
-    usermeta,
+    ...(spec.facet ? smallMultiples(spec, rows, size) : {}),
+    // Errors alone: of a field without a number in some panel, which is no fault, Vega would warn.
+    usermeta: { embedOptions: { logLevel: 1 } },
     data: { values: rows },
     params: [...params, ...(spec.params ?? [])],
     config: { ...config(colors), ...spec.config },
   };
-  if (!spec.facet) return whole;
-  const panels = new Set(rows.map((row) => row[spec.facet.field])).size;
+}
+
+const LEAST_PANEL = 165;
+const panelsOf = ({ facet }, rows) => new Set(rows.map((row) => row[facet.field])).size;
+
+/** The sizes of panels that fill the box together. */
+function smallMultiples(spec, rows, { width, height }) {
+  const panels = panelsOf(spec, rows);
   const columns = Math.max(
     1,
     Math.min(panels, spec.columns ?? panels, Math.floor(width / LEAST_PANEL)),
@@ -400,27 +438,22 @@ export function custom(vegaLite, rows, palette, { width, height }) {
   const legend = JSON.stringify(spec.spec).includes('"legend"') ? 34 : 0;
   // Each panel has an axis of its own, or the first of a line has it.
   const own = spec.resolve?.scale?.y === "independent";
-  const wide = own ? Math.floor(width / columns) - 48 : Math.floor((width - 50) / columns) - 20;
-  delete whole.width;
-  delete whole.height;
-  delete whole.autosize;
   return {
-    ...whole,
     columns,
     spacing: { row: 16, column: 16 },
     spec: {
       ...spec.spec,
-      width: wide,
+      width: own ? Math.floor(width / columns) - 48 : Math.floor((width - 50) / columns) - 20,
       height: Math.max(70, Math.floor((height - legend) / lines) - 50),
     },
   };
 }
 
-/** How high small multiples are in a narrow window. */
-export function panelsHeight(vegaLite, rows, width) {
-  if (!vegaLite.facet) return null;
-  const panels = new Set(rows.map((row) => row[vegaLite.facet.field])).size;
-  return Math.ceil(panels / Math.max(1, Math.floor(width / LEAST_PANEL))) * 165 + 40;
+/** How high a custom visualization is in a narrow window: small multiples need more. */
+export function narrowHeight(vegaLite, rows, width) {
+  if (!vegaLite.facet) return 300;
+  const columns = Math.max(1, Math.floor(width / LEAST_PANEL));
+  return Math.ceil(panelsOf(vegaLite, rows) / columns) * LEAST_PANEL + 40;
 }
 
 /** A colour of a ramp between two, for a number between two. */
@@ -477,33 +510,4 @@ export function sparkline(values, color, width = 220, height = 44) {
     }),
   );
   return svg;
-}
-
-/** Tooltips show what the table beside would: texts made here, no formats of a library. */
-function tooltips(axes, folded) {
-  const shown = [];
-  for (const axis of ["x", "y", "color"]) {
-    if (!axes[axis]) continue;
-    shown.push({
-      field: `__text_${axis}`,
-      type: "nominal",
-      title: axis === "color" && folded ? "Series" : axes[axis].title ?? "Value",
-    });
-  }
-  return shown;
-}
-
-function texts(row, axes, folded) {
-  const made = {};
-  for (const [axis, it] of Object.entries(axes)) {
-    const how = it.given?.format ??
-      (folded && axis === folded
-        ? it.given.fields.find((field) => (field.displayName ?? field.fieldName) === row[SERIES])
-          ?.format
-        : undefined);
-    made[`__text_${axis}`] = it.kind === "temporal"
-      ? String(row[it.field]).slice(0, 10)
-      : format(row[it.field], how);
-  }
-  return made;
 }

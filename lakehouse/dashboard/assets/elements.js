@@ -95,6 +95,14 @@ export function tabs(list, names, show) {
   return select;
 }
 
+/** The place of a table that may be wider than its box. */
+export const scrolling = (content) =>
+  element(
+    "div",
+    { class: "table", tabindex: 0, role: "group", "aria-label": "Table, scrolls" },
+    content,
+  );
+
 /** A table that sorts by the heading one clicks. columns: [{title, value(row), text(row), number, tint(row)}]. */
 export function table(columns, rows, { most = 500 } = {}) {
   let sorted = rows, by = null, down = false;
@@ -143,12 +151,9 @@ export function table(columns, rows, { most = 500 } = {}) {
     fill();
   };
   fill();
-  const made = element("div", {
-    class: "table",
-    tabindex: 0,
-    role: "group",
-    "aria-label": "Table, scrolls",
-  }, element("table", {}, element("thead", {}, element("tr", {}, ...heads)), body));
+  const made = scrolling(
+    element("table", {}, element("thead", {}, element("tr", {}, ...heads)), body),
+  );
   if (rows.length > most) {
     made.append(element("p", { class: "note" }, `The first ${most} of ${rows.length} rows.`));
   }
