@@ -27,12 +27,13 @@ MAIN_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 HEAP = "2560m"
 
 LARGE_BYTES = 20_000_000
-"""What bronze holds, about a million readings, from which on the JVM is set up for rows."""
+"""What bronze holds when Spark starts, about a million readings, from which on the JVM and what
+comes past the SQL endpoint are set up for rows."""
 
 # Planning a statement takes longer than running it where tables are small. What pays on large ones
 # takes a third of the processor time then: Java code made for each plan, plans made anew while they
 # run, and a task more, since each is sent with its whole plan. The SQL endpoint chooses by the
-# tables of each statement (lakehouse/endpoint/sizes.py), for other clients bronze decides.
+# tables of each statement (lakehouse/endpoint/sizes.py).
 FOR_SMALL_TABLES = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",

@@ -229,8 +229,8 @@ def test_bronze_keeps_positions(story: Story) -> None:
     assert story.workspace.run("audit").returncode == 0
     [row] = story.workspace.sql(
         "select count(*) as rows, count(erased_at) as erased, count(if(erased_at is null, null, "
-        "coalesce(key, value))) as left_over, count(coalesce(record_id, string(`offset`))) as places"
-        " from bronze.bpm"
+        "coalesce(key, value))) as left_over, count(coalesce(record_id, string(`offset`)))"
+        " as places from bronze.bpm"
     )
     assert row["erased"] == world.ERASED_RECORDS["bpm"] + 18
     assert row["left_over"] == 0
