@@ -16,28 +16,21 @@ from pyspark.sql import SparkSession
 from ingestion import sessions
 from lakehouse import dbt
 from lakehouse.client import Workspace
+from lakehouse.spark import FOR_LARGE_TABLES
 
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 6 * 3600.0
 """A build of many readings may take hours; only a hang takes so long."""
 
-_FOR_ROWS = {
-    "spark.sql.codegen.wholeStage": "true",
-    "spark.sql.codegen.factoryMode": "FALLBACK",
-    "spark.sql.adaptive.enabled": "true",
-    "spark.sql.shuffle.partitions": "2",
-}
-# The collector aside.
-_FOR_ROWS_AT_START = {
-    "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.default.parallelism": "2",
-}
 AS_FOR_LARGE_TABLES = " ".join(
-    f"-D{name}={value}" for name, value in {**_FOR_ROWS, **_FOR_ROWS_AT_START}.items()
+    # The collector aside.
+    f"-D{name}={value}"
+    for name, value in {**FOR_LARGE_TABLES, "spark.default.parallelism": "2"}.items()
 )
 """Java options for a workspace that is empty when it starts and does not stay so: by its size then
-(lakehouse/spark.py) it would be set up for small tables until it starts again."""
+(lakehouse/spark.py) what comes past the endpoint would be set up for small tables until it starts
+again."""
 
 
 @contextmanager
@@ -60,7 +53,7 @@ def connect(workspace: Workspace) -> AbstractContextManager[SparkSession]:
 
 def set_up_for_rows(spark: SparkSession) -> None:
     """Settings for statements on many rows, also in a workspace that is set up for small tables."""
-    for name, value in _FOR_ROWS.items():
+    for name, value in FOR_LARGE_TABLES.items():
         spark.conf.set(name, value)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAIN_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 HEAP = "2560m"
 
-LARGE_BYTES = 20_000_000
+_LARGE_BRONZE_BYTES = 20_000_000
 """What bronze holds when Spark starts, about a million readings, from which on the JVM and what
 comes past the SQL endpoint are set up for rows."""
 
@@ -50,6 +50,7 @@ FOR_LARGE_TABLES = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.files.minPartitionNum": "4",
 }
+# Nor does a collector beside the program pay.
 _JVM_FOR_SMALL_TABLES = (
     "-XX:ReservedCodeCacheSize=256m",
     "-XX:+UseParallelGC",
@@ -197,7 +198,7 @@ def _options(home: Home) -> list[str]:
         f"-Dderby.stream.error.file={home.logs}/derby.log",
         f"-Dlog4j2.configurationFile=file:{home.run}/spark-log4j2.properties",
         *(f"-D{key}={value}" for key, value in settings(home).items()),
-        *(() if _bronze_bytes(home) >= LARGE_BYTES else _JVM_FOR_SMALL_TABLES),
+        *(() if _bronze_bytes(home) >= _LARGE_BRONZE_BYTES else _JVM_FOR_SMALL_TABLES),
         *shlex.split(os.environ.get("LAKEHOUSE_JAVA_OPTIONS", "")),
     ]
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from lakehouse.endpoint.sqltext import Cursor, tokenize
+from lakehouse.endpoint.sqltext import Cursor, Token, tokenize
 from lakehouse.spark import FOR_LARGE_TABLES, FOR_SMALL_TABLES
 
 LARGE_BYTES = 8_000_000
@@ -26,8 +26,9 @@ class Sizes:
 
     def prepare(self, sql: str) -> None:
         """Set up for a statement of Spark's. A view made in this session stands for its tables."""
-        folders = frozenset(self._folders(sql))
-        view = _created_view(sql)
+        tokens = tokenize(sql)
+        folders = frozenset(self._folders(tokens))
+        view = _created_view(tokens)
         if view is not None:
             self._views[view] = folders
         is_large = _exceeds(folders, LARGE_BYTES)
@@ -35,12 +36,12 @@ class Sizes:
             self._configure(FOR_LARGE_TABLES if is_large else FOR_SMALL_TABLES)
             self._is_large = is_large
 
-    def _folders(self, sql: str) -> Iterator[Path]:
+    def _folders(self, tokens: list[Token]) -> Iterator[Path]:
         """Where the tables lie; of a view that others made, its whole schema.
 
         A column's name leads to a folder that is not there.
         """
-        cursor = Cursor(tokenize(sql))
+        cursor = Cursor(tokens)
         while cursor.peek() is not None:
             name = cursor.name()
             if name is None:
@@ -53,8 +54,8 @@ class Sizes:
                 yield table if table.exists() else schema
 
 
-def _created_view(sql: str) -> str | None:
-    cursor = Cursor(tokenize(sql))
+def _created_view(tokens: list[Token]) -> str | None:
+    cursor = Cursor(tokens)
     if not cursor.accept("CREATE"):
         return None
     cursor.accept("OR REPLACE")

@@ -9,6 +9,7 @@ import pytest
 
 from lakehouse.endpoint.sizes import LARGE_BYTES, Sizes
 from lakehouse.spark import FOR_LARGE_TABLES, FOR_SMALL_TABLES
+from tests.endpoint.conftest import Client
 
 
 class Session:
@@ -68,3 +69,14 @@ def test_spark_is_told_when_it_changes(session: Session) -> None:
     for table in ("small", "small", "large", "large", "small"):
         session.sizes.prepare(f"select * from silver.{table}")
     assert session.told == [FOR_SMALL_TABLES, FOR_LARGE_TABLES, FOR_SMALL_TABLES]
+
+
+def test_spark_plans_by_the_size_of_the_tables(client: Client, schema: str) -> None:
+    tables = {"small": "array(1)", "large": "sequence(1, 500000)"}
+    plans = {}
+    for table, numbers in tables.items():
+        name = f"{schema}.{table}"
+        client.rows(f"create table {name} as select uuid() as id from (select explode({numbers}))")
+        plans[table] = str(client.value(f"explain select id, count(*) from {name} group by id"))
+    assert "AdaptiveSparkPlan" in plans["large"]
+    assert "AdaptiveSparkPlan" not in plans["small"]
