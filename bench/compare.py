@@ -1,7 +1,6 @@
 """Whether contenders computed the same rows: asked of DuckDB, which reads all their files.
 
-Times count in microseconds, doubles to 6 decimals (the resting estimate, a rounded one, to 2),
-everything else as text.
+Times count in microseconds, doubles to 6 decimals, everything else as text.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ from collections.abc import Mapping, Sequence
 import duckdb
 
 from bench.results import Unequal
-
-_DIGITS = {"resting_bpm_estimate": 2}
 
 
 def parquet(files: Sequence[str]) -> str:
@@ -80,7 +77,7 @@ def _value(name: str, kind: str) -> str:
         return f'epoch_us("{name}")'
     if kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL"):
         # + 0: minus nought is nought.
-        return f'round(cast("{name}" as double), {_DIGITS.get(name, 6)}) + 0'
+        return f'round(cast("{name}" as double), 6) + 0'
     if kind.endswith("[]"):  # no elements: a list or null
         return f"coalesce(cast(\"{name}\" as varchar), '[]')"
     return f'cast("{name}" as varchar)'

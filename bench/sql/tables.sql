@@ -407,9 +407,12 @@ sums as (
     group by user_id, day_at
 ),
 resting as (
-    select user_id, day_at, round(min(avg_bpm), 2) as resting_bpm_estimate
+    -- Rounded half up before the division: DuckDB's round(75.975, 2) is 75.97.
+    select
+        user_id, day_at,
+        min(floor((200 * total_bpm + num_readings) / (2 * num_readings))) / 100 as resting_bpm_estimate
     from (
-        select user_id, day_at, avg(heart_rate_bpm) as avg_bpm
+        select user_id, day_at, sum(heart_rate_bpm) as total_bpm, count(*) as num_readings
         from standing
         group by user_id, day_at, floor(unix_micros(measured_at) / 1800000000)
         having

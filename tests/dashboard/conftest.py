@@ -29,7 +29,7 @@ def definition() -> Definition:
     return Definition.read()
 
 
-def _written(folder: Path, definition: Definition, gold: Gold) -> Written:
+def written(folder: Path, definition: Definition, gold: Gold) -> Written:
     path = folder / "fitbit.html"
     tables = render.read(definition, gold)
     page.write(path, render.render(definition, tables, cache=cache_folder()))
@@ -39,19 +39,19 @@ def _written(folder: Path, definition: Definition, gold: Gold) -> Written:
 @pytest.fixture(scope="session")
 def many(tmp_path_factory: pytest.TempPathFactory, definition: Definition) -> Written:
     """Some hundred members over five months: long enough for cohorts and falling members."""
-    return _written(tmp_path_factory.mktemp("many"), definition, Gold.of(300, 150))
+    return written(tmp_path_factory.mktemp("many"), definition, Gold.of(300, 150))
 
 
 @pytest.fixture(scope="session")
 def one(tmp_path_factory: pytest.TempPathFactory, definition: Definition) -> Written:
     """One member: every group is smaller than what may be shown."""
-    return _written(tmp_path_factory.mktemp("one"), definition, Gold.of(1, 30))
+    return written(tmp_path_factory.mktemp("one"), definition, Gold.of(1, 30))
 
 
 @pytest.fixture(scope="session")
 def nobody(tmp_path_factory: pytest.TempPathFactory, definition: Definition) -> Written:
     """Gold without a row."""
-    return _written(tmp_path_factory.mktemp("nobody"), definition, Gold.empty())
+    return written(tmp_path_factory.mktemp("nobody"), definition, Gold.empty())
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from lakehouse.dashboard import lint
 from lakehouse.dashboard.definition import CANVAS, Definition, Json, is_personal
 from lakehouse.dashboard.sources import Source
 from tests.dashboard.browser import NARROW, WIDE, opened, overflow, ready
-from tests.dashboard.conftest import Written
+from tests.dashboard.conftest import Written, written
+from tests.dashboard.gold import Gold
 from tests.dashboard.sql import expected, measures, same
 
 TABS = ("how-full", "who-stays", "how-they-train", "pipeline")
@@ -115,6 +117,17 @@ def test_a_page_begins_with_one_number_its_change_and_its_line(
         assert re.search(r"\d", value(page, first["name"]))
         assert re.match(r"[▲▼=] .* against [\d,.]+", box.locator(".change").inner_text())
         assert box.locator("svg.sparkline").count() == 1
+
+
+def test_a_counter_that_stays_at_nothing_is_the_same(
+    browser: Any, definition: Definition, tmp_path: Path
+) -> None:
+    gold = Gold.of(5, 60)
+    gold.database.execute("update gold.pipeline_health set received = 0")
+    shown = written(tmp_path, definition, gold)
+    with opened(browser, shown.path, tab="pipeline") as page:
+        change = page.locator("#w-received-28 .change").inner_text()
+    assert change == "= the same against 0, the 28 days before"
 
 
 # One statement a counter, straight from gold, without the definition's own SQL.

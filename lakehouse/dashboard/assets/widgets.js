@@ -88,17 +88,14 @@ function change(value, before, encoding) {
   }
   const percent = encoding.format.type === "number-percent";
   const places = percent ? encoding.format.decimalPlaces.places : 0;
-  const difference = percent
-    ? (value - before) * 100
-    : before
-    ? (value - before) / Math.abs(before) * 100
-    : null;
-  let text = value > before ? "▲ " : "▼ ";
-  if (difference !== null) {
-    const size = Math.abs(difference), rounded = size.toFixed(places);
+  const arrow = value > before ? "▲" : "▼";
+  const difference = percent ? (value - before) * 100 : (value - before) / Math.abs(before) * 100;
+  const size = Math.abs(difference), rounded = size.toFixed(places);
+  let text = arrow;
+  if (value === before || Number(rounded) === 0) text = "= the same";
+  else if (before || percent) {
     const unit = percent ? (rounded === "1" ? "point" : "points") : "%";
-    text += `${format(size, { decimalPlaces: { type: "exact", places } })} ${unit}`;
-    if (Number(rounded) === 0) text = "= the same";
+    text = `${arrow} ${format(size, { decimalPlaces: { type: "exact", places } })} ${unit}`;
   }
   return element(
     "p",
@@ -238,18 +235,16 @@ function pivotHead(sides, across, heads) {
 function chart(widget) {
   const { spec, query, box, head } = widget, { title } = spec.frame;
   const place = element("div", { class: "chart" });
-  let asTable = false, view = null;
-  head.append(tableButton(title, (pressed) => {
-    asTable = pressed;
-    widget.draw();
-  }));
+  const button = tableButton(title, () => widget.draw());
+  let view = null;
+  head.append(button);
   box.append(place);
   return () => {
     const rows = widget.read();
     view?.finalize();
     view = null;
     place.style.cssText = "";
-    if (asTable && rows.length) {
+    if (button.ariaPressed === "true" && rows.length) {
       const columns = columnsOf(spec, query, rows);
       place.replaceChildren(table(columns, sorted(rows, columns)));
       place.style.overflow = "auto";
@@ -269,24 +264,22 @@ function chart(widget) {
   };
 }
 
-/** Switches a chart to its numbers as a table, and back. */
-function tableButton(title, pressed) {
-  let asTable = false;
+/** Switches a chart to its numbers as a table, and back: it is pressed while they are shown. */
+function tableButton(title, toggled) {
   const button = element("button", {
     type: "button",
     class: "small-button",
     onclick: () => {
-      asTable = !asTable;
-      label();
-      pressed(asTable);
+      press(button.ariaPressed !== "true");
+      toggled();
     },
   });
-  const label = () => {
+  const press = (asTable) => {
+    button.ariaPressed = String(asTable);
     button.textContent = asTable ? "Chart" : "Table";
-    button.setAttribute("aria-pressed", String(asTable));
     button.setAttribute("aria-label", `${title}: as a ${asTable ? "chart" : "table"}`);
   };
-  label();
+  press(false);
   return button;
 }
 
