@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingestion.literals import literal
-from lakehouse.endpoint.catalog_names import CATALOGS, table_name
+from lakehouse.endpoint.catalog_names import CATALOGS, SPARK_CATALOG, table_name
 from lakehouse.endpoint.sqltext import Cursor, Token, identifier
 from lakehouse.endpoint.translation import (
     DescribeJson,
@@ -19,11 +19,16 @@ RULES = Rules()
 NOT_NULL_PREFIX = "__nn_"
 
 
-@RULES.rule("use-catalog", "Spark says SET CATALOG.")
+@RULES.rule("use-catalog", "Spark says SET CATALOG, and takes a name for a variable.")
 def _use_catalog(cursor: Cursor) -> Translation | None:
-    if cursor.accept("USE CATALOG"):
-        return run(_with_head(cursor.tokens, f"SET CATALOG {cursor.rest()}"))
-    return None
+    if cursor.accept_any("USE CATALOG", "SET CATALOG") is None:
+        return None
+    name = cursor.name()
+    catalog = ".".join(name) if name else cursor.string()
+    if catalog is None or not cursor.at_end:
+        return None
+    known = SPARK_CATALOG if catalog.lower() in CATALOGS else catalog
+    return run(_with_head(cursor.tokens, f"SET CATALOG {literal(known)}"))
 
 
 def _with_head(cursor_tokens: list[Token], text: str) -> str:

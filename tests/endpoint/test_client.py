@@ -281,6 +281,16 @@ def test_catalogs_and_schemas(client: Client, schema: str) -> None:
     assert call(client, "schemas", "elsewhere") == []
 
 
+def test_the_catalog_is_chosen_by_any_of_its_names(client: Client, schema: str) -> None:
+    for name in ("lakehouse", "`hive_metastore`", "'lakehouse'"):
+        client.rows(f"USE CATALOG {name}")
+        client.rows(f"SET CATALOG {name}")
+    client.rows(f"USE lakehouse.{schema}")
+    assert client.value("SELECT current_catalog()") == "lakehouse"
+    with pytest.raises(ServerOperationError, match="CATALOG_NOT_FOUND"):
+        client.rows("USE CATALOG elsewhere")
+
+
 def test_tables_by_pattern_and_type(client: Client, schema: str, table: str) -> None:
     client.rows(f"CREATE OR REPLACE VIEW {schema}.sample_view AS SELECT 1 AS a")
     found = call(client, "tables", "lakehouse", schema, "sample%")

@@ -15,7 +15,7 @@ from tests.support import Workspace
 # Each statement as it is where names are Spark's own; several where a rule has several ways.
 REFUSED = {
     "information-schema": ["select * from spark_catalog.information_schema.tables"],
-    "use-catalog": ["USE CATALOG `spark_catalog`"],
+    "use-catalog": ["USE CATALOG 'spark_catalog'", "SET CATALOG spark_catalog"],
     "describe-json": ["DESCRIBE TABLE EXTENDED {t} AS JSON"],
     "comment-on-column": ["COMMENT ON COLUMN {t}.id IS 'a'"],
     "comment-on-view": ["COMMENT ON VIEW {v} IS 'a'", "COMMENT ON TABLE {v} IS 'a'"],

@@ -53,8 +53,10 @@ def squeezed(sql: str) -> str:
         ("show schemas in `lakehouse` like 'x'", "show schemas in `spark_catalog` like 'x'"),
         ("show tables in lakehouse.gold", "show tables in `spark_catalog`.gold"),
         ("use lakehouse.gold", "use `spark_catalog`.gold"),
-        ("USE CATALOG `lakehouse`", "SET CATALOG `spark_catalog`"),
-        ("set catalog lakehouse", "set catalog `spark_catalog`"),
+        ("USE CATALOG `lakehouse`", "SET CATALOG 'spark_catalog'"),
+        ("set catalog hive_metastore;", "SET CATALOG 'spark_catalog'"),
+        ("use catalog 'Lakehouse'", "SET CATALOG 'spark_catalog'"),
+        ("use catalog other", "SET CATALOG 'other'"),
         (
             "select * from table_changes('lakehouse.bronze.bpm', 1, 2)",
             "select * from table_changes('`spark_catalog`.`bronze`.`bpm`', 1, 2)",

@@ -190,7 +190,11 @@ function readAxes(encodings, rows) {
 
 const CHANNELS = { quantitative, temporal, nominal };
 
-function quantitative({ given }) {
+function quantitative({ field, given }, { data }) {
+  const percent = given.format?.type === "number-percent";
+  const numbers = data.map((row) => row[field] ?? 0), most = Math.max(...numbers);
+  // Of a few months or members there are no halves.
+  const few = !percent && most <= 5 && numbers.every((n) => Number.isInteger(n) && n >= 0);
   return {
     type: "quantitative",
     axis: {
@@ -199,7 +203,8 @@ function quantitative({ given }) {
       ticks: false,
       tickCount: 5,
       labelPadding: 4,
-      ...(given.format?.type === "number-percent" ? { format: "~%" } : { labelExpr: NUMBER }),
+      ...(percent ? { format: "~%" } : { labelExpr: NUMBER }),
+      ...(few ? { values: [...Array(most + 1).keys()] } : {}),
     },
   };
 }

@@ -81,7 +81,7 @@ function inOrder(rows, period, field) {
     .map((row) => row[field]);
 }
 
-/** "▲ 12 %" and the number it is compared with; percentages differ by points. */
+/** "▲ 12 %" and the number it is compared with; percentages differ by points, as they are shown. */
 function change(value, before, encoding) {
   if (isNull(before)) {
     return element("p", { class: "change" }, `Nothing to compare with (${encoding.displayName})`);
@@ -89,7 +89,9 @@ function change(value, before, encoding) {
   const percent = encoding.format.type === "number-percent";
   const places = percent ? encoding.format.decimalPlaces.places : 0;
   const arrow = value > before ? "▲" : "▼";
-  const difference = percent ? (value - before) * 100 : (value - before) / Math.abs(before) * 100;
+  const difference = percent
+    ? Number((value * 100).toFixed(places)) - Number((before * 100).toFixed(places))
+    : (value - before) / Math.abs(before) * 100;
   const size = Math.abs(difference), rounded = size.toFixed(places);
   let text = arrow;
   if (value === before || Number(rounded) === 0) text = "= the same";
