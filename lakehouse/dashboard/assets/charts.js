@@ -440,7 +440,7 @@ function smallMultiples(spec, rows, { width, height }) {
     Math.min(panels, spec.columns ?? panels, Math.floor(width / LEAST_PANEL)),
   );
   const lines = Math.ceil(panels / columns);
-  const legend = JSON.stringify(spec.spec).includes('"legend"') ? 34 : 0;
+  const legend = JSON.stringify(spec.spec).includes('"legend"') ? 40 : 0;
   // Each panel has an axis of its own, or the first of a line has it.
   const own = spec.resolve?.scale?.y === "independent";
   return {
