@@ -5,7 +5,6 @@
     build     a full build against a batch script, DuckDB and the tutorials' design
     tests     builds with their tests against without: full, a new hour, nothing new
     nothing   a build with nothing new against dbt's start and `select 1` a node
-    edit      a build after an edit of a model
     nodes     seconds of each node
     landing   Kafka to bronze against Spark to Parquet and consumers
     hour      a new hour on 1, 10 and 100 times the history
@@ -36,7 +35,7 @@ from bench.results import Seconds, Unequal, machine, note, report
 from lakehouse.client import Workspace, free_base_port
 from lakehouse.home import Home
 
-_ON_ONE_WORKSPACE = ("build", "tests", "nothing", "edit", "nodes")
+_ON_ONE_WORKSPACE = ("build", "tests", "nothing", "nodes")
 ROWS = (*_ON_ONE_WORKSPACE, "landing", "hour", "latency", "demo")
 SHORT = ("build", "tests", "nothing", "landing")
 _SMALL = 1_000_000
@@ -105,8 +104,6 @@ def _on_one(rows: Sequence[str], size: data.Size, args: argparse.Namespace) -> N
             workspaces.build(workspace)
         if "nothing" in rows:
             steady.measure_nothing_new(workspace, size, args.repeats)
-        if "edit" in rows:
-            steady.measure_edit(workspace, size, args.repeats)
         if "nodes" in rows:
             steady.measure_nodes(workspace, size)
 
@@ -136,7 +133,7 @@ def _demo(repeats: int) -> None:
                 print(done.stdout.partition("Seconds by step\n")[2].partition("\n\n")[0])
             finally:
                 workspace.down()
-    report("demo", "warm, a new home", "", seconds, {})
+    report("demo", "warm, a new home", "", seconds)
 
 
 def _succeeds(name: str, run: Callable[[], None]) -> bool:

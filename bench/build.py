@@ -23,7 +23,6 @@ from pathlib import Path
 import duckdb
 
 from bench import batch, compare, data, tutorials, workspaces
-from bench.memory import peak_memory
 from bench.results import Seconds, medians, note, ratio, report
 from lakehouse.client import Workspace
 from lakehouse.home import CHECKOUT
@@ -50,11 +49,10 @@ def measure(
     }
     chosen = [name for name in CONTENDERS if name in {"project", *contenders}]
     seconds: Seconds = {}
-    with peak_memory(workspace) as peaks:
-        for turn in range(repeats + 1):
-            for name in workspaces.in_turn(chosen, turn):
-                note(seconds, name, ways[name](), turn > 0 or repeats == 0)
-            _check(workspace, database, chosen)
+    for turn in range(repeats + 1):
+        for name in workspaces.in_turn(chosen, turn):
+            note(seconds, name, ways[name](), turn > 0 or repeats == 0)
+        _check(workspace, database, chosen)
     middle = medians(seconds)
     project = middle["project"]
     result = [
@@ -64,7 +62,7 @@ def measure(
         for name in chosen[1:]
     ]
     size_of = f"{size.readings:,} readings"
-    report("full build", size_of, ", ".join(result), seconds, peaks)
+    report("full build", size_of, ", ".join(result), seconds)
     for table in ("bronze.bpm", "silver.stg_kafka__bpm", "silver.heart_rates"):
         with workspaces.connect(workspace) as spark:
             each = workspaces.bytes_of(spark, table) / size.readings

@@ -21,7 +21,6 @@ from statistics import median
 
 from bench import data, event_log, workspaces
 from bench.event_log import EventLog
-from bench.memory import peak_memory
 from bench.results import Seconds, Unequal, medians, note, ratio, report
 from lakehouse import dbt
 from lakehouse.client import Workspace
@@ -52,7 +51,6 @@ def measure(base: int, factors: Sequence[int], repeats: int) -> None:
             _Sized(factor, *_opened(stack, data.Size(base * factor, days=2 * factor)))
             for factor in sorted(factors)
         ]
-        peaks = stack.enter_context(peak_memory(*(one.workspace for one in sized)))
         hours = ["", *(name for name in VARIANTS for _ in range(max(1, repeats)))]
         for hour, variant in enumerate(hours):
             for one in workspaces.in_turn(sized, hour):
@@ -74,7 +72,7 @@ def measure(base: int, factors: Sequence[int], repeats: int) -> None:
             f"bytes read {grows(3)}; of readings files {grows(0)}, bytes {grows(1)}"
         )
         size = f"{data.NEW_READINGS:,} on {base * least:,} to {base * most:,}"
-        report(f"new hour, {variant}", size, result, seconds[variant], peaks)
+        report(f"new hour, {variant}", size, result, seconds[variant])
 
 
 def _opened(stack: ExitStack, size: data.Size) -> tuple[Workspace, EventLog]:

@@ -3,9 +3,7 @@
 project       `lakehouse ingest --feed bpm`, the whole command, into bronze
 query         its streaming query alone, without the command around it, into a table like bronze's
 parquet       the same rows written to Parquet by bare Spark, without Delta
-bare_spark    the same source into nothing (`noop`)
 hand_written  a Python consumer (bench/hand_written.py), the whole process, into a Delta table
-raw_consumer  the same consumer, which drops the records
 
 Each round produces new records, which all of them read. All must count the same, and the tables
 must hold the same records.
@@ -25,7 +23,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from bench import compare, data, workspaces
-from bench.memory import peak_memory
 from bench.results import Seconds, Unequal, medians, note, ratio, report
 from ingestion import broker, bronze, sources, streaming
 from lakehouse import kafka
@@ -33,7 +30,7 @@ from lakehouse.client import Workspace
 from lakehouse.commands.ingest import config_of
 from lakehouse.home import CHECKOUT, Home
 
-CONTENDERS = ("project", "query", "parquet", "bare_spark", "hand_written", "raw_consumer")
+CONTENDERS = ("project", "query", "parquet", "hand_written")
 _DEVICES = 500
 _SCHEMA = "landing"
 """Where `query` writes."""
@@ -44,35 +41,28 @@ Offsets = Mapping[int, int]
 def measure(workspace: Workspace, records: int, repeats: int) -> None:
     """Run the rounds, the first of which warms up unless it is the only one, and report."""
     seconds: Seconds = {}
-    with peak_memory(workspace) as peaks:
-        for turn in range(repeats + 1):
-            first = broker.describe(config_of(workspace.home), "bpm").latest
-            produce(workspace.home, records)
-            last = broker.describe(config_of(workspace.home), "bpm").latest
-            _require("the broker", sum(last.values()) - sum(first.values()), records)
-            folder = workspace.home.root / "drained" / str(turn)
-            ways: dict[str, Callable[[], float]] = {
-                "project": partial(_project, workspace, records),
-                "query": partial(_drain, workspace, first, records, folder / "query", _to_delta),
-                "parquet": partial(
-                    _drain, workspace, first, records, folder / "parquet", _to_parquet
-                ),
-                "bare_spark": partial(
-                    _drain, workspace, first, records, folder / "noop", _to_nothing
-                ),
-                "hand_written": partial(_consume, workspace, first, last, str(folder / "by_hand")),
-                "raw_consumer": partial(_consume, workspace, first, last, "-"),
-            }
-            for name in workspaces.in_turn(CONTENDERS, turn):
-                note(seconds, name, ways[name](), turn > 0 or repeats == 0)
-            _check(workspace, first, records, folder)
+    for turn in range(repeats + 1):
+        first = broker.describe(config_of(workspace.home), "bpm").latest
+        produce(workspace.home, records)
+        last = broker.describe(config_of(workspace.home), "bpm").latest
+        _require("the broker", sum(last.values()) - sum(first.values()), records)
+        folder = workspace.home.root / "drained" / str(turn)
+        ways: dict[str, Callable[[], float]] = {
+            "project": partial(_project, workspace, records),
+            "query": partial(_drain, workspace, first, records, folder / "query", _to_delta),
+            "parquet": partial(_drain, workspace, first, records, folder / "parquet", _to_parquet),
+            "hand_written": partial(_consume, workspace, first, last, str(folder / "by_hand")),
+        }
+        for name in workspaces.in_turn(CONTENDERS, turn):
+            note(seconds, name, ways[name](), turn > 0 or repeats == 0)
+        _check(workspace, first, records, folder)
     middle = medians(seconds)
     result = (
         f"query {ratio(middle['parquet'], middle['query'])} the rate of Parquet without Delta; "
         f"command {records / middle['project']:,.0f} records a second, "
         f"{ratio(middle['hand_written'], middle['project'])} the rate of the hand-written"
     )
-    report("landing", f"{records:,} records", result, seconds, peaks)
+    report("landing", f"{records:,} records", result, seconds)
     print(f"  {_kept(workspace)}", flush=True)
 
 
@@ -124,11 +114,6 @@ def _to_parquet(rows: DataFrame, folder: Path) -> StreamingQuery:
     writer = rows.writeStream.format("parquet").option("path", str(folder / "rows"))
     checkpoint = str(folder / "checkpoint")
     return writer.trigger(availableNow=True).option("checkpointLocation", checkpoint).start()
-
-
-def _to_nothing(rows: DataFrame, folder: Path) -> StreamingQuery:
-    writer = rows.writeStream.format("noop").trigger(availableNow=True)
-    return writer.option("checkpointLocation", str(folder)).start()
 
 
 def _drain(

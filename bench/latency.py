@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from kafka import KafkaProducer
 
 from bench import data, workspaces
-from bench.memory import peak_memory
 from bench.results import Seconds, Unequal, note, report
 from ingestion import broker
 from lakehouse import kafka
@@ -63,7 +62,7 @@ def measure(workspace: Workspace, rate: int, seconds: float, *, gold: bool) -> N
     if gold:
         workspaces.build(workspace)  # parses, and makes the tables
     builder = _Builder(workspace)
-    with peak_memory(workspace) as peaks, _ingesting(workspace):
+    with _ingesting(workspace):
         produce(workspace.home, rate, _WARM_UP_SECONDS)  # the first micro-batches compile
         with builder.building() if gold else nullcontext():
             version = workspace.sql("describe history bronze.bpm limit 1")[0]["version"]
@@ -93,7 +92,7 @@ def measure(workspace: Workspace, rate: int, seconds: float, *, gold: bool) -> N
             )
     name = f"produced → {'gold' if gold else 'bronze, no builds'}"
     size = f"{rate:,}/s for {seconds:.0f} s"
-    report(name, size, "; ".join(results), builder.seconds, peaks)
+    report(name, size, "; ".join(results), builder.seconds)
 
 
 def produce(home: Home, rate: int, seconds: float) -> int:

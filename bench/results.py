@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import psutil
@@ -32,11 +32,9 @@ def medians(seconds: Seconds) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
-def report(row: str, size: str, result: str, seconds: Seconds, peaks: Mapping[str, int]) -> None:
+def report(row: str, size: str, result: str, seconds: Seconds) -> None:
     """One line: what, size, result, the medians in seconds, date and commit."""
     shown = ", ".join(f"{name} {_seconds(times)}" for name, times in seconds.items())
-    if peaks:
-        print(f"  peak MiB: {', '.join(f'{name} {mib:,}' for name, mib in peaks.items())}")
     day = datetime.now(UTC).date()
     print(f"| {row} | {size} | {result} | {shown} | {day}, {_commit()} |", flush=True)
 

@@ -1,10 +1,8 @@
-"""Builds on tables that are there: with tests and without, with nothing new, node by node, and
-after an edit of a model."""
+"""Builds on tables that are there: with tests and without, with nothing new, and node by node."""
 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,14 +10,12 @@ from itertools import count
 from pathlib import Path
 
 from bench import data, workspaces
-from bench.memory import peak_memory
 from bench.results import Seconds, medians, note, ratio, report
-from lakehouse.client import Workspace, copy_project
+from lakehouse.client import Workspace
 from lakehouse.endpoint.sqltext import tokenize
 
 THREADS = 4
 """Of dbt in the profile `local`."""
-EDITED_MODELS = ("heart_rates", "hourly_heart_rates")
 _hours = count()
 """No two new hours meet."""
 
@@ -36,21 +32,20 @@ def measure_tests(workspace: Workspace, size: data.Size, repeats: int) -> None:
     The first round warms up, unless it is the only one.
     """
     seconds: Seconds = {}
-    with peak_memory(workspace) as peaks:
-        for turn in range(repeats + 1):
-            for tests in workspaces.in_turn((False, True), turn):
-                suffix = " with tests" if tests else ""
-                build = partial(workspaces.build, workspace, tests=tests)
-                counts = turn > 0 or repeats == 0
-                workspaces.drop_built(workspace)
-                note(seconds, f"full{suffix}", build(), counts)
-                _add_hour(workspace)
-                note(seconds, f"new hour{suffix}", build(), counts)
-                note(seconds, f"nothing new{suffix}", build(), counts)
+    for turn in range(repeats + 1):
+        for tests in workspaces.in_turn((False, True), turn):
+            suffix = " with tests" if tests else ""
+            build = partial(workspaces.build, workspace, tests=tests)
+            counts = turn > 0 or repeats == 0
+            workspaces.drop_built(workspace)
+            note(seconds, f"full{suffix}", build(), counts)
+            _add_hour(workspace)
+            note(seconds, f"new hour{suffix}", build(), counts)
+            note(seconds, f"nothing new{suffix}", build(), counts)
     middle = medians(seconds)
     kinds = ("full", "new hour", "nothing new")
     result = ", ".join(f"{k} {ratio(middle[f'{k} with tests'], middle[k])}" for k in kinds)
-    report("build with tests", f"{size.readings:,} readings", result, seconds, peaks)
+    report("build with tests", f"{size.readings:,} readings", result, seconds)
 
 
 def measure_nothing_new(workspace: Workspace, size: data.Size, repeats: int) -> None:
@@ -63,21 +58,20 @@ def measure_nothing_new(workspace: Workspace, size: data.Size, repeats: int) -> 
     asked: dict[str, int] = {}
     nodes = 0
     log = workspace.home.logs / "statements.jsonl"
-    with peak_memory(workspace) as peaks:
-        for turn in range(repeats + 1):
-            position = log.stat().st_size
-            counts = turn > 0 or repeats == 0
-            note(seconds, "build", workspaces.build(workspace), counts)
-            nodes, asked = len(workspaces.node_seconds(workspace)), _asked_since(log, position)
-            start = partial(workspace.dbt, "--quiet", "show", "--inline", "select 1")
-            note(seconds, "dbt's start", workspaces.stopwatch(start), counts)
-            selects = workspaces.stopwatch(partial(_select_ones, workspace, nodes))
-            note(seconds, "select 1 a node", selects, counts)
+    for turn in range(repeats + 1):
+        position = log.stat().st_size
+        counts = turn > 0 or repeats == 0
+        note(seconds, "build", workspaces.build(workspace), counts)
+        nodes, asked = len(workspaces.node_seconds(workspace)), _asked_since(log, position)
+        start = partial(workspace.dbt, "--quiet", "show", "--inline", "select 1")
+        note(seconds, "dbt's start", workspaces.stopwatch(start), counts)
+        selects = workspaces.stopwatch(partial(_select_ones, workspace, nodes))
+        note(seconds, "select 1 a node", selects, counts)
     middle = medians(seconds)
     against = ratio(middle["build"], middle["dbt's start"] + middle["select 1 a node"])
     kinds = ", ".join(f"{number} {kind}" for kind, number in asked.items())
     result = f"{against} dbt's start and `select 1` a node ({nodes} nodes; asked: {kinds})"
-    report("nothing new", f"{size.readings:,} readings", result, seconds, peaks)
+    report("nothing new", f"{size.readings:,} readings", result, seconds)
 
 
 def measure_nodes(workspace: Workspace, size: data.Size) -> None:
@@ -87,41 +81,19 @@ def measure_nodes(workspace: Workspace, size: data.Size) -> None:
     """
     seconds: Seconds = {}
     found = {}
-    with peak_memory(workspace) as peaks:
-        for kind in ("new hour", "nothing new", "from nothing"):
-            if kind == "new hour":
-                _add_hour(workspace)
-            if kind == "from nothing":
-                workspaces.drop_built(workspace)
-            note(seconds, kind, workspaces.build(workspace))
-            found[kind] = workspaces.node_seconds(workspace)
+    for kind in ("new hour", "nothing new", "from nothing"):
+        if kind == "new hour":
+            _add_hour(workspace)
+        if kind == "from nothing":
+            workspaces.drop_built(workspace)
+        note(seconds, kind, workspaces.build(workspace))
+        found[kind] = workspaces.node_seconds(workspace)
     full = sorted(found["from nothing"].items(), key=lambda item: -item[1])
     for node, taken in full:
         others = (f"{found[kind].get(node, 0):8.2f}" for kind in ("new hour", "nothing new"))
         print(f"  {node:<40} {taken:8.2f} {' '.join(others)}", flush=True)
     result = "longest: " + ", ".join(f"{node} {taken:.1f} s" for node, taken in full[:3])
-    report("nodes", f"{size.readings:,} readings", result, seconds, peaks)
-
-
-def measure_edit(workspace: Workspace, size: data.Size, repeats: int) -> None:
-    """An edit of a model, then `dbt build -s model+`: what a developer waits for.
-
-    With tests and unit tests, in a copy of the project, which then computes the model whole.
-    """
-    seconds: Seconds = {}
-    with tempfile.TemporaryDirectory(prefix="edit-") as name, peak_memory(workspace) as peaks:
-        folder = Path(name)
-        copy_project(folder)
-        # Parses the copy as a whole, once; an edit then parses what it touched.
-        workspace.dbt_on(folder, "--quiet", "ls")
-        for turn in range(max(1, repeats)):
-            for model in EDITED_MODELS:
-                path = next((folder / "models").rglob(f"{model}.sql"))
-                # Any text that a full build renders is an edit: a comment stands for all.
-                path.write_text(f"-- edit {turn}\n{path.read_text()}")
-                build = partial(workspace.dbt_on, folder, "build", "-s", f"{model}+")
-                note(seconds, f"{model}+", workspaces.stopwatch(build))
-    report("after an edit", f"{size.readings:,} readings", "", seconds, peaks)
+    report("nodes", f"{size.readings:,} readings", result, seconds)
 
 
 def _asked_since(log: Path, position: int) -> dict[str, int]:

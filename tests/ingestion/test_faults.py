@@ -14,6 +14,7 @@ import pytest
 from kafka import KafkaProducer
 
 from ingestion import lease, sessions
+from lakehouse import kafka
 from tests.ingestion.drills import Drills
 from tests.support import until
 
@@ -323,7 +324,7 @@ def test_aborted_transactions_are_not_read_and_leave_holes_that_sparse_feeds_may
     drills: Drills,
 ) -> None:
     producer = KafkaProducer(
-        bootstrap_servers=drills.home.kafka_bootstrap, transactional_id="drill", acks="all"
+        **kafka.client_options(drills.home), transactional_id="drill", acks="all"
     )
     producer.init_transactions()
     for value, end in ((b"kept", "commit"), (b"dropped", "abort"), (b"kept", "commit")):
