@@ -186,7 +186,6 @@ def test_a_wrong_password_is_one_redacted_error(
 ) -> None:
     wrong = "a secret that is wrong"
     failures = secure_broker.failures()
-    started = time.monotonic()
     with drills.ingesting("--feed", "bpm", **_environment(secure_broker.options(wrong))) as found:
         arguments: set[str] = set()
         while found.process.poll() is None:
@@ -194,8 +193,7 @@ def test_a_wrong_password_is_one_redacted_error(
             time.sleep(0.2)
         assert found.process.returncode == 1
         log = found.log
-    assert time.monotonic() - started < 30
-    (line,) = [line for line in log.splitlines() if " ERROR " in line]
+    (line,) = [line for line in log.splitlines() if " feed=bpm ended: " in line]
     assert "refuses this user" in line
     assert "Traceback" not in log
     status = drills.workspace.run("status").stdout
@@ -236,9 +234,7 @@ def test_an_expired_certificate_is_one_error(drills: Drills, expired_broker: Sec
 
 
 def _assert_not_accepted(drills: Drills, options: dict[str, str]) -> None:
-    started = time.monotonic()
     log = drills.drain("--feed", "bpm", check=False, environment=_environment(options))
-    assert time.monotonic() - started < 30
-    (line,) = [line for line in log.splitlines() if " ERROR " in line]
+    (line,) = [line for line in log.splitlines() if " feed=bpm ended: " in line]
     assert "is not accepted" in line
     assert PASSWORD not in log

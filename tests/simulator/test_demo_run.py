@@ -72,7 +72,7 @@ def test_the_demo(fresh_workspace: Callable[[], Workspace], tmp_path: Path) -> N
         "in all",
     ]
     pages = [Path(line.strip()) for line in shown.splitlines() if line.endswith(".html")]
-    assert len(pages) == 5
+    assert len(pages) == 6
     assert all(page.stat().st_size > 1_000 for page in pages)
     # README's pictures show what every demo shows.
     committed = json.loads((pictures.FOLDER / pictures.NUMBERS).read_text())
