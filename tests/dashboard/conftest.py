@@ -30,6 +30,7 @@ def definition() -> Definition:
 
 
 def written(folder: Path, definition: Definition, gold: Gold) -> Written:
+    """The page of some gold, in a folder of its own."""
     path = folder / "fitbit.html"
     tables = render.read(definition, gold)
     page.write(path, render.render(definition, tables, cache=cache_folder()))

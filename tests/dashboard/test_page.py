@@ -130,6 +130,21 @@ def test_a_counter_that_stays_at_nothing_is_the_same(
     assert change == "= the same against 0, the 28 days before"
 
 
+def test_small_numbers_are_shown_as_whole_ones(
+    browser: Any, definition: Definition, tmp_path: Path
+) -> None:
+    """Two months, a gym without capacity or members, shares of 28.6 % and 28.4 %."""
+    shown = written(tmp_path, definition, Gold.of(100, 90))
+    with opened(browser, shown.path, tab="who-stays") as page:
+        ticks = page.locator("#w-retention-curve svg text").all_text_contents()
+        assert {"0", "1"} <= {*ticks}
+        assert not [tick for tick in ticks if "." in tick]
+        go(page, "how-full")
+        change = page.locator("#w-peak-share .change").inner_text()
+        assert change == "▲ 1 point against 28 %, the 28 days before"
+        assert "5" in page.locator("#w-today svg text").all_text_contents()
+
+
 # One statement a counter, straight from gold, without the definition's own SQL.
 _AGO = "date_diff('day', {0}, (select max({0}) from {1}))"
 _DAYS, _ARRIVED = _AGO.format("local_date", "gym_days"), _AGO.format("arrival_date", "h")

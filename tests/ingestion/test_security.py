@@ -193,7 +193,7 @@ def test_a_wrong_password_is_one_redacted_error(
             time.sleep(0.2)
         assert found.process.returncode == 1
         log = found.log
-    (line,) = [line for line in log.splitlines() if " feed=bpm ended: " in line]
+    line = one_error(log)
     assert "refuses this user" in line
     assert "Traceback" not in log
     status = drills.workspace.run("status").stdout
@@ -203,6 +203,14 @@ def test_a_wrong_password_is_one_redacted_error(
         assert PASSWORD not in shown
     # One client, which tries once a second until its time is up: no storm.
     assert 0 < secure_broker.failures() - failures < 25
+
+
+def one_error(log: str) -> str:
+    """What is logged as an error: that of the feed, which the command repeats at its end."""
+    feed, command = [line for line in log.splitlines() if " ERROR " in line]
+    message = feed.partition(" feed=bpm ended: ")[2]
+    assert message and command.endswith(message)
+    return message
 
 
 def _environment(options: dict[str, str]) -> dict[str, str]:
@@ -235,6 +243,6 @@ def test_an_expired_certificate_is_one_error(drills: Drills, expired_broker: Sec
 
 def _assert_not_accepted(drills: Drills, options: dict[str, str]) -> None:
     log = drills.drain("--feed", "bpm", check=False, environment=_environment(options))
-    (line,) = [line for line in log.splitlines() if " feed=bpm ended: " in line]
+    line = one_error(log)
     assert "is not accepted" in line
     assert PASSWORD not in log

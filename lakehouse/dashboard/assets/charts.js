@@ -192,19 +192,18 @@ const CHANNELS = { quantitative, temporal, nominal };
 
 function quantitative({ field, given }, { data }) {
   const percent = given.format?.type === "number-percent";
-  const numbers = data.map((row) => row[field] ?? 0), most = Math.max(...numbers);
+  const numbers = valuesOf(data, field);
   // Of a few months or members there are no halves.
-  const few = !percent && most <= 5 && numbers.every((n) => Number.isInteger(n) && n >= 0);
+  const few = !percent && numbers.every((number) => [0, 1, 2, 3, 4, 5].includes(number));
   return {
     type: "quantitative",
     axis: {
       grid: true,
       domain: false,
       ticks: false,
-      tickCount: 5,
+      tickCount: few ? Math.max(1, ...numbers) : 5,
       labelPadding: 4,
       ...(percent ? { format: "~%" } : { labelExpr: NUMBER }),
-      ...(few ? { values: [...Array(most + 1).keys()] } : {}),
     },
   };
 }
