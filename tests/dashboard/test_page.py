@@ -80,6 +80,14 @@ def go(page: Any, tab: str) -> None:
     ready(page, tab)
 
 
+def below_its_place(box: Any) -> float:
+    """Pixels of a chart that its place cuts off."""
+    found: float = box.locator(".chart").evaluate(
+        "place => place.querySelector('svg').getBoundingClientRect().height - place.clientHeight"
+    )
+    return found
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["1440", "400"])
 def test_all_tabs_draw_without_errors_or_network(
@@ -94,6 +102,7 @@ def test_all_tabs_draw_without_errors_or_network(
                 box = page.locator(f"#w-{widget['name']}")
                 if widget["spec"]["widgetType"] not in ("counter", "table", "pivot"):
                     assert box.locator("svg").count() == 1, widget["name"]
+                    assert below_its_place(box) <= 0, widget["name"]
                 assert box.locator(".empty").count() == 0, widget["name"]
 
 

@@ -439,7 +439,7 @@ function smallMultiples(spec, rows, { width, height }) {
     Math.min(panels, spec.columns ?? panels, Math.floor(width / LEAST_PANEL)),
   );
   const lines = Math.ceil(panels / columns);
-  const legend = JSON.stringify(spec.spec).includes('"legend"') ? 40 : 0;
+  const legend = JSON.stringify(spec.spec).includes('"legend"') ? 34 : 0;
   // Each panel has an axis of its own, or the first of a line has it.
   const own = spec.resolve?.scale?.y === "independent";
   return {
@@ -448,7 +448,7 @@ function smallMultiples(spec, rows, { width, height }) {
     spec: {
       ...spec.spec,
       width: own ? Math.floor(width / columns) - 48 : Math.floor((width - 50) / columns) - 20,
-      height: Math.max(70, Math.floor((height - legend) / lines) - 50),
+      height: Math.max(70, Math.floor((height - legend) / lines) - 56),
     },
   };
 }
